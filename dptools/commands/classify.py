@@ -1,0 +1,55 @@
+"""dp-classify."""
+
+from typing import Annotated, NoReturn, TextIO
+
+import typer
+
+from dptools.classifiers.names import DEFAULT
+from dptools.commands.entry import main as run
+from dptools.commands.image_tool import image_tool
+from dptools.commands.options import Device, Model, Weights
+from dptools.pipe.run import Emit, printable
+from dptools.pipe.sample import Sample
+from dptools.stages.classify import Classify
+from dptools.stages.labels import LabelFrom, Labels
+
+
+def classify(
+    model: Model = DEFAULT,
+    weights: Weights = None,
+    top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="How many classes.")] = 5,
+    label: Annotated[
+        str | None, typer.Option("--label", metavar="CLASS", help="True class of every image: index, wnid or name.")
+    ] = None,
+    device: Device = "auto",
+) -> Classify:
+    """Name what images show: the most probable classes, and the true one's rank where a label is known."""
+    return Classify(model, weights, device, top_k, Labels(label, LabelFrom.AUTO))
+
+
+def show(stream: TextIO) -> Emit:
+    """A paragraph an image: its path, and a line a class."""
+
+    def emit(sample: Sample) -> None:
+        if not sample.failed:
+            stream.write("\n".join(_lines(sample)) + "\n")
+            stream.flush()
+
+    return emit
+
+
+def _lines(sample: Sample) -> list[str]:
+    record = sample.record
+    head = printable(sample.path)
+    if "skipped" in record:
+        return [f"{head}: skipped: {record['skipped']['message']}"]
+    label = record.get("label")
+    tops = record["classify"]["top"]
+    return [head, *(f"  {100 * top['p']:5.1f} %  {top['name']}{' *' * (top['index'] == label)}" for top in tops)]
+
+
+app = image_tool(classify, show)
+
+
+def main() -> NoReturn:
+    run(app)

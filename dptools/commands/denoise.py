@@ -1,0 +1,39 @@
+"""dp-denoise."""
+
+from typing import Annotated, NoReturn
+
+import typer
+
+from dptools.commands.entry import main as run
+from dptools.commands.image_tool import image_tool
+from dptools.commands.options import Device, Seed
+from dptools.prior.presets import PRECISIONS, PRESETS
+from dptools.prior.stopping import RULES
+from dptools.stages.denoise import Denoise
+
+
+def denoise(
+    preset: Annotated[str, typer.Option("--preset", metavar="NAME", help=f"{' or '.join(PRESETS)}.")] = "default",
+    stop: Annotated[
+        str | None, typer.Option("--stop", metavar="RULE", help=f"When to stop: {' or '.join(RULES)}.")
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option("--iterations", min=1, metavar="N", help="The most iterations.")
+    ] = None,
+    average: Annotated[
+        float | None,
+        typer.Option("--average", min=0, max=0.9999, metavar="X", help="Weight of the past in the average of outputs."),
+    ] = None,
+    precision: Annotated[str | None, typer.Option("--precision", metavar="P", help=f"{', '.join(PRECISIONS)}.")] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> Denoise:
+    """Restore images with a deep image prior: a network fitted to each image, and stopped in time."""
+    return Denoise(preset, stop, iterations, average, precision, device, seed)
+
+
+app = image_tool(denoise)
+
+
+def main() -> NoReturn:
+    run(app)

@@ -1,0 +1,77 @@
+"""From a command line to an exit status: errors on one line, broken pipes without noise, ^C as a signal."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import typer
+
+from dptools.commands.options import tool_name
+from dptools.errors import DptoolsError
+
+
+def new_app(function: Callable[..., None]) -> typer.Typer:
+    """A program with one command: plain help, errors on one line."""
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
+    app.command(context_settings={"help_option_names": ["-h", "--help"]})(function)
+    return app
+
+
+def report(message: str) -> None:
+    """One line on standard error, after the tool's name."""
+    sys.stderr.write(f"{tool_name()}: {message}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def errors_on_one_line(debug: bool) -> Iterator[None]:
+    """Errors that are meant for users become one line and their exit status; with debug, a traceback before it."""
+    if debug:
+        os.environ["DPTOOLS_DEBUG"] = "1"  # the workers inherit it
+    try:
+        yield
+    except DptoolsError as error:
+        if debug:
+            traceback.print_exception(error)
+        report(str(error))
+        raise typer.Exit(error.exit_status) from None
+
+
+def main(app: typer.Typer) -> NoReturn:
+    """Run a tool to its exit status.
+
+    A reader that goes away ends it with 1 and no noise. ^C ends it by the signal itself, so that shell loops end too.
+    """
+    try:
+        if sys.stdout is None:
+            raise OSError("standard output is closed")
+        app()
+        status: Any = 0
+    except SystemExit as end:
+        status = end.code
+    except BrokenPipeError:
+        status = 1
+    except OSError as error:
+        report(f"write error: {error.strerror or error}")
+        status = 1
+    if status == 130:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    sys.exit(_flushed(status))
+
+
+def _flushed(status: Any) -> Any:
+    """The status, or 1 when what was left to write could not be; the interpreter would say so in its own noisy way."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            report(f"write error: {error.strerror}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return status or 1

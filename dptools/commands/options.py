@@ -1,0 +1,77 @@
+"""The options that tools share, each defined once."""
+
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dptools.classifiers.names import BUNDLED
+from dptools.devices import check_device
+from dptools.pipe.source import Form
+
+
+def tool_name() -> str:
+    """The name by which this program was called."""
+    return Path(sys.argv[0]).name
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{tool_name()} (dptools) {version('dptools')}")
+        raise typer.Exit
+
+
+Device = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.", callback=check_device)
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the run; an image's own follows from its id.")]
+Model = Annotated[
+    str,
+    typer.Option("--model", metavar="NAME", help=f"Classifier: {', '.join(BUNDLED)}, or any of torchvision's."),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option("--weights", metavar="FILE", help="State dict for the model, in place of its published weights."),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on a terminal too.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+Version = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+]
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options of every image tool."""
+
+    operands: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGE|DIR|-",
+            help="Image files, directories to walk, - for one image on stdin. Without any, stdin is read.",
+            show_default=False,
+        ),
+    ] = None
+    form: Annotated[
+        Form | None, typer.Option("--from", help="What stdin holds; found out from its first bytes if not given.")
+    ] = None
+    null: Annotated[
+        bool, typer.Option("-0", "--null", help="Stdin holds paths that end in NUL, as from find -print0.")
+    ] = False
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory for the images.")] = None
+    force: Annotated[bool, typer.Option("--force", help="Make again what is in DIR already.")] = False
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Worker processes.  [default: the cores]")
+    ] = None
+    batch_size: Annotated[
+        int | None,
+        typer.Option("--batch-size", min=1, metavar="N", help="Images for a worker at once.  [default: 1; CUDA: 32]"),
+    ] = None
+    unordered: Annotated[bool, typer.Option("--unordered", help="Results as they come, not in input order.")] = False
+    quiet: Quiet = False
+    debug: Debug = False
+    show_version: Version = False

@@ -1,0 +1,1 @@
+"""From records to accuracies with intervals. Knows records as plain dictionaries."""

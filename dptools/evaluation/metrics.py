@@ -1,0 +1,100 @@
+"""Accuracies of a stream of records, by attack, each with its interval."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share k of n, with its Wilson score interval (Wilson 1927) at 95 %."""
+
+    k: int
+    n: int
+
+    def as_json(self) -> dict[str, int | float | None]:
+        low, high = wilson(self.k, self.n)
+        return {"k": self.k, "n": self.n, "rate": self.k / self.n if self.n else None, "low": low, "high": high}
+
+
+def wilson(k: int, n: int, z: float = 1.959964) -> tuple[float, float] | tuple[None, None]:
+    """The Wilson score interval of k successes in n trials; z = 1.96 covers 95 %. None where n is 0."""
+    if not n:
+        return None, None
+    share, spread = k / n, z * z / n
+    centre = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+@dataclass
+class Group:
+    """What was counted of the records of one attack.
+
+    ``before`` is the image as attacked, from dp-attack's own reading of the file it wrote; ``after`` is what
+    dp-classify says of it as it left the last tool.
+    """
+
+    name: str
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, record: Record) -> None:
+        self.counts["records"] += 1
+        if "error" in record:
+            self.counts["failed"] += 1
+        elif "skipped" in record:
+            self.counts["skipped"] += 1
+        else:
+            attack = record.get("attack", {})
+            self._count("success", attack.get("success"))
+            self._rank("clean", attack.get("clean_rank"))
+            self._rank("before", attack.get("adversarial_rank"))
+            self._rank("after", record.get("classify", {}).get("label_rank"))
+
+    def merge(self, other: "Group") -> None:
+        self.counts.update(other.counts)
+
+    def rate(self, name: str) -> Rate:
+        """One of ``success``, ``clean_top1``, ``before_top5``, ``after_top1`` and so on."""
+        return Rate(self.counts[name], self.counts[f"{name}_n"])
+
+    def as_json(self) -> dict[str, Any]:
+        stages = {
+            stage: {top: self.rate(f"{stage}_{top}").as_json() for top in ("top1", "top5")}
+            for stage in ("clean", "before", "after")
+        }
+        counted = {name: self.counts[name] for name in ("records", "failed", "skipped")}
+        return {"attack": self.name, **counted, "success": self.rate("success").as_json(), **stages}
+
+    def _rank(self, stage: str, rank: int | None) -> None:
+        for top in (1, 5):
+            self._count(f"{stage}_top{top}", None if rank is None else rank <= top)
+
+    def _count(self, name: str, hit: bool | None) -> None:
+        if hit is not None:
+            self.counts[name] += hit
+            self.counts[f"{name}_n"] += 1
+
+
+def evaluate(records: Iterable[Record]) -> list[Group]:
+    """The groups of a stream of records, one an attack in order of appearance, ``none`` for
+    images that were not attacked, and ``all`` when there are several.
+
+    Memory does not grow with the stream. Records that failed or were skipped are counted, and stand in no rate.
+    """
+    groups: dict[str, Group] = {}
+    for record in records:
+        name = str(record.get("attack", {}).get("name", "none"))
+        groups.setdefault(name, Group(name)).add(record)
+    return [*groups.values(), *([_total(groups.values())] if len(groups) > 1 else [])]
+
+
+def _total(groups: Iterable[Group]) -> Group:
+    total = Group("all")
+    for group in groups:
+        total.merge(group)
+    return total

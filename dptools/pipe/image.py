@@ -1,0 +1,158 @@
+"""Image files to pixels and back. Whatever comes in leaves as 8-bit sRGB, H x W x 3; whatever goes out is PNG."""
+
+import io
+import json
+import struct
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+
+from dptools.errors import SampleError
+from dptools.pipe.record import Record, dump, parse
+from dptools.pipe.sample import Pixels
+
+KEYWORD = "dptools"
+"""Of the PNG iTXt chunk that holds the record."""
+
+VOLATILE = {"path", "cached", "seconds"}
+"""Keys that differ between two equal runs, so they stay out of the file: same input and seed, same bytes."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image file's content.
+
+    Attributes:
+        pixels: H x W x 3 uint8, sRGB.
+        record: the record that a dptools PNG carries, if it does.
+        notes: what had to be decided to get these pixels.
+    """
+
+    pixels: Pixels
+    record: Record | None
+    notes: tuple[str, ...]
+
+
+def decode(data: bytes) -> Decoded:
+    """Decode an image file of any format that Pillow reads.
+
+    EXIF orientation is applied, ICC profiles are converted to sRGB, alpha is laid over white, 16 bits become 8, and of
+    several frames the first is taken.
+
+    Raises:
+        SampleError: the data is empty, cut off, no image, or a decompression bomb.
+    """
+    if not data:
+        raise SampleError("EmptyFile", "empty file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as image:
+                return _decode(image)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        limit = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
+        raise SampleError("DecompressionBomb", f"more than {limit} pixels: refused as a decompression bomb") from None
+    except UnidentifiedImageError:
+        raise SampleError("NotAnImage", "not an image, or in a format that Pillow cannot read") from None
+    except SampleError:
+        raise
+    except MemoryError:
+        raise SampleError("OutOfMemory", "too large for the memory at hand") from None
+    except Exception as error:  # Pillow's plug-ins raise nearly anything on damaged files
+        raise SampleError("DamagedImage", f"damaged image: {_reason(error)}") from None
+
+
+def embedded_record(data: bytes) -> Record | None:
+    """The record inside a PNG, without decoding its pixels; None where there is none that is valid."""
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            return parse(image.info[KEYWORD])
+    except Exception:  # whatever is wrong with it, it is no output of ours
+        return None
+
+
+def encode(pixels: Pixels, record: Record) -> bytes:
+    """A PNG file with the record inside; equal arguments give equal bytes, whatever the time they took."""
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt(KEYWORD, dump(steady(record)))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def steady(value: Any) -> Any:
+    """The record without the keys that differ between two equal runs, at any depth."""
+    if isinstance(value, dict):
+        return {key: steady(item) for key, item in value.items() if key not in VOLATILE}
+    if isinstance(value, list):
+        return [steady(item) for item in value]
+    return value
+
+
+def _decode(image: Image.Image) -> Decoded:
+    notes = []
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        notes.append(f"first of {frames} frames")
+        image.seek(0)
+    image.load()
+    record, complaint = _record_inside(image)
+    rgb, broken_profile = _to_srgb(_to_8_bits(ImageOps.exif_transpose(image)))
+    notes += [note for note in (complaint, broken_profile) if note]
+    return Decoded(np.asarray(rgb, dtype=np.uint8), record, tuple(notes))
+
+
+def _record_inside(image: Image.Image) -> tuple[Record | None, str | None]:
+    text = image.info.get(KEYWORD)
+    if not isinstance(text, str):
+        return None, None
+    try:
+        return parse(json.dumps({**json.loads(text), "path": "-"})), None
+    except (SampleError, ValueError, TypeError, RecursionError) as error:
+        return None, f"embedded record ignored: {_reason(error)}"
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image)
+    if image.mode == "F" or values.max(initial=0) > 65535 or values.min(initial=0) < 0:
+        raise SampleError(
+            "UnsupportedDepth", f"{image.mode} samples, whose range is unknown; convert it to 16 or 8 bits"
+        )
+    return Image.fromarray(np.round(values / 257).astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
+    alpha = _alpha(image)
+    rgb, note = _without_profile(image)
+    if alpha is not None:
+        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
+    return rgb, note
+
+
+def _alpha(image: Image.Image) -> Image.Image | None:
+    has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    return image.convert("RGBA").getchannel("A") if has_alpha else None
+
+
+def _without_profile(image: Image.Image) -> tuple[Image.Image, str | None]:
+    profile = image.info.get("icc_profile")
+    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
+        return image.convert("RGBA").convert("RGB") if image.mode == "P" else image.convert("RGB"), None
+    opaque = image.convert("RGB") if image.mode == "RGBA" else image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(opaque, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image.convert("RGB"), "broken colour profile ignored"
+    return converted or opaque.convert("RGB"), None
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, struct.error):
+        return "cut off"
+    return str(error) or type(error).__name__

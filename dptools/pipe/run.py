@@ -1,0 +1,99 @@
+"""The one loop that runs every image tool."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from dptools.errors import SampleError
+from dptools.pipe.record import dump
+from dptools.pipe.sample import Sample
+from dptools.pipe.sink import target
+from dptools.pipe.stage import Filed
+
+if TYPE_CHECKING:
+    from dptools.engine import Engine
+
+Emit = Callable[[Sample], None]
+"""Puts one finished sample out: a line, or an image."""
+
+
+def run(stage: Filed, samples: Iterable[Sample], engine: "Engine", emit: Emit, report: Callable[[str], None]) -> int:
+    """Run a stage over samples and put out each as soon as it is finished.
+
+    Args:
+        report: told of each new failure, in one line.
+
+    Returns:
+        The exit status: 0, or 1 when some record failed.
+    """
+    status = 0
+    for sample in engine(stage, _checked(stage, samples)):
+        if sample.failed:
+            status = 1
+            if not sample.reported:
+                report(complaint(sample))
+        emit(sample)
+    return status
+
+
+def complaint(sample: Sample) -> str:
+    """A failed sample's one line for people: the file and the reason."""
+    where = sample.record.get("path") or ""
+    message = str(sample.record["error"]["message"])
+    return printable(f"{where}: {message}" if where else message)
+
+
+def printable(text: str) -> str:
+    """Text that any terminal can show on one line, whatever the file names in it are made of."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def emit_lines(stream: BinaryIO) -> Emit:
+    """Put out records, each a flushed line."""
+
+    def emit(sample: Sample) -> None:
+        stream.write(dump(sample.record).encode("ascii") + b"\n")
+        stream.flush()
+
+    return emit
+
+
+def emit_image(stream: BinaryIO) -> Emit:
+    """Put out the one image; a failed one puts out nothing."""
+
+    def emit(sample: Sample) -> None:
+        if sample.encoded is not None and not sample.failed:
+            stream.write(sample.encoded)
+            stream.flush()
+
+    return emit
+
+
+def _checked(stage: Filed, samples: Iterable[Sample]) -> Iterator[Sample]:
+    """The samples, of which two that would be written to one file are told apart before either is."""
+    taken: set[int] = set()
+    for sample in samples:
+        if sample.failed:
+            yield _blamed(sample, stage.tool)
+        elif stage.out is not None and stage.stage.makes_images and not sample.finished:
+            yield _unique(sample, stage.tool, stage.out, taken)
+        else:
+            yield sample
+
+
+def _unique(sample: Sample, tool: str, out: Path, taken: set[int]) -> Sample:
+    try:
+        path = target(out, sample.id)
+    except SampleError as error:
+        return sample.fail(tool, error.kind, error.message)
+    if hash(path) in taken:
+        return sample.fail(tool, "SameOutput", f"its output {path} is that of an earlier input")
+    taken.add(hash(path))
+    return sample
+
+
+def _blamed(sample: Sample, tool: str) -> Sample:
+    """An error of the source is the tool's; one that came down the pipe was reported by its own tool."""
+    error = sample.record["error"]
+    return sample if error["stage"] else replace(sample.update(error={**error, "stage": tool}), reported=False)

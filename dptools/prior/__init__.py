@@ -1,0 +1,14 @@
+"""The deep image prior: an untrained network fitted to one image, and stopped in time (arXiv 1711.10925)."""
+
+from typing import TYPE_CHECKING
+
+from dptools.lazy import lazy
+from dptools.prior.presets import PRESETS, Preset
+
+if TYPE_CHECKING:
+    from dptools.prior.reconstruction import Step, reconstruct
+    from dptools.prior.restoration import Restored, restore
+else:
+    __getattr__ = lazy(__name__, reconstruction=("Step", "reconstruct"), restoration=("Restored", "restore"))
+
+__all__ = ["PRESETS", "Preset", "Restored", "Step", "reconstruct", "restore"]

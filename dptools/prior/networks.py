@@ -1,0 +1,97 @@
+"""Networks whose shape is the prior. A new one is one function that returns a Network, and one line in NETWORKS."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Padding = Literal["zeros", "reflect"]
+
+
+class Network(nn.Module):
+    """A generator of images from a fixed code.
+
+    Attributes:
+        code_depth: channels of the code.
+        code_scale: the code is drawn from U(0, code_scale).
+        shrink: image size over code size.
+        multiple: image sides must be multiples of this.
+    """
+
+    def __init__(self, body: nn.Module, *, code_depth: int, code_scale: float, shrink: int, multiple: int) -> None:
+        super().__init__()
+        self.body = body
+        self.code_depth, self.code_scale, self.shrink, self.multiple = code_depth, code_scale, shrink, multiple
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Images B x 3 x H x W in (0, 1) of a code B x code_depth x H/shrink x W/shrink."""
+        images: Tensor = self.body(code).sigmoid()
+        return images
+
+    def code(self, height: int, width: int, generator: torch.Generator) -> Tensor:
+        """A random code for an image of this size."""
+        shape = (1, self.code_depth, height // self.shrink, width // self.shrink)
+        return torch.rand(shape, generator=generator) * self.code_scale
+
+
+class _Scale(nn.Module):
+    """One level of the hourglass: a way down to half the size and back up, beside a thin skip."""
+
+    def __init__(self, below: int, width: int, skip: int, inner: nn.Module, inner_width: int, pad: Padding) -> None:
+        super().__init__()
+        self.skip = _convolve(below, skip, 1, pad)
+        self.down = nn.Sequential(_convolve(below, width, 3, pad, stride=2), _convolve(width, width, 3, pad))
+        self.inner = inner
+        self.up = nn.Upsample(scale_factor=2, mode="bilinear")
+        joined = skip + inner_width
+        self.merge = nn.Sequential(
+            nn.BatchNorm2d(joined), _convolve(joined, width, 3, pad), _convolve(width, width, 1, pad)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:  # B x below x H x W -> B x width x H x W
+        deep = self.up(self.inner(self.down(x)))
+        merged: Tensor = self.merge(torch.cat([self.skip(x), deep], dim=1))
+        return merged
+
+
+def _convolve(below: int, width: int, kernel: int, pad: Padding, stride: int = 1) -> nn.Sequential:
+    # No bias: the BatchNorm that follows would take it off again.
+    convolution = nn.Conv2d(below, width, kernel, stride, kernel // 2, bias=False, padding_mode=pad)
+    return nn.Sequential(convolution, nn.BatchNorm2d(width), nn.SiLU(inplace=True))
+
+
+def hourglass(
+    widths: Sequence[int], *, skip: int = 4, code_depth: int = 32, shuffle: int = 1, pad: Padding = "zeros"
+) -> Network:
+    """An hourglass with skips.
+
+    Args:
+        widths: channels of each scale, from the largest.
+        skip: channels of the skip at each scale.
+        code_depth: channels of the input.
+        shuffle: work at 1/shuffle of the image's size, and interleave the last channels (arXiv 1609.05158).
+        pad: padding of the convolutions, as in torch.
+    """
+    inner: nn.Module = nn.Identity()
+    inner_width = widths[-1]
+    for index in reversed(range(len(widths))):
+        below = widths[index - 1] if index else code_depth
+        inner = _Scale(below, widths[index], skip, inner, inner_width, pad)
+        inner_width = widths[index]
+    body = nn.Sequential(inner, nn.Conv2d(widths[0], 3 * shuffle**2, 1), nn.PixelShuffle(shuffle))
+    return Network(body, code_depth=code_depth, code_scale=0.1, shrink=shuffle, multiple=shuffle * 2 ** len(widths))
+
+
+def paper() -> Network:
+    """The hourglass of the deep image prior's denoising experiments (arXiv 1711.10925), with Swish for LeakyReLU
+    (arXiv 1710.05941) as in the Deep Protection paper: five scales of 128 channels, skips of 4, reflected borders."""
+    return hourglass((128,) * 5, pad="reflect")
+
+
+def default() -> Network:
+    """A quarter of the work at the first scale: half resolution, pixel shuffle; about eighteen times as fast a step."""
+    return hourglass((32, 64, 128, 128), shuffle=2)
+
+
+NETWORKS: dict[str, Callable[[], Network]] = {"paper": paper, "default": default}

@@ -1,0 +1,102 @@
+"""The deep image prior in one loop: fit a random network to an image, and show every step."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dptools.prior.networks import Network
+from dptools.prior.precision import autocast
+
+
+@dataclass(frozen=True)
+class Step:
+    """The fit after one more iteration; images are 1 x 3 x H x W in [0, 1].
+
+    Attributes:
+        iteration: how many were done, from 1.
+        output: what the network gives now.
+        average: the moving average of its outputs, which is smoother.
+        loss: what was minimised, before this iteration.
+        error: mean squared error of the average against the pixels that are fitted.
+        held_out: the same against the pixels that are held out; None where none are.
+    """
+
+    iteration: int
+    output: Tensor
+    average: Tensor
+    loss: float
+    error: float
+    held_out: float | None
+
+
+def reconstruct(
+    image: Tensor,
+    network: Network,
+    loss: nn.Module,
+    *,
+    generator: torch.Generator,
+    learning_rate: float = 0.01,
+    loss_rate: float = 0.05,
+    average: float = 0.95,
+    held_out: float = 0.05,
+    precision: str = "auto",
+) -> Iterator[Step]:
+    """Fit the network to the image, one iteration a step, without end; the caller decides when it is enough.
+
+    Args:
+        image: 1 x 3 x H x W in [0, 1], of any size.
+        network: with fresh weights; it is trained in place.
+        loss: of the residual; its own parameters, if any, are fitted too.
+        generator: draws the code and the held-out pixels; on the CPU, so that every device sees the same.
+        learning_rate: Adam's, for the network.
+        loss_rate: Adam's, for the loss's own parameters.
+        average: weight of the past in the moving average, 0 <= average < 1.
+        held_out: share of the pixels that the loss never sees.
+        precision: ``auto``, ``fp32`` or ``bf16``.
+    """
+    device, (height, width) = image.device, image.shape[-2:]
+    target = _pad(image, network.multiple)
+    code = network.code(target.shape[-2], target.shape[-1], generator).to(device)
+    hidden = (torch.rand(1, 1, height, width, generator=generator) < held_out).expand_as(image).to(device)
+    network = network.to(device).to(memory_format=torch.channels_last)
+    code = code.contiguous(memory_format=torch.channels_last)
+    optimizer = _adam(network, learning_rate, loss.to(device), loss_rate)
+    mean: Tensor | None = None
+    iteration = 0
+    while True:
+        iteration += 1
+        optimizer.zero_grad()
+        with autocast(device, precision):
+            output = network(code)
+        output = output.float()[..., :height, :width]
+        residual = output - image
+        value = loss(residual[~hidden])
+        value.backward()
+        optimizer.step()
+        output = output.detach()
+        mean = output if mean is None else torch.lerp(output, mean, average)
+        squared = (mean - image).square()
+        yield Step(
+            iteration=iteration,
+            output=output,
+            average=mean,
+            loss=value.item(),
+            error=squared[~hidden].mean().item(),
+            held_out=squared[hidden].mean().item() if held_out else None,
+        )
+
+
+def _pad(image: Tensor, multiple: int) -> Tensor:
+    height, width = image.shape[-2:]
+    return functional.pad(image, (0, -width % multiple, 0, -height % multiple))
+
+
+def _adam(network: nn.Module, learning_rate: float, loss: nn.Module, loss_rate: float) -> torch.optim.Optimizer:
+    groups = [
+        {"params": list(network.parameters()), "lr": learning_rate},
+        {"params": list(loss.parameters()), "lr": loss_rate},
+    ]
+    return torch.optim.Adam([group for group in groups if group["params"]], fused=True)

@@ -1,0 +1,117 @@
+"""When the fit is enough. A rule is a small value with its source; ``start`` gives the watcher of one fit."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from dptools.errors import UsageError
+
+if TYPE_CHECKING:
+    from dptools.prior.reconstruction import Step
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a rule says of a step.
+
+    Attributes:
+        keep: this step's image is the best so far.
+        stop: why no more steps are needed; None to go on.
+    """
+
+    keep: bool
+    stop: str | None = None
+
+
+Watcher = Callable[["Step"], Verdict]
+
+
+class Rule(Protocol):
+    """When to stop."""
+
+    @property
+    def held_out(self) -> float:
+        """The share of the pixels that the rule wants kept from the fit."""
+
+    def start(self) -> Watcher:
+        """A fresh watcher, to be shown every step of one fit."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A fixed number of iterations: 1,750 in the Deep Protection paper, section 4.2."""
+
+    iterations: int = 1750
+    held_out: float = 0.0
+
+    def start(self) -> Watcher:
+        def watch(step: "Step") -> Verdict:
+            return Verdict(keep=True, stop="iterations done" if step.iteration >= self.iterations else None)
+
+        return watch
+
+    def __str__(self) -> str:
+        return f"fixed:{self.iterations}"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The error at pixels that the fit never sees: it turns when noise begins to be fitted. Cross-validation, as in
+    Batson and Royer, "Noise2Self" (arXiv 1901.11365). Perturbations too small to show there are left out by the cap.
+
+    Attributes:
+        patience: iterations without a new minimum before it is believed.
+        held_out: share of the pixels kept from the fit.
+        cap: fidelity, PSNR in dB of the average against the fitted pixels, past which nothing but detail too fine to
+            matter, or a perturbation, is left to fit.
+    """
+
+    patience: int = 60
+    held_out: float = 0.05
+    cap: float = 33.0
+
+    def start(self) -> Watcher:
+        best, best_iteration = math.inf, 0
+
+        def watch(step: "Step") -> Verdict:
+            nonlocal best, best_iteration
+            assert step.held_out is not None
+            if step.error <= 10 ** (-self.cap / 10):
+                return Verdict(keep=True, stop=f"fidelity of {self.cap:g} dB reached")
+            if keep := step.held_out < best:
+                best, best_iteration = step.held_out, step.iteration
+            waited = step.iteration - best_iteration >= self.patience
+            return Verdict(keep, "held-out error past its minimum" if waited else None)
+
+        return watch
+
+    def __str__(self) -> str:
+        return "held-out"
+
+
+RULES: dict[str, Callable[[str], Rule]] = {
+    "fixed:N": lambda count: Fixed(_positive(count)),
+    "held-out": lambda _: HeldOut(),
+}
+"""How rules are written, and made from what stands behind the colon; it is written if the form has one."""
+
+
+def parse_rule(text: str) -> Rule:
+    """The rule that a text such as ``fixed:1750`` means.
+
+    Raises:
+        UsageError: there is no such rule, or its number is none.
+    """
+    name, colon, value = text.partition(":")
+    for form, make in RULES.items():
+        if form.partition(":")[:2] == (name, colon):
+            return make(value)
+    raise UsageError(f"unknown stop rule {text!r}: choose {', '.join(RULES)}")
+
+
+def _positive(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text) or int(text) < 1:
+        raise UsageError(f"stop rule fixed:N needs a whole number of iterations from 1, not {text!r}")
+    return int(text)

@@ -1,0 +1,83 @@
+"""dp-denoise: images restored by the deep image prior."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from dptools.errors import check_name
+from dptools.pipe.record import Record
+from dptools.pipe.sample import Sample
+from dptools.prior.presets import PRESETS, Preset
+from dptools.prior.stopping import Fixed, parse_rule
+from dptools.stages.images import to_pixels, to_tensor
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Denoise:
+    """Options of dp-denoise; None leaves a value to the preset."""
+
+    preset: str = "default"
+    stop: str | None = None
+    iterations: int | None = None
+    average: float | None = None
+    precision: str | None = None
+    device: str = "auto"
+    seed: int = 0
+    tool: str = "dp-denoise"
+    key: str = "denoise"
+    makes_images: bool = True
+
+    def load(self) -> "Denoising":
+        from dptools.devices import resolve_device
+
+        return Denoising(self, self.settings(), resolve_device(self.device))
+
+    def __post_init__(self) -> None:
+        self.settings()  # raises UsageError before any worker starts
+
+    def settings(self) -> Preset:
+        """The preset with the user's changes. A fixed rule is itself the most iterations, unless these are given."""
+        preset = PRESETS[check_name("preset", self.preset, PRESETS)]
+        rule = parse_rule(self.stop) if self.stop else preset.rule
+        own = rule.iterations if isinstance(rule, Fixed) else preset.iterations
+        return replace(
+            preset,
+            rule=rule,
+            iterations=self.iterations or own,
+            average=preset.average if self.average is None else self.average,
+            precision=self.precision or preset.precision,
+        )
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """dp-denoise at work."""
+
+    options: Denoise
+    preset: Preset
+    device: "torch.device"
+
+    def expand(self, sample: Sample) -> Iterable[Sample]:
+        return [sample]
+
+    def params(self, sample: Sample) -> Record:
+        settings = asdict(self.preset)
+        rule = {"name": str(self.preset.rule), **settings["rule"]}
+        return {"method": "dip", "preset": self.options.preset, **settings, "rule": rule, "device": self.device.type}
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        return map(self._restore, samples)
+
+    def _restore(self, sample: Sample) -> Sample:
+        from dptools.prior import restore
+
+        image = to_tensor(sample, self.device)
+        restored = restore(image, self.preset, seed=sample.seed(self.options.seed))
+        stop = {"rule": str(self.preset.rule), "step": restored.step, "reason": restored.reason}
+        psnr = -10 * math.log10(error) if (error := (restored.image - image).square().mean().item()) else None
+        found = {"method": "dip", "preset": self.options.preset, "stop": stop, "psnr_input": psnr and round(psnr, 2)}
+        return replace(sample.update(denoise=found), pixels=to_pixels(restored.image))

@@ -1,0 +1,71 @@
+"""dp-mapsext: the text of a map as a mask, from the residual of an early image prior."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dptools.errors import check_name
+from dptools.maps.residual import RULES, text_mask
+from dptools.pipe.record import Record
+from dptools.pipe.sample import Sample
+from dptools.stages.images import to_tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Mapsext:
+    """Options of dp-mapsext."""
+
+    rule: str = "paper"
+    iterations: int = 30
+    device: str = "auto"
+    seed: int = 0
+    tool: str = "dp-mapsext"
+    key: str = "mapsext"
+    makes_images: bool = True
+
+    def __post_init__(self) -> None:
+        check_name("rule", self.rule, RULES)
+
+    def load(self) -> "Mapping":
+        from dptools.devices import resolve_device
+
+        return Mapping(self, resolve_device(self.device))
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """dp-mapsext at work."""
+
+    options: Mapsext
+    device: "torch.device"
+
+    def expand(self, sample: Sample) -> Iterable[Sample]:
+        return [sample]
+
+    def params(self, sample: Sample) -> Record:
+        return {"rule": self.options.rule, "iterations": self.options.iterations, "device": self.device.type}
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        return map(self._extract, samples)
+
+    def _extract(self, sample: Sample) -> Sample:
+        from dptools.prior import Preset, restore
+        from dptools.prior.stopping import Fixed
+
+        steps = self.options.iterations
+        image = to_tensor(sample, self.device)
+        preset = Preset("default", "mse", Fixed(steps), average=0.9, iterations=steps)
+        prior = restore(image, preset, seed=sample.seed(self.options.seed)).image
+        mask = text_mask(_array(image), _array(prior), self.options.rule)
+        found = {"rule": self.options.rule, "step": steps, "coverage": round(float((mask > 0).mean()), 4)}
+        return replace(sample.update(mapsext=found), pixels=mask[:, :, None].repeat(3, axis=2))
+
+
+def _array(image: "torch.Tensor") -> "NDArray[np.float32]":
+    array: NDArray[np.float32] = image[0].permute(1, 2, 0).cpu().numpy()
+    return array
