@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from dptools.attacks.lattice import rounded, to_lattice
 from dptools.attacks.registry import Attack
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # Foolbox imports GitPython, which fails where git is missing
@@ -48,9 +49,10 @@ def perturb(attack: Attack, classifier: nn.Module, image: Tensor, label: int, *,
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
         exact = attack(model, image, torch.tensor([label], device=image.device)).detach()
-    saved = (exact * 255).round().clamp(0, 255) / 255
-    errs = _errs(classifier, label)
-    return Outcome(saved, errs(saved), errs(exact), norms(saved - image), counted.queries)
+    errs = _errs(counted, label)
+    success_float = errs(exact)
+    saved = to_lattice(image, exact, errs) if success_float else rounded(exact)
+    return Outcome(saved, errs(saved), success_float, norms(saved - image), counted.queries)
 
 
 def norms(perturbation: Tensor) -> dict[str, float]:

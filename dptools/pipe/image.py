@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from dptools.errors import SampleError
 from dptools.pipe.record import Record, dump, parse
-from dptools.pipe.sample import Pixels
+
+Pixels = NDArray[np.uint8]
 
 KEYWORD = "dptools"
 """Of the PNG iTXt chunk that holds the record."""
@@ -70,7 +72,7 @@ def embedded_record(data: bytes) -> Record | None:
     """The record inside a PNG, without decoding its pixels; None where there is none that is valid."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            return parse(image.info[KEYWORD])
+            return _record_inside(image)[0]
     except Exception:  # whatever is wrong with it, it is no output of ours
         return None
 

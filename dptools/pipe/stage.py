@@ -89,7 +89,9 @@ class FiledWorker:
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         jobs = [job for sample in samples for job in self._attempt(self._open, sample)]
         waiting = [job for job in jobs if not job.finished and not job.record.get("cached")]
-        done = iter(self._run(waiting))
+        size = len(samples)
+        chunks = [waiting[start : start + size] for start in range(0, len(waiting), size)]
+        done = iter([sample for chunk in chunks for sample in self._run(chunk)])
         return [job if job.finished or job.record.get("cached") else next(done) for job in jobs]
 
     def _attempt(self, step: Callable[[Sample], list[Sample]], sample: Sample) -> list[Sample]:
@@ -106,7 +108,8 @@ class FiledWorker:
         except Exception as error:
             if os.environ.get("DPTOOLS_DEBUG"):
                 raise
-            return [sample.fail(name, type(error).__name__, str(error) or type(error).__name__)]
+            kind = type(error).__name__
+            return [sample.fail(name, kind, f"unexpected {kind}: {error}")]
 
     def _open(self, sample: Sample) -> list[Sample]:
         if sample.finished:
@@ -140,7 +143,7 @@ class FiledWorker:
     def _run(self, jobs: Sequence[Sample]) -> list[Sample]:
         """All at once, or, when that fails, each by itself, so that one takes none with it."""
         try:
-            return self._timed(jobs) if jobs else []
+            return self._timed(jobs)
         except DptoolsError as error:
             if not isinstance(error, SampleError):
                 raise
