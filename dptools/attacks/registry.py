@@ -57,4 +57,4 @@ def find(name: str) -> Attack:
     Raises:
         UsageError: there is none; the message lists those that there are.
     """
-    return ATTACKS[check_name("attack", name, ATTACKS)]
+    return ATTACKS[check_name("attack", name, [*ATTACKS, "all"])]

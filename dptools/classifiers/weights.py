@@ -22,8 +22,8 @@ def read(path: Path) -> StateDict:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise SetupError(f"weights {path}: {error.strerror or error}") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise SetupError(f"weights {path}: no state dict saved by torch: {str(error).splitlines()[0]}") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError):
+        raise SetupError(f"weights {path}: not a file of tensors that torch.save wrote") from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise SetupError(f"weights {path}: not a state dict (a dict of tensors); save model.state_dict()")
     return state

@@ -26,6 +26,7 @@ def evaluate_records(
         typer.Argument(metavar="RECORDS|-", help="JSON Lines files. Without any, stdin is read."),
     ] = None,
     json: Json = False,
+    as_table: Annotated[bool, typer.Option("--table", help="A table in a pipe too.")] = False,
     debug: Debug = False,
     show_version: Version = False,
 ) -> None:
@@ -35,7 +36,7 @@ def evaluate_records(
             sys.stderr.write(ctx.get_usage() + "\n")
             raise UsageError("no input: name files of records, or pipe them in")
         groups = evaluate(sample.record for sample in _samples(operands or ["-"]))
-        if json or not sys.stdout.isatty():
+        if json or not (as_table or sys.stdout.isatty()):
             typer.echo(jsonlib.dumps({"groups": [group.as_json() for group in groups]}))
         else:
             typer.echo(table(groups))

@@ -12,6 +12,7 @@ import typer
 
 from dptools.commands.entry import errors_on_one_line, new_app, report
 from dptools.commands.options import Common, Json
+from dptools.devices import check_device
 from dptools.engine import Engine
 from dptools.errors import UsageError
 from dptools.pipe.progress import progress, wanted
@@ -37,7 +38,8 @@ def image_tool(function: Callable[..., ToolStage], show: Show | None = None) -> 
         people = show if show and not values.pop("json", False) and sys.stdout.isatty() else None
         with errors_on_one_line(common.debug):
             _check_input(ctx, common)
-            raise typer.Exit(_run(function(**values), common, values["device"], people))
+            device = check_device(values["device"])
+            raise typer.Exit(_run(function(**values), common, device, people))
 
     own = inspect.signature(function).parameters
     shared = {field.name: (hint, field.default) for field, hint in zip(fields(Common), _hints(), strict=True)}

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from dptools.classifiers.names import BUNDLED
-from dptools.devices import check_device
 from dptools.pipe.source import Form
 
 
@@ -24,9 +23,7 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-Device = Annotated[
-    str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.", callback=check_device)
-]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the run; an image's own follows from its id.")]
 Model = Annotated[
     str,

@@ -19,6 +19,7 @@ class Process:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.stopped = False
+        self._starting = threading.Lock()
         self._connection: Connection | None = None
 
     def run(self, batch: Batch) -> Batch:
@@ -39,7 +40,8 @@ class Process:
 
     def stop(self) -> None:
         """End the process at once, whatever it does."""
-        self.stopped = True
+        with self._starting:
+            self.stopped = True
         if self._connection:
             self._process.kill()
             self._process.join()
@@ -55,11 +57,15 @@ class Process:
     def _start(self) -> Connection:
         # Spawned, not forked: it inherits no other worker's connection, so it sees the end of its own.
         context = get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.stage), daemon=True)
-        self._process.start()
-        theirs.close()
-        return self._connection
+        with self._starting:
+            if self.stopped:
+                raise EOFError
+            ours, theirs = context.Pipe()
+            self._process = context.Process(target=_serve, args=(theirs, self.stage), daemon=True)
+            self._process.start()
+            theirs.close()
+            self._connection = ours
+        return ours
 
     def _bury(self) -> str:
         self._process.join()

@@ -16,15 +16,21 @@ class Rate:
     k: int
     n: int
 
+    @property
+    def low(self) -> float:
+        return wilson(self.k, self.n)[0]
+
+    @property
+    def high(self) -> float:
+        return wilson(self.k, self.n)[1]
+
     def as_json(self) -> dict[str, int | float | None]:
-        low, high = wilson(self.k, self.n)
-        return {"k": self.k, "n": self.n, "rate": self.k / self.n if self.n else None, "low": low, "high": high}
+        known = {"rate": self.k / self.n, "low": self.low, "high": self.high} if self.n else {}
+        return {"k": self.k, "n": self.n, "rate": None, "low": None, "high": None} | known
 
 
-def wilson(k: int, n: int, z: float = 1.959964) -> tuple[float, float] | tuple[None, None]:
-    """The Wilson score interval of k successes in n trials; z = 1.96 covers 95 %. None where n is 0."""
-    if not n:
-        return None, None
+def wilson(k: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """The Wilson score interval of k successes in n > 0 trials; z = 1.96 covers 95 %."""
     share, spread = k / n, z * z / n
     centre = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
@@ -57,6 +63,11 @@ class Group:
 
     def merge(self, other: "Group") -> None:
         self.counts.update(other.counts)
+
+    @property
+    def judged(self) -> int:
+        """Records that stand in the rates."""
+        return self.counts["records"] - self.counts["failed"] - self.counts["skipped"]
 
     def rate(self, name: str) -> Rate:
         """One of ``success``, ``clean_top1``, ``before_top5``, ``after_top1`` and so on."""

@@ -1,0 +1,167 @@
+"""Images: whatever comes in becomes 8-bit sRGB, and what is written is read back to the pixel."""
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image, ImageCms
+
+from dptools.errors import SampleError
+from dptools.pipe.image import decode, embedded_record, encode, steady
+
+PIXELS = arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
+RECORD = {"schema": 1, "id": "a.png@gs", "path": "x/a@gs.png", "source": "a.png", "label": 3}
+
+
+def file(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def noise(size: tuple[int, int]) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+
+
+@given(PIXELS)
+def test_encode_then_decode_gives_the_same_pixels(pixels: Any) -> None:
+    assert np.array_equal(decode(encode(pixels, RECORD)).pixels, pixels)
+
+
+def test_the_record_rides_inside_the_png_without_what_differs_between_runs() -> None:
+    pixels = np.zeros((4, 5, 3), np.uint8)
+    timed = {**RECORD, "cached": True, "stages": [{"tool": "t", "version": "1", "params": {}, "seconds": 3.2}]}
+    data = encode(pixels, timed)
+    inside = decode(data).record
+    assert inside is not None
+    assert inside["label"] == 3
+    assert inside["id"] == "a.png@gs"
+    assert inside["stages"] == [{"tool": "t", "version": "1", "params": {}}]
+    assert embedded_record(data) == inside
+    assert data == encode(pixels, {**timed, "path": "elsewhere", "stages": steady(timed["stages"])})
+
+
+@pytest.mark.parametrize("text", ["{}", "nonsense", '{"label": "x", "id": 5}', "[" * 50_000, "[1]"])
+def test_a_lying_record_is_left_out_and_said_so(text: str) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_itxt("dptools", text)
+    data = file(Image.new("RGB", (3, 3)), pnginfo=info)
+    decoded = decode(data)
+    assert decoded.record is None or text == "{}"
+    assert text == "{}" or any("embedded record ignored" in note for note in decoded.notes)
+    assert embedded_record(data) is None or text == "{}"
+
+
+def test_alpha_is_laid_over_white() -> None:
+    image = Image.new("RGBA", (2, 1), (255, 0, 0, 255))
+    image.putpixel((1, 0), (0, 0, 0, 0))
+    assert decode(file(image)).pixels.tolist() == [[[255, 0, 0], [255, 255, 255]]]
+
+
+def test_transparency_in_palette_and_grey_is_laid_over_white() -> None:
+    palette = Image.new("P", (1, 1), 1)
+    palette.putpalette([0, 0, 0, 0, 0, 255])
+    assert decode(file(palette, transparency=1)).pixels.tolist() == [[[255, 255, 255]]]
+    assert decode(file(palette)).pixels.tolist() == [[[0, 0, 255]]]
+    assert decode(file(Image.new("LA", (1, 1), (0, 0)))).pixels.tolist() == [[[255, 255, 255]]]
+
+
+def test_16_bits_become_8_by_rounding() -> None:
+    image = Image.fromarray(np.array([[0, 65535, 32896, 200]], np.uint16))
+    assert decode(file(image)).pixels[0, :, 0].tolist() == [0, 255, 128, 1]
+
+
+def test_floating_point_is_refused_because_its_range_is_unknown() -> None:
+    with pytest.raises(SampleError, match="range is unknown"):
+        decode(file(Image.new("F", (2, 2), 0.5), "TIFF"))
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_exif_orientation_is_applied(turn: int) -> None:
+    pixels = np.zeros((8, 16, 3), np.uint8)
+    pixels[:4, :8] = 255
+    upright = Image.fromarray(pixels)
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = upright.transpose(undo[turn]) if turn in undo else upright
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    assert np.array_equal(decode(file(stored, exif=exif)).pixels, pixels)
+
+
+def test_colour_profiles_are_converted_to_srgb() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = Image.new("RGB", (1, 1), (10, 200, 30))
+    assert decode(file(image, icc_profile=profile)).pixels.tolist() == [[[10, 200, 30]]]
+    broken = decode(file(image, icc_profile=b"no profile"))
+    assert broken.pixels.tolist() == [[[10, 200, 30]]]
+    assert broken.notes == ("broken colour profile ignored",)
+
+
+def test_cmyk_is_converted() -> None:
+    data = file(Image.new("CMYK", (8, 8), (0, 0, 0, 0)), "JPEG", quality=100)
+    assert decode(data).pixels.min() >= 250
+
+
+def test_of_several_frames_the_first_is_taken_and_it_is_said() -> None:
+    frames = [Image.new("RGB", (2, 2), colour) for colour in ("red", "blue", "lime")]
+    decoded = decode(file(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    assert decoded.pixels[0, 0].tolist() == [255, 0, 0]
+    assert decoded.notes == ("first of 3 frames",)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "EmptyFile"),
+        (b"hello, world", "NotAnImage"),
+        (b"\x89PNG\r\n\x1a\n", "NotAnImage"),
+        (file(Image.new("RGB", (99, 99), "red"))[:150], "DamagedImage"),
+        (file(noise((99, 99)), "JPEG")[:1500], "DamagedImage"),
+    ],
+)
+def test_what_is_no_whole_image_is_refused(data: bytes, kind: str) -> None:
+    with pytest.raises(SampleError) as caught:
+        decode(data)
+    assert caught.value.kind == kind
+
+
+def test_a_decompression_bomb_is_refused_before_it_goes_off() -> None:
+    header = file(Image.new("1", (20_000, 20_000)))
+    with pytest.raises(SampleError, match="bomb"):
+        decode(header)
+
+
+KINDS = {"PNG": {}, "JPEG": {}, "GIF": {}, "BMP": {}, "TIFF": {}, "WEBP": {}, "PPM": {}, "ICO": {}, "TGA": {}}
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(sorted(KINDS)), st.data())
+def test_no_damage_gets_past_as_anything_but_a_sample_error(kind: str, data: st.DataObject) -> None:
+    whole = bytearray(file(noise((17, 13)), kind))
+    for _ in range(data.draw(st.integers(0, 3))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    cut = data.draw(st.integers(0, len(whole)))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            pixels = decode(bytes(whole[:cut])).pixels
+    except SampleError as error:
+        assert error.message  # noqa: PT017
+    else:
+        assert pixels.dtype == np.uint8
+        assert pixels.shape[2] == 3

@@ -1,0 +1,83 @@
+"""Files appear whole or not at all, and never outside the directory."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dptools.errors import SampleError
+from dptools.pipe.sink import target, write
+
+OUT = Path("out")
+
+
+@pytest.mark.parametrize(
+    ("sample_id", "path"),
+    [
+        ("n01/a.jpg", "out/n01/a.png"),
+        ("n01/a.jpg@gs", "out/n01/a@gs.png"),
+        ("a.JPEG@gs@pgd", "out/a@gs@pgd.png"),
+        ("a@2x.jpg@gs", "out/a@2x@gs.png"),
+        ("a@2x.png", "out/a@2x.png"),
+        ("noext", "out/noext.png"),
+        ("v1.2", "out/v1.2.png"),
+        ("/etc/passwd", "out/etc/passwd.png"),
+        ("../../etc/a.png", "out/etc/a.png"),
+        ("./x//y.png", "out/x/y.png"),
+        (".png", "out/.png.png"),
+    ],
+)
+def test_names_follow_from_ids(sample_id: str, path: str) -> None:
+    assert target(OUT, sample_id) == Path(path)
+
+
+@given(st.text(min_size=1) | st.from_regex(re.compile(r"[./@a\0-]{1,20}"), fullmatch=True))
+def test_no_id_leads_out_of_the_directory(sample_id: str) -> None:
+    try:
+        path = target(OUT, sample_id)
+    except SampleError:
+        return
+    assert Path(os.path.normpath(path)).is_relative_to(OUT)
+    assert path.suffix == ".png"
+    assert "\0" not in str(path)
+
+
+def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.png"
+    write(path, b"one", tmp_path)
+    write(path, b"two", tmp_path)
+    assert path.read_bytes() == b"two"
+    assert [entry.name for entry in path.parent.iterdir()] == ["b.png"]
+    os.umask(mask := os.umask(0))
+    assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "b.png"
+    write(path, b"old", tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(SampleError, match="No space left"):
+        write(path, b"new", tmp_path)
+    assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_link_out_of_the_directory_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out" / "n01").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SampleError, match="leads out of"):
+        write(tmp_path / "out" / "n01" / "a.png", b"x", tmp_path / "out")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_file_in_the_way_of_a_directory_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("")
+    with pytest.raises(SampleError):
+        write(tmp_path / "a" / "b.png", b"x", tmp_path)
