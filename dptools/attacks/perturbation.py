@@ -1,17 +1,14 @@
 """Run an attack on one image, and judge it by the 8-bit image that will be saved."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from foolbox import PyTorchModel
 from torch import Tensor, nn
 
 from dptools.attacks.lattice import rounded, to_lattice
 from dptools.attacks.registry import Attack
-
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # Foolbox imports GitPython, which fails where git is missing
-from foolbox import PyTorchModel
 
 
 @dataclass(frozen=True)

