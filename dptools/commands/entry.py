@@ -47,16 +47,11 @@ def main(app: typer.Typer) -> NoReturn:
     A reader that goes away ends it with 1 and no noise. ^C ends it by the signal itself, so that shell loops end too.
     """
     try:
-        if sys.stdout is None:
-            raise OSError("standard output is closed")
         app()
         status: Any = 0
     except SystemExit as end:
         status = end.code
     except BrokenPipeError:
-        status = 1
-    except OSError as error:
-        report(f"write error: {error.strerror or error}")
         status = 1
     if status == 130:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -69,9 +64,9 @@ def _flushed(status: Any) -> Any:
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-        return status
     except OSError as error:
-        if not isinstance(error, BrokenPipeError):
+        if not status and not isinstance(error, BrokenPipeError):
             report(f"write error: {error.strerror}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return status or 1
+    return status

@@ -37,6 +37,8 @@ def image_tool(function: Callable[..., ToolStage], show: Show | None = None) -> 
         common = Common(**{field.name: values.pop(field.name) for field in fields(Common)})
         people = show if show and not values.pop("json", False) and sys.stdout.isatty() else None
         with errors_on_one_line(common.debug):
+            if sys.stdout is None:
+                raise UsageError("standard output is closed")
             _check_input(ctx, common)
             device = check_device(values["device"])
             raise typer.Exit(_run(function(**values), common, device, people))

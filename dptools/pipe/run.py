@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from dptools.errors import SampleError
+from dptools.errors import DptoolsError, SampleError
 from dptools.pipe.record import dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target
@@ -53,8 +53,7 @@ def emit_lines(stream: BinaryIO) -> Emit:
     """Put out records, each a flushed line."""
 
     def emit(sample: Sample) -> None:
-        stream.write(dump(sample.record).encode("ascii") + b"\n")
-        stream.flush()
+        _put(stream, dump(sample.record).encode("ascii") + b"\n")
 
     return emit
 
@@ -64,10 +63,19 @@ def emit_image(stream: BinaryIO) -> Emit:
 
     def emit(sample: Sample) -> None:
         if sample.encoded is not None and not sample.failed:
-            stream.write(sample.encoded)
-            stream.flush()
+            _put(stream, sample.encoded)
 
     return emit
+
+
+def _put(stream: BinaryIO, data: bytes) -> None:
+    try:
+        stream.write(data)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DptoolsError(f"write error: {error.strerror}") from error
 
 
 def _checked(stage: Filed, samples: Iterable[Sample]) -> Iterator[Sample]:

@@ -1,0 +1,97 @@
+"""Help, versions and usage errors: at once, and without torch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+TOOLS = ("attack", "denoise", "classify", "eval", "mapsext")
+HEAVY = {"torch", "torchvision", "foolbox", "numpy", "PIL", "scipy", "rich", "fastjsonschema", "matplotlib", "ray"}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--no-such-option"]])
+def test_answers_that_need_no_image_import_nothing_heavy(tool: str, arguments: list[str]) -> None:
+    program = (
+        "import json, sys\n"
+        f"sys.argv = ['dp-{tool}', *{arguments}]\n"
+        f"from dptools.commands.{tool} import main\n"
+        "try: main()\n"
+        "finally: print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == (2 if arguments == ["--no-such-option"] else 0), done.stderr
+    assert not HEAVY & set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_version_is_the_last_word(tool: str, sh: Run) -> None:
+    from importlib.metadata import version
+
+    done = sh(f"dp-{tool} --version")
+    assert done.stdout == f"dp-{tool} (dptools) {version('dptools')}\n"
+    assert sh(f"dp-{tool} -h").stdout == sh(f"dp-{tool} --help").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("dp-attack -a fgsm x.png -o o", "dp-attack: unknown attack 'fgsm': choose gs, deepfool, all"),
+        ("dp-attack x.png", "dp-attack: -o DIR is needed: images go there, and records to standard output"),
+        ("dp-denoise --preset fast x.png -o o", "dp-denoise: unknown preset 'fast': choose paper, default"),
+        ("dp-denoise --stop never x.png -o o", "dp-denoise: unknown stop rule 'never': choose fixed:N, held-out"),
+        ("dp-denoise --stop fixed:0 x.png -o o", "dp-denoise: stop rule fixed:N needs a whole number"),
+        ("dp-denoise --precision fp8 x.png -o o", "dp-denoise: unknown precision 'fp8': choose auto, fp32, bf16"),
+        ("dp-mapsext --rule otsu x.png -o o", "dp-mapsext: unknown rule 'otsu': choose paper"),
+        ("dp-classify --device gpu x.png", "dp-classify: unknown device 'gpu': choose auto, cpu, cuda or cuda:N"),
+        ("dp-eval nothing.jsonl", "dp-eval: nothing.jsonl: No such file or directory"),
+        ("dp-classify -j 0 x.png", "Error: Invalid value for '-j' / '--jobs'"),
+        ("dp-classify --top-q 3 x.png", "Error: No such option: --top-q"),
+    ],
+)
+def test_usage_errors_say_what_there_is_and_exit_2(command: str, message: str, sh: Run) -> None:
+    done = sh(command)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_on_stdin_is_no_input(environment: dict[str, str], tmp_path: Path) -> None:
+    master, terminal = os.openpty()
+    for tool in TOOLS:
+        done = subprocess.run(
+            [f"dp-{tool}"], stdin=terminal, capture_output=True, text=True, env=environment, cwd=tmp_path
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"Usage: dp-{tool}")
+        assert f"dp-{tool}: no input" in done.stderr
+    os.close(master)
+    os.close(terminal)
+
+
+def test_an_image_is_not_sent_to_a_terminal(dog: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    master, terminal = os.openpty()
+    with dog.open("rb") as image:
+        done = subprocess.run(
+            ["dp-denoise"],
+            stdin=image,
+            stdout=terminal,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=tmp_path,
+        )
+    os.close(terminal)
+    os.close(master)
+    assert done.returncode == 2
+    assert "redirect it to a file, or name a directory with -o" in done.stderr
+
+
+def test_attacks_are_listed(sh: Run) -> None:
+    listed = sh("dp-attack --list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["gs", "deepfool"]

@@ -1,0 +1,247 @@
+"""The main job on real images, as a user runs it: through a shell, from anywhere, and from other languages."""
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from conftest import Run
+
+from dptools.pipe.image import steady
+from dptools.pipe.record import schema
+
+QUICK = "--iterations 3 -j 2"
+
+
+def records(lines: str | Iterable[str]) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in (lines.splitlines() if isinstance(lines, str) else lines)]
+    for record in found:
+        jsonschema.validate(record, schema(), jsonschema.Draft7Validator)
+    return found
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def three(samples: Path, tmp_path: Path) -> Path:
+    """Three labelled images, all of which the bundled classifier gets right."""
+    for wnid in ("n01614925", "n02108422", "n12768682"):
+        shutil.copytree(samples / wnid, tmp_path / "imgs" / wnid)
+    return tmp_path / "imgs"
+
+
+def test_attack_restore_classify_count(three: Path, sh: Run) -> None:
+    done = sh(
+        f"dp-attack --attack deepfool imgs -o adv | tee a.jsonl | dp-denoise {QUICK} -o clean | tee d.jsonl"
+        " | dp-classify | tee c.jsonl | dp-eval"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    here = three.parent
+    attacked, restored, classified = (records((here / name).read_text()) for name in ("a.jsonl", "d.jsonl", "c.jsonl"))
+    assert [record["id"] for record in classified] == [
+        "n01614925/imagenet_17_22.jpg@deepfool",
+        "n02108422/imagenet_00_243.jpg@deepfool",
+        "n12768682/imagenet_03_990.jpg@deepfool",
+    ]
+    assert classified[0]["path"] == "clean/n01614925/imagenet_17_22@deepfool.png"
+    assert classified[0]["source"] == "imgs/n01614925/imagenet_17_22.jpg"
+    assert [record["label"] for record in attacked] == [22, 243, 990]
+    assert [stage["tool"] for stage in classified[0]["stages"]] == ["dp-attack", "dp-denoise", "dp-classify"]
+    assert all(record["denoise"]["stop"]["step"] <= 3 for record in restored)
+    (group,) = json.loads(done.stdout)["groups"]
+    assert (group["records"], group["success"]["rate"], group["before"]["top1"]["rate"]) == (3, 1, 0)
+    assert group["after"]["top1"]["n"] == 3
+
+
+def test_what_dp_attack_says_of_its_file_is_what_dp_classify_sees(three: Path, sh: Run) -> None:
+    done = sh("dp-attack -a gs -a deepfool imgs -o adv | dp-classify")
+    for record in records(done.stdout):
+        assert record["attack"]["success"]
+        assert record["classify"]["top"][0]["index"] == record["attack"]["adversarial_label"] != record["label"]
+        assert record["classify"]["label_rank"] == record["attack"]["adversarial_rank"]
+
+
+def test_paths_from_find(three: Path, sh: Run) -> None:
+    (three / "n02108422" / "with\nnewline and ünïcode.jpg").write_bytes(
+        (three / "n02108422/imagenet_00_243.jpg").read_bytes()
+    )
+    done = sh("find imgs -name '*.jpg' -print0 | sort -z | dp-attack -0 --attack all -o adv")
+    found = records(done.stdout)
+    assert len(found) == 8
+    assert all((three.parent / record["path"]).is_file() for record in found)
+    assert {record["attack"]["name"] for record in found} == {"gs", "deepfool"}
+    assert found[0]["path"] == "adv/imgs/n01614925/imagenet_17_22@gs.png"
+
+
+def test_one_image_through_pipes(dog: Path, sh: Run) -> None:
+    done = sh(f"dp-attack --label 243 < {dog} | tee adv.png | dp-denoise {QUICK} | tee clean.png | dp-classify")
+    (record,) = records(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (record["label"], record["path"], record["attack"]["success"]) == (243, "-", True)
+    assert [stage["tool"] for stage in record["stages"]] == ["dp-attack", "dp-denoise", "dp-classify"]
+    assert all("seconds" in record["stages"][-1] and "input_sha256" in stage for stage in record["stages"])
+
+
+def test_an_image_already_wrong_is_passed_on_as_skipped(dog: Path, sh: Run) -> None:
+    done = sh(
+        f"dp-attack --label goldfish {dog} -o adv | dp-denoise -o clean | dp-classify | tee all.jsonl | dp-eval"
+        "; cat all.jsonl"
+    )
+    summary, *lines = done.stdout.splitlines()
+    (record,) = records(lines)
+    assert record["skipped"]["message"] == "efficientnet-lite0 already sees bull mastiff"
+    assert record["path"].startswith("adv/")
+    assert json.loads(summary)["groups"][0]["skipped"] == 1
+    assert json.loads(summary)["groups"][0]["success"]["n"] == 0
+
+
+def test_labels_from_the_prediction(dog: Path, sh: Run) -> None:
+    done = sh(
+        f"cp {dog} unlabelled.jpg; dp-attack unlabelled.jpg -o a; dp-attack --label-from prediction unlabelled.jpg -o b"
+    )
+    without, predicted = records(done.stdout)
+    assert without["error"]["type"] == "NoLabel"
+    assert "unlabelled.jpg: no label: give --label" in done.stderr
+    assert predicted["label"] == 243
+    assert predicted["attack"]["success"]
+
+
+def test_equal_bytes_whatever_the_jobs_and_the_order(three: Path, sh: Run) -> None:
+    for out, jobs, order in [("one", 1, "imgs/*/"), ("two", 2, "imgs/*/"), ("back", 2, "$(ls -rd imgs/*/)")]:
+        done = sh(
+            f"dp-attack -a gs -j {jobs} {order} -o {out}/adv"
+            f" | dp-denoise -j {jobs} --seed 5 --iterations 4 -o {out}/clean > {out}.jsonl"
+        )
+        assert done.returncode == 0, done.stderr
+    here = three.parent
+    assert len(files(here / "one")) == 6
+    assert files(here / "one") == files(here / "two") == files(here / "back")
+    lines = {out: records((here / f"{out}.jsonl").read_text()) for out in ("one", "two", "back")}
+    assert [record["id"] for record in lines["one"]] == [record["id"] for record in lines["two"]]
+    assert sorted(record["id"] for record in lines["one"]) == sorted(record["id"] for record in lines["back"])
+
+
+def test_killed_in_the_middle_and_run_again(three: Path, sh: Run, environment: dict[str, str]) -> None:
+    here = three.parent
+    command = ["dp-denoise", "--iterations", "15", "-j", "1", "imgs", "-o"]
+    run = subprocess.Popen([*command, "broken"], cwd=here, env=environment, stdout=subprocess.DEVNULL)
+    while not (made := list((here / "broken").rglob("*.png"))):
+        time.sleep(0.05)
+        assert run.poll() is None
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    finished = {path: path.stat().st_mtime_ns for path in made if not path.name.startswith(".")}
+    again = sh(" ".join([*command, "broken"]))
+    unbroken = sh(" ".join([*command, "whole"]))
+    whole = {name: data for name, data in files(here / "broken").items() if not name.endswith(".part")}
+    assert whole == files(here / "whole")
+    kept = [record for record in records(again.stdout) if record.get("cached")]
+    assert len(kept) >= len(finished) >= 1
+    assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in finished.items())
+
+    def without_directory(lines: str) -> list[dict[str, Any]]:
+        return [steady(record) for record in records(lines)]
+
+    assert without_directory(again.stdout) == without_directory(unbroken.stdout)
+
+
+def alive(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_workers_end_with_a_killed_parent(three: Path, environment: dict[str, str]) -> None:
+    command = ["dp-denoise", "--preset", "paper", "-j", "2", "imgs", "-o", "out"]
+    run = subprocess.Popen(command, cwd=three.parent, env=environment)
+    time.sleep(4)
+    workers = [
+        pid for task in Path(f"/proc/{run.pid}/task").iterdir() for pid in (task / "children").read_text().split()
+    ]
+    assert len(workers) >= 2
+    run.kill()
+    run.wait()
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(alive(pid) for pid in workers)
+
+
+def test_interrupt_ends_it_by_the_signal_and_leaves_nothing_half_written(
+    three: Path, environment: dict[str, str]
+) -> None:
+    command = ["dp-denoise", "--preset", "paper", "-j", "2", "imgs", "-o", "out"]
+    run = subprocess.Popen(command, cwd=three.parent, env=environment, stderr=subprocess.PIPE, text=True)
+    time.sleep(4)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=10)
+    assert run.returncode == -signal.SIGINT
+    assert "Traceback" not in err
+    assert not (three.parent / "out").exists()
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(three: Path, sh: Run) -> None:
+    done = sh("{ dp-classify imgs imgs imgs; echo status $? >&2; } | head -n 1")
+    assert len(records(done.stdout)) == 1
+    assert done.stderr == "status 1\n"
+
+
+def test_a_full_disk_is_one_line(dog: Path, sh: Run) -> None:
+    done = sh(f"dp-classify {dog} > /dev/full")
+    assert done.returncode == 1
+    assert done.stderr == "dp-classify: write error: No space left on device\n"
+
+
+def test_a_map_gives_a_mask(sh: Run, tmp_path: Path) -> None:
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    drawing = Image.new("RGB", (200, 100), (240, 235, 215))
+    ImageDraw.Draw(drawing).text((40, 40), "GRINNELL", fill=(20, 20, 20), font_size=24)
+    drawing.save(tmp_path / "map.png")
+    done = sh("dp-mapsext map.png -o masks && dp-mapsext < map.png > mask.png")
+    (record,) = records(done.stdout)
+    assert record["path"] == "masks/map.png"
+    mask = np.asarray(Image.open(tmp_path / "masks" / "map.png"))
+    dark = np.asarray(drawing)[..., 0] < 60
+    assert set(np.unique(mask)) == {0, 255}
+    assert (mask[..., 0][dark] == 255).mean() > 0.9
+    assert record["mapsext"]["coverage"] == pytest.approx((mask > 0).mean(), abs=1e-3)
+
+
+def test_a_torchvision_model_with_weights_from_a_file(three: Path, sh: Run, tmp_path: Path) -> None:
+    import torch
+    from torchvision.models import resnet18
+
+    torch.manual_seed(0)
+    torch.save(resnet18().state_dict(), tmp_path / "w.pth")
+    done = sh("dp-classify --model resnet18 --weights w.pth -k 2 imgs")
+    found = records(done.stdout)
+    assert [len(record["classify"]["top"]) for record in found] == [2, 2, 2]
+    assert found[0]["stages"][0]["params"]["model"] == "resnet18"
+    assert [record["label"] for record in found] == [22, 243, 990]
+
+
+NODE = """
+const { spawnSync } = require("child_process");
+const record = JSON.stringify({ path: process.argv[2], label: "n02108422" });
+const run = spawnSync("dp-classify", [], { input: record + "\\n" });
+const { classify } = JSON.parse(run.stdout.toString());
+console.log(run.status, classify.top[0].name, classify.label_rank);
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="no node here")
+def test_driven_from_another_language(dog: Path, sh: Run, tmp_path: Path) -> None:
+    (tmp_path / "drive.js").write_text(NODE)
+    done = sh(f"node drive.js {dog}")
+    assert done.stdout == "0 bull mastiff 1\n"
