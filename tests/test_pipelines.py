@@ -201,6 +201,13 @@ def test_a_full_disk_is_one_line(dog: Path, sh: Run) -> None:
     assert done.stderr == "dp-classify: write error: No space left on device\n"
 
 
+def test_closed_streams_are_empty_ones(dog: Path, sh: Run) -> None:
+    assert sh("dp-classify <&-").returncode == 0
+    done = sh(f"dp-classify {dog} >&-; dp-eval <&- >&-; dp-classify {dog} 2>&-")
+    assert done.stderr == ""
+    assert len(records(done.stdout)) == 1
+
+
 def test_a_map_gives_a_mask(sh: Run, tmp_path: Path) -> None:
     import numpy as np
     from PIL import Image, ImageDraw

@@ -46,12 +46,16 @@ def main(app: typer.Typer) -> NoReturn:
 
     A reader that goes away ends it with 1 and no noise. ^C ends it by the signal itself, so that shell loops end too.
     """
+    status: Any = 0
     try:
+        _open_closed_streams()
         app()
-        status: Any = 0
     except SystemExit as end:
         status = end.code
     except BrokenPipeError:
+        status = 1
+    except OSError as error:
+        report(error.strerror or str(error))
         status = 1
     if status == 130:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -59,11 +63,19 @@ def main(app: typer.Typer) -> NoReturn:
     sys.exit(_flushed(status))
 
 
+def _open_closed_streams() -> None:
+    """A stream that the caller closed (``<&-``) is empty; the next file opened would get its number otherwise."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115
+
+
 def _flushed(status: Any) -> Any:
     """The status, or 1 when what was left to write could not be; the interpreter would say so in its own noisy way."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError as error:
         if not status and not isinstance(error, BrokenPipeError):
             report(f"write error: {error.strerror}")

@@ -15,11 +15,12 @@ from dptools.commands.options import Common, Json
 from dptools.devices import check_device
 from dptools.engine import Engine
 from dptools.errors import UsageError
+from dptools.pipe.filed import Filed
 from dptools.pipe.progress import progress, wanted
 from dptools.pipe.run import Emit, emit_image, emit_lines, run
 from dptools.pipe.sample import Sample
 from dptools.pipe.source import Source, open_source
-from dptools.pipe.stage import Filed, Stage, ToolStage
+from dptools.pipe.stage import Stage, ToolStage
 
 Show = Callable[[TextIO], Emit]
 """Puts records out for people to read."""
@@ -37,8 +38,6 @@ def image_tool(function: Callable[..., ToolStage], show: Show | None = None) -> 
         common = Common(**{field.name: values.pop(field.name) for field in fields(Common)})
         people = show if show and not values.pop("json", False) and sys.stdout.isatty() else None
         with errors_on_one_line(common.debug):
-            if sys.stdout is None:
-                raise UsageError("standard output is closed")
             _check_input(ctx, common)
             device = check_device(values["device"])
             raise typer.Exit(_run(function(**values), common, device, people))
@@ -68,7 +67,7 @@ def _hints() -> Iterable[Any]:
 
 
 def _check_input(ctx: typer.Context, common: Common) -> None:
-    if not common.operands and sys.stdin is not None and sys.stdin.isatty():
+    if not common.operands and sys.stdin.isatty():
         sys.stderr.write(ctx.get_usage() + "\n")
         raise UsageError("no input: name images or directories, or pipe something in")
 
@@ -114,8 +113,6 @@ def _with_progress(engine: Engine) -> Engine:
 
 def _stdin() -> BinaryIO:
     """Standard input, by a reader of its own: a thread may still be waiting in it when the interpreter shuts down."""
-    if sys.stdin is None:
-        return io.BytesIO()
     try:
         return open(sys.stdin.fileno(), "rb", closefd=False)
     except io.UnsupportedOperation:

@@ -34,6 +34,8 @@ def parse(text: str | bytes) -> Record:
         record = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
         raise SampleError("BadJSON", "not valid JSON: nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise SampleError("BadJSON", f"not valid JSON: {error.msg} at column {error.colno}") from None
     except ValueError as error:
         raise SampleError("BadJSON", f"not valid JSON: {error}") from None
     if not isinstance(record, dict):

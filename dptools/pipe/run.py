@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from dptools.errors import DptoolsError, SampleError
+from dptools.pipe.filed import Filed
 from dptools.pipe.record import dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target
-from dptools.pipe.stage import Filed
 
 if TYPE_CHECKING:
     from dptools.engine import Engine

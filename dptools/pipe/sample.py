@@ -22,12 +22,14 @@ class Sample:
         record: what is known of the sample; see :mod:`dptools.pipe.record`.
         pixels: H x W x 3 uint8 sRGB, once it is decoded.
         encoded: the image file's bytes, for a sample that has no file (standard input and output).
+        entry: what ``stages`` gets when the tool at work on it is done; None when none is at work.
         reported: its error was already shown to the user, by this tool or one before it.
     """
 
     record: Record
     pixels: "Pixels | None" = None
     encoded: bytes | None = None
+    entry: Record | None = None
     reported: bool = False
 
     @property

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from toys import Invert, sample
 
+from dptools.pipe.filed import Filed
 from dptools.pipe.image import decode, encode, steady
 from dptools.pipe.record import validate
 from dptools.pipe.sample import Sample
-from dptools.pipe.stage import Filed
 
 Picture = Callable[..., Path]
 

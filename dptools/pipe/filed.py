@@ -1,0 +1,137 @@
+"""A tool between files: read each image, reuse output that is there, run the tool, write what is new."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dptools.errors import DptoolsError, SampleError
+from dptools.pipe.record import Record
+from dptools.pipe.sample import Sample
+from dptools.pipe.sink import target, write
+from dptools.pipe.stage import Tool, ToolStage, Worker
+
+
+@dataclass(frozen=True)
+class Filed:
+    """The stage that every image tool's run consists of.
+
+    Attributes:
+        stage: the tool.
+        out: the directory for images; None to keep them in the samples, encoded.
+        force: make again what is already there.
+    """
+
+    stage: ToolStage
+    out: Path | None = None
+    force: bool = False
+
+    @property
+    def tool(self) -> str:
+        return self.stage.tool
+
+    def build(self) -> Worker:
+        return FiledWorker(self, self.stage.load())
+
+
+@dataclass(frozen=True)
+class FiledWorker:
+    """A :class:`Filed` stage at work. A sample waits for the tool as long as it has an entry for ``stages``."""
+
+    options: Filed
+    tool: Tool
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        jobs = [job for sample in samples for job in self._attempt(self._open, sample)]
+        waiting = [job for job in jobs if job.entry]
+        size = len(samples)
+        batches = [waiting[start : start + size] for start in range(0, len(waiting), size)]
+        done = iter([sample for batch in batches for sample in self._run(batch)])
+        return [next(done) if job.entry else job for job in jobs]
+
+    def _attempt(self, step: Callable[[Sample], list[Sample]], sample: Sample) -> list[Sample]:
+        """Run a step on one sample; whatever is wrong with it goes into its record."""
+        fail = sample.fail
+        try:
+            return step(sample)
+        except SampleError as error:
+            return [fail(self.options.tool, error.kind, error.message)]
+        except DptoolsError:
+            raise
+        except MemoryError:
+            return [fail(self.options.tool, "OutOfMemory", "too large for the memory at hand")]
+        except Exception as error:
+            if os.environ.get("DPTOOLS_DEBUG"):
+                raise
+            kind = type(error).__name__
+            return [fail(self.options.tool, kind, f"unexpected {kind}: {error}")]
+
+    def _open(self, sample: Sample) -> list[Sample]:
+        from dptools.pipe.opening import open_sample
+
+        if sample.finished:
+            return [sample]
+        return [self._reuse(self._entered(job)) for job in self.tool.expand(open_sample(sample, self.options.tool))]
+
+    def _entered(self, job: Sample) -> Sample:
+        """The job with all in its entry that determines its output."""
+        seed = self.options.stage.seed
+        settings = {"params": self.tool.params(job)} | ({} if seed is None else {"seed": seed})
+        return replace(job, entry={**(job.entry or {}), **settings})
+
+    def _reuse(self, job: Sample) -> Sample:
+        """The job, done already if its output is there."""
+        from dptools.pipe.image import embedded_record
+
+        if self.options.out is None or not self.options.stage.makes_images:
+            return job
+        path = target(self.options.out, job.id)
+        if not path.exists():
+            return job
+        if os.path.exists(job.path) and path.samefile(job.path):
+            raise SampleError("WriteError", "the output would overwrite its input; name another directory with -o")
+        data = path.read_bytes()
+        found = embedded_record(data)
+        if self.options.force or not found or found.get("stages", [None])[-1] != job.entry:
+            return job
+        made = {name: found[name] for name in (self.options.stage.key, "label", "skipped") if name in found}
+        return _finished(job.update(**made), job.entry or {}, path, data).update(cached=True)
+
+    def _run(self, jobs: Sequence[Sample]) -> list[Sample]:
+        """All at once, or, when that fails, each by itself, so that one takes none with it."""
+        if len(jobs) > 1:
+            try:
+                return self._timed(jobs)
+            except Exception as error:
+                if isinstance(error, DptoolsError) and not isinstance(error, SampleError):
+                    raise
+        return [done for job in jobs for done in self._attempt(lambda job: self._timed([job]), job)]
+
+    def _timed(self, jobs: Sequence[Sample]) -> list[Sample]:
+        start = time.perf_counter()
+        done = list(self.tool(jobs))
+        seconds = round((time.perf_counter() - start) / len(jobs), 3)
+        return [self._keep(sample, seconds) for sample in done]
+
+    def _keep(self, sample: Sample, seconds: float) -> Sample:
+        """The sample with its image written, and fit to leave the process."""
+        entry = {**(sample.entry or {}), "seconds": seconds}
+        entered = sample.update(stages=[*sample.record.get("stages", []), entry])
+        if not self.options.stage.makes_images:
+            return Sample(entered.record)
+        from dptools.pipe.image import encode
+
+        assert sample.pixels is not None
+        data = encode(sample.pixels, entered.record)
+        if self.options.out is None:
+            return Sample(entered.record, encoded=data)
+        path = target(self.options.out, sample.id)
+        write(path, data, self.options.out)
+        return _finished(sample, entry, path, data)
+
+
+def _finished(sample: Sample, entry: Record, path: Path, data: bytes) -> Sample:
+    entry = {**entry, "sha256": hashlib.sha256(data).hexdigest()}
+    return Sample({**sample.record, "path": str(path), "stages": [*sample.record.get("stages", []), entry]})

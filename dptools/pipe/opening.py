@@ -1,0 +1,53 @@
+"""From a sample's path to its pixels, and to what its file knows of it."""
+
+import hashlib
+from dataclasses import replace
+from importlib.metadata import version
+
+from dptools.errors import SampleError
+from dptools.pipe.image import decode
+from dptools.pipe.record import Record
+from dptools.pipe.sample import Sample
+
+
+def open_sample(sample: Sample, tool: str) -> Sample:
+    """The sample with its pixels, and an entry begun for the tool that will work on it.
+
+    Raises:
+        SampleError: its image cannot be read.
+    """
+    data = sample.encoded if sample.encoded is not None else _read(sample.path)
+    image = decode(data)
+    record = _merged(sample, image.record) if image.record else sample.record
+    record = {key: value for key, value in record.items() if key != "cached"}
+    entry = {
+        "tool": tool,
+        "version": version("dptools"),
+        "params": {},
+        "input_sha256": hashlib.sha256(data).hexdigest(),
+        **({"notes": list(image.notes)} if image.notes else {}),
+    }
+    return replace(sample, record=record, pixels=image.pixels, encoded=None, entry=entry)
+
+
+def _read(path: str) -> bytes:
+    if path == "-":
+        raise SampleError("FileNotFoundError", "the image came through standard input and has no file")
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise SampleError(type(error).__name__, error.strerror or str(error)) from None
+    except ValueError as error:  # a NUL in the name, or half of a surrogate pair
+        raise SampleError("BadPath", str(error)) from None
+
+
+def _merged(sample: Sample, inside: Record) -> Record:
+    """A file's own record serves where none came with it: one out of a record stream has its ``stages`` already."""
+    if "stages" in sample.record:
+        return sample.record
+    inside = {key: value for key, value in inside.items() if key not in ("error", "skipped", "path")}
+    given = dict(sample.record)
+    if sample.encoded is not None:
+        given.pop("id")
+    return {**inside, **given, "source": inside.get("source", given["source"]), "id": given.get("id", inside["id"])}
