@@ -56,6 +56,8 @@ class Invert:
     tool: str = "dp-invert"
     key: str = "invert"
     makes_images: bool = True
+    outputs: int = 1
+    gpu_batch: int = 1
     seed: int | None = 0
 
     def load(self) -> "Inverting":

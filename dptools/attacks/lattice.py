@@ -8,7 +8,7 @@ GROWTH = 1.1
 """Each try is a tenth stronger than the one before."""
 
 TRIES = 40
-"""At most 1.1**40 = 45 times the perturbation."""
+"""The last is 1.1**39 = 41 times the perturbation."""
 
 
 def to_lattice(clean: Tensor, adversarial: Tensor, errs: Callable[[Tensor], bool]) -> Tensor:

@@ -35,6 +35,8 @@ def evaluate_records(
         if not operands and sys.stdin.isatty():
             sys.stderr.write(ctx.get_usage() + "\n")
             raise UsageError("no input: name files of records, or pipe them in")
+        if json and as_table:
+            raise UsageError("--json and --table exclude each other")
         groups = evaluate(sample.record for sample in _samples(operands or ["-"]))
         if json or not (as_table or sys.stdout.isatty()):
             typer.echo(jsonlib.dumps({"groups": [group.as_json() for group in groups]}))

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
-from typing import Any, BinaryIO, TextIO, get_type_hints
+from typing import Any, BinaryIO, TextIO, TypeVar, get_type_hints
 
 import typer
 
 from dptools.commands.entry import errors_on_one_line, new_app, report
-from dptools.commands.options import Common, Json
+from dptools.commands.options import Common, Json, Output
 from dptools.devices import check_device
 from dptools.engine import Engine
 from dptools.errors import UsageError
@@ -31,25 +31,25 @@ def image_tool(function: Callable[..., ToolStage], show: Show | None = None) -> 
 
     Args:
         function: options to a stage; its docstring is the help.
-        show: how results look on a terminal; JSON Lines there too if not given. Adds ``--json``.
+        show: for a tool whose results are records, how they look on a terminal, where ``--json`` asks for the records
+            themselves; None for a tool that makes images, which gets the options of :class:`Output`.
     """
 
     def command(ctx: typer.Context, **values: Any) -> None:
-        common = Common(**{field.name: values.pop(field.name) for field in fields(Common)})
-        people = show if show and not values.pop("json", False) and sys.stdout.isatty() else None
+        common, output = _take(Common, values), _take(Output, values) if show is None else Output()
+        people = show if show and not values.pop("json") and sys.stdout.isatty() else None
         with errors_on_one_line(common.debug):
             _check_input(ctx, common)
-            device = check_device(values["device"])
-            raise typer.Exit(_run(function(**values), common, device, people))
+            check_device(values["device"])
+            raise typer.Exit(_run(function(**values), common, output, values["device"], people))
 
-    own = inspect.signature(function).parameters
-    shared = {field.name: (hint, field.default) for field, hint in zip(fields(Common), _hints(), strict=True)}
+    common = _parameters(Common)
     parameters = {
         "ctx": (typer.Context, inspect.Parameter.empty),
-        "operands": shared.pop("operands"),
-        **{name: (parameter.annotation, parameter.default) for name, parameter in own.items()},
-        **({"json": (Json, False)} if show else {}),
-        **shared,
+        "operands": common.pop("operands"),
+        **{name: (each.annotation, each.default) for name, each in inspect.signature(function).parameters.items()},
+        **(_parameters(Output) if show is None else {"json": (Json, False)}),
+        **common,
     }
     command.__doc__ = function.__doc__
     command.__annotations__ = {name: hint for name, (hint, _) in parameters.items()}
@@ -62,8 +62,18 @@ def image_tool(function: Callable[..., ToolStage], show: Show | None = None) -> 
     return new_app(command)
 
 
-def _hints() -> Iterable[Any]:
-    return get_type_hints(Common, include_extras=True).values()
+Options = TypeVar("Options", Common, Output)
+
+
+def _take(kind: type[Options], values: dict[str, Any]) -> Options:
+    """These options, taken out of the values of all."""
+    return kind(**{field.name: values.pop(field.name) for field in fields(kind)})
+
+
+def _parameters(kind: type[Common] | type[Output]) -> dict[str, tuple[Any, Any]]:
+    """Each option's annotation and default."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: (hints[field.name], field.default) for field in fields(kind)}
 
 
 def _check_input(ctx: typer.Context, common: Common) -> None:
@@ -72,18 +82,27 @@ def _check_input(ctx: typer.Context, common: Common) -> None:
         raise UsageError("no input: name images or directories, or pipe something in")
 
 
-def _run(stage: ToolStage, common: Common, device: str, people: Show | None) -> int:
+def _run(stage: ToolStage, common: Common, output: Output, device: str, people: Show | None) -> int:
     source = open_source(common.operands or [], _stdin(), common.form, common.null)
-    as_image = stage.makes_images and source.one_image and common.out is None
-    if stage.makes_images and common.out is None and not as_image:
-        raise UsageError("-o DIR is needed: images go there, and records to standard output")
-    if as_image and sys.stdout.isatty():
-        raise UsageError("the image would go to the terminal: redirect it to a file, or name a directory with -o")
-    engine = _engine(source, common, device)
+    if source.empty:
+        return 0
+    as_image = stage.makes_images and source.one_image and output.out is None
+    if stage.makes_images and output.out is None:
+        _check_output(stage, as_image)
+    engine = _engine(stage, source, common, device)
     if wanted() and not common.quiet:
         engine = _with_progress(engine)
-    emit = _emit(as_image, people)
-    return run(Filed(stage, common.out, common.force), source.samples, engine, emit, report)
+    filed = Filed(stage, output.out, output.force)
+    return run(filed, source.samples, engine, _emit(as_image, people), report)
+
+
+def _check_output(stage: ToolStage, as_image: bool) -> None:
+    if not as_image:
+        raise UsageError("-o DIR is needed: images go there, and records to standard output")
+    if stage.outputs != 1:
+        raise UsageError(f"-o DIR is needed: one image would become {stage.outputs}")
+    if sys.stdout.isatty():
+        raise UsageError("the image would go to the terminal: redirect it to a file, or name a directory with -o")
 
 
 def _emit(as_image: bool, people: Show | None) -> Emit:
@@ -92,16 +111,22 @@ def _emit(as_image: bool, people: Show | None) -> Emit:
     return people(sys.stdout) if people else emit_lines(sys.stdout.buffer)
 
 
-def _engine(source: Source, common: Common, device: str) -> Engine:
+def _engine(stage: ToolStage, source: Source, common: Common, device: str) -> Engine:
     if source.one_image:
         from dptools.engine.inline import inline
 
         return inline
     from dptools.engine.local import Local
 
-    gpu = device.startswith("cuda") or (device == "auto" and os.path.exists("/dev/nvidia0"))
+    gpu = device.startswith("cuda") or (device == "auto" and _has_gpu())
     jobs = common.jobs or (1 if gpu else len(os.sched_getaffinity(0)))
-    return Local(jobs, common.batch_size or (32 if gpu else 1), ordered=not common.unordered)
+    batch_size = common.batch_size or (stage.gpu_batch if gpu else 1)
+    return Local(jobs, batch_size, ordered=not common.unordered)
+
+
+def _has_gpu() -> bool:
+    """A guess that does not wait for torch."""
+    return os.path.exists("/dev/nvidia0") and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
 
 
 def _with_progress(engine: Engine) -> Engine:

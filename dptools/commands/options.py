@@ -59,16 +59,23 @@ class Common:
     null: Annotated[
         bool, typer.Option("-0", "--null", help="Stdin holds paths that end in NUL, as from find -print0.")
     ] = False
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory for the images.")] = None
-    force: Annotated[bool, typer.Option("--force", help="Make again what is in DIR already.")] = False
     jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", min=1, metavar="N", help="Worker processes.  [default: the cores]")
+        int | None,
+        typer.Option("-j", "--jobs", min=1, metavar="N", help="Worker processes.  [default: the cores; CUDA: 1]"),
     ] = None
     batch_size: Annotated[
         int | None,
-        typer.Option("--batch-size", min=1, metavar="N", help="Images for a worker at once.  [default: 1; CUDA: 32]"),
+        typer.Option("--batch-size", min=1, metavar="N", help="Images for a worker at once.  [default: 1]"),
     ] = None
     unordered: Annotated[bool, typer.Option("--unordered", help="Results as they come, not in input order.")] = False
     quiet: Quiet = False
     debug: Debug = False
     show_version: Version = False
+
+
+@dataclass(frozen=True)
+class Output:
+    """The options of the tools that make images."""
+
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory for the images.")] = None
+    force: Annotated[bool, typer.Option("--force", help="Make again what is in DIR already.")] = False

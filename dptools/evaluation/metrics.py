@@ -41,6 +41,7 @@ def wilson(k: int, n: int, z: float = 1.959964) -> tuple[float, float]:
 class Group:
     """What was counted of the records of one attack.
 
+    ``clean`` is the attacked classifier on the clean images, those that it got wrong and the attack skipped included;
     ``before`` is the image as attacked, from dp-attack's own reading of the file it wrote; ``after`` is what
     dp-classify says of it as it left the last tool.
     """
@@ -49,15 +50,16 @@ class Group:
     counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
+        attack = record.get("attack", {})
         self.counts["records"] += 1
         if "error" in record:
             self.counts["failed"] += 1
-        elif "skipped" in record:
+            return
+        self._rank("clean", attack.get("clean_rank"))
+        if "skipped" in record or (attack and "success" not in attack):  # the mark is lost where files are passed on
             self.counts["skipped"] += 1
         else:
-            attack = record.get("attack", {})
             self._count("success", attack.get("success"))
-            self._rank("clean", attack.get("clean_rank"))
             self._rank("before", attack.get("adversarial_rank"))
             self._rank("after", record.get("classify", {}).get("label_rank"))
 

@@ -94,7 +94,7 @@ class FiledWorker:
             raise SampleError("WriteError", "the output would overwrite its input; name another directory with -o")
         data = path.read_bytes()
         found = embedded_record(data)
-        if self.options.force or not found or found.get("stages", [None])[-1] != job.entry:
+        if self.options.force or not found or not _same(found, job):
             return job
         made = {name: found[name] for name in (self.options.stage.key, "label", "skipped") if name in found}
         return _finished(job.update(**made), job.entry or {}, path, data).update(cached=True)
@@ -130,6 +130,11 @@ class FiledWorker:
         path = target(self.options.out, sample.id)
         write(path, data, self.options.out)
         return _finished(sample, entry, path, data)
+
+
+def _same(found: Record, job: Sample) -> bool:
+    """The output was made of the same input in the same way, and by the same seed, which hangs on the id."""
+    return bool(found["id"] == job.id and found.get("stages", [None])[-1] == job.entry)
 
 
 def _finished(sample: Sample, entry: Record, path: Path, data: bytes) -> Sample:

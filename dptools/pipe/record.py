@@ -1,4 +1,4 @@
-"""The record: one JSON object a line (see record.schema.json, and dptools-record(5) for people)."""
+"""The record: one JSON object a line (see record.schema.json, and dptools(7) for people)."""
 
 import json
 import math

@@ -37,10 +37,16 @@ class Form(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """The samples, and whether they are the one image on standard input, whose output is an image too."""
+    """The samples, and what is known of them beforehand.
+
+    Attributes:
+        one_image: they are the one image on standard input, whose output is an image too.
+        empty: there are none.
+    """
 
     samples: Iterator[Sample]
     one_image: bool = False
+    empty: bool = False
 
 
 def open_source(operands: Sequence[str], stdin: BinaryIO, form: Form | None = None, null: bool = False) -> Source:
@@ -61,6 +67,8 @@ def open_source(operands: Sequence[str], stdin: BinaryIO, form: Form | None = No
         form = Form.PATHS
     elif form is None:
         form, head = sniff(stdin)
+        if not head:
+            return Source(iter(()), empty=True)
     if form is Form.IMAGE:
         return Source(_image(head + stdin.read()), one_image=True)
     if form is Form.JSONL:
@@ -91,7 +99,8 @@ def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iter
                 raise SampleError("BadJSON", f"longer than {MAX_LINE:,} bytes")
             record = parse(text)
         except SampleError as error:
-            yield _failed(f"{name}:{number}", None, error.kind, f"line {number}: {error.message}")
+            where = f"line {number}" if name == "stdin" else f"{name}: line {number}"
+            yield _failed(f"{name}:{number}", None, error.kind, f"{where}: {error.message}")
         else:
             yield Sample(record, reported="error" in record)
 
@@ -149,7 +158,7 @@ def _paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
         elif path and os.path.isdir(path):
             yield _failed(path, path, "IsADirectory", "is a directory; name it as an operand to walk it")
         elif path:
-            yield _file(path, path)
+            yield _file(re.sub(r"^(\./+)+(?=.)", "", path), path)
 
 
 def _lines(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[bytes]:

@@ -43,6 +43,14 @@ class ToolStage(Protocol):
     @property
     def makes_images(self) -> bool: ...
     @property
+    def outputs(self) -> int:
+        """How many each image becomes."""
+
+    @property
+    def gpu_batch(self) -> int:
+        """How many images it gains from at once on a GPU."""
+
+    @property
     def seed(self) -> int | None:
         """The run's seed; None for a tool that draws nothing at random."""
 

@@ -32,6 +32,11 @@ class Attack:
     tool: str = "dp-attack"
     key: str = "attack"
     makes_images: bool = True
+    gpu_batch: int = 1
+
+    @property
+    def outputs(self) -> int:
+        return len(self.attacks)
 
     def load(self) -> "Attacking":
         from dptools.classifiers import load

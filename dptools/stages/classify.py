@@ -26,6 +26,8 @@ class Classify:
     tool: str = "dp-classify"
     key: str = "classify"
     makes_images: bool = False
+    outputs: int = 1
+    gpu_batch: int = 32
 
     def load(self) -> "Classifying":
         from dptools.classifiers import load

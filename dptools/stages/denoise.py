@@ -30,6 +30,8 @@ class Denoise:
     tool: str = "dp-denoise"
     key: str = "denoise"
     makes_images: bool = True
+    outputs: int = 1
+    gpu_batch: int = 1
 
     def load(self) -> "Denoising":
         from dptools.devices import resolve_device
@@ -40,14 +42,16 @@ class Denoise:
         self.settings()  # raises UsageError before any worker starts
 
     def settings(self) -> Preset:
-        """The preset with the user's changes. A fixed rule is itself the most iterations, unless these are given."""
+        """The preset with the user's changes. Of a fixed rule, the most iterations are all."""
         preset = PRESETS[check_name("preset", self.preset, PRESETS)]
         rule = parse_rule(self.stop) if self.stop else preset.rule
-        own = rule.iterations if isinstance(rule, Fixed) else preset.iterations
+        if isinstance(rule, Fixed):
+            rule = Fixed(self.iterations if self.iterations and not self.stop else rule.iterations)
+            preset = replace(preset, iterations=rule.iterations)
         return replace(
             preset,
             rule=rule,
-            iterations=self.iterations or own,
+            iterations=self.iterations or preset.iterations,
             average=preset.average if self.average is None else self.average,
             precision=self.precision or preset.precision,
         )
@@ -77,7 +81,8 @@ class Denoising:
 
         image = to_tensor(sample, self.device)
         restored = restore(image, self.preset, seed=sample.seed(self.options.seed))
-        stop = {"rule": str(self.preset.rule), "step": restored.step, "reason": restored.reason}
+        done = {"step": restored.step, "iterations": restored.iterations, "reason": restored.reason}
+        stop = {"rule": str(self.preset.rule), **done}
         psnr = -10 * math.log10(error) if (error := (restored.image - image).square().mean().item()) else None
         found = {"method": "dip", "preset": self.options.preset, "stop": stop, "psnr_input": psnr and round(psnr, 2)}
         return replace(sample.update(denoise=found), pixels=to_pixels(restored.image))

@@ -27,6 +27,8 @@ class Mapsext:
     tool: str = "dp-mapsext"
     key: str = "mapsext"
     makes_images: bool = True
+    outputs: int = 1
+    gpu_batch: int = 1
 
     def __post_init__(self) -> None:
         check_name("rule", self.rule, RULES)

@@ -42,6 +42,10 @@ def test_version_is_the_last_word(tool: str, sh: Run) -> None:
     [
         ("dp-attack -a fgsm x.png -o o", "dp-attack: unknown attack 'fgsm': choose gs, deepfool, all"),
         ("dp-attack x.png", "dp-attack: -o DIR is needed: images go there, and records to standard output"),
+        ("echo x | dp-attack", "dp-attack: -o DIR is needed: images go there"),
+        ("dp-attack -a all -", "dp-attack: -o DIR is needed: one image would become 2"),
+        ("dp-eval --json --table", "dp-eval: --json and --table exclude each other"),
+        ("dp-classify -o out x.png", "Error: No such option: -o"),
         ("dp-denoise --preset fast x.png -o o", "dp-denoise: unknown preset 'fast': choose paper, default"),
         ("dp-denoise --stop never x.png -o o", "dp-denoise: unknown stop rule 'never': choose fixed:N, held-out"),
         ("dp-denoise --stop fixed:0 x.png -o o", "dp-denoise: stop rule fixed:N needs a whole number"),

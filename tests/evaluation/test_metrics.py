@@ -14,7 +14,7 @@ def record(attack: str, after: int | None, before: int = 2, success: bool = True
 
 
 FAILED = {"attack": {"name": "gs"}, "error": {"stage": "dp-denoise", "type": "T", "message": "m"}}
-SKIPPED = {"attack": {"name": "gs"}, "skipped": {"stage": "dp-attack", "type": "T", "message": "m"}}
+SKIPPED = {"attack": {"name": "gs", "clean_rank": 3}, "skipped": {"stage": "dp-attack", "type": "T", "message": "m"}}
 RECORDS = [record("gs", 1), record("gs", 3), record("gs", 9, before=7), FAILED, SKIPPED, record("df", 1, 1, False)]
 
 
@@ -36,7 +36,8 @@ def test_groups_are_counted_by_attack() -> None:
     gs, df, total = (group.as_json() for group in evaluate(RECORDS))
     assert (gs["attack"], gs["records"], gs["failed"], gs["skipped"]) == ("gs", 5, 1, 1)
     assert gs["success"]["rate"] == 1
-    assert [gs["clean"]["top1"]["k"], gs["before"]["top1"]["k"], gs["before"]["top5"]["k"]] == [3, 0, 2]
+    assert [gs["clean"]["top1"]["k"], gs["clean"]["top1"]["n"], gs["clean"]["top5"]["k"]] == [3, 4, 4]
+    assert [gs["before"]["top1"]["k"], gs["before"]["top5"]["k"]] == [0, 2]
     assert [gs["after"]["top1"]["k"], gs["after"]["top5"]["k"], gs["after"]["top5"]["n"]] == [1, 2, 3]
     assert (df["attack"], df["success"]["k"], df["before"]["top1"]["k"]) == ("df", 0, 1)
     assert (total["attack"], total["records"], total["after"]["top1"]["k"]) == ("all", 6, 2)
@@ -69,3 +70,8 @@ def test_the_table_fits_a_terminal_and_says_what_it_leaves_out() -> None:
 def test_percentages() -> None:
     assert percent(Rate(84, 100)) == "84 [76-90]"
     assert percent(Rate(0, 0)) == "-"
+
+
+def test_skipped_images_stay_so_when_only_their_files_were_passed_on() -> None:
+    read_from_file = {"attack": SKIPPED["attack"], "classify": {"label_rank": 3}}
+    assert evaluate([SKIPPED])[0].as_json() == evaluate([read_from_file])[0].as_json()

@@ -80,6 +80,7 @@ def test_the_form_can_be_forced() -> None:
 def test_empty_stdin_is_an_empty_stream() -> None:
     for form in (None, *Form):
         assert read(b"", form=form) == []
+    assert open_source([], io.BytesIO(b"")).empty
 
 
 def test_paths_end_in_newline_or_nul() -> None:
@@ -115,7 +116,7 @@ def test_an_unreadable_directory_is_an_error_record(tmp_path: Path) -> None:
 
 def test_a_file_operand_goes_by_its_name_and_a_listed_one_by_its_path() -> None:
     assert ids(read(b"", "some/where/a.png", "/b.png")) == ["a.png", "b.png"]
-    assert ids(read(b"some/where/a.png\n")) == ["some/where/a.png"]
+    assert ids(read(b"some/where/a.png\n././/b.png\n./.hidden.png\n")) == ["some/where/a.png", "b.png", ".hidden.png"]
 
 
 def test_a_bad_line_is_an_error_record_that_names_it_and_the_stream_goes_on() -> None:
