@@ -13,14 +13,13 @@ import typer
 from dptools.commands.entry import errors_on_one_line, new_app, report
 from dptools.commands.options import Common, Json, Output
 from dptools.devices import check_device
-from dptools.engine import Engine
 from dptools.errors import UsageError
 from dptools.pipe.filed import Filed
 from dptools.pipe.progress import progress, wanted
 from dptools.pipe.run import Emit, emit_image, emit_lines, run
 from dptools.pipe.sample import Sample
 from dptools.pipe.source import Source, open_source
-from dptools.pipe.stage import Stage, ToolStage
+from dptools.pipe.stage import Engine, Stage, ToolStage
 
 Show = Callable[[TextIO], Emit]
 """Puts records out for people to read."""

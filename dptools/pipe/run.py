@@ -3,22 +3,20 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from dptools.errors import DptoolsError, SampleError
 from dptools.pipe.filed import Filed
 from dptools.pipe.record import dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target
-
-if TYPE_CHECKING:
-    from dptools.engine import Engine
+from dptools.pipe.stage import Engine
 
 Emit = Callable[[Sample], None]
 """Puts one finished sample out: a line, or an image."""
 
 
-def run(stage: Filed, samples: Iterable[Sample], engine: "Engine", emit: Emit, report: Callable[[str], None]) -> int:
+def run(stage: Filed, samples: Iterable[Sample], engine: Engine, emit: Emit, report: Callable[[str], None]) -> int:
     """Run a stage over samples and put out each as soon as it is finished.
 
     Args:

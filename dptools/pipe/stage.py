@@ -1,6 +1,6 @@
 """What runs in the pipe."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from dptools.pipe.record import Record
@@ -16,6 +16,13 @@ class Stage(Protocol):
     @property
     def tool(self) -> str: ...
     def build(self) -> Worker: ...
+
+
+class Engine(Protocol):
+    """Runs stages."""
+
+    def __call__(self, stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
+        """Run a stage over samples; results come as soon as they are there."""
 
 
 class Tool(Protocol):
