@@ -3,10 +3,14 @@
 import torch
 
 
+def effective(device: torch.device, precision: str) -> str:
+    """``fp32`` or ``bf16``: what a precision means on a device. ``auto`` is bf16 where the hardware multiplies it."""
+    return ("bf16" if has_bf16(device) else "fp32") if precision == "auto" else precision
+
+
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context for the forward pass; ``auto`` takes bfloat16 where the hardware multiplies it, else float32."""
-    enabled = precision == "bf16" or (precision == "auto" and has_bf16(device))
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+    """The context for the forward pass."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=effective(device, precision) == "bf16")
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -69,7 +69,9 @@ class Denoising:
         return [sample]
 
     def params(self, sample: Sample) -> Record:
-        settings = asdict(self.preset)
+        from dptools.prior.precision import effective
+
+        settings = {**asdict(self.preset), "precision": effective(self.device, self.preset.precision)}
         rule = {"name": str(self.preset.rule), **settings["rule"]}
         return {"method": "dip", "preset": self.options.preset, **settings, "rule": rule, "device": self.device.type}
 
