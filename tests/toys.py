@@ -10,7 +10,7 @@ from pathlib import Path
 from dptools.errors import SetupError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
-from dptools.pipe.stage import Worker
+from dptools.pipe.stage import ToolStage, Worker
 
 
 def sample(name: str, **record: object) -> Sample:
@@ -47,17 +47,15 @@ class Toy:
 
 
 @dataclass(frozen=True)
-class Invert:
+class Invert(ToolStage):
     """A tool that inverts images; it fails on those whose id says so, and logs each that it is given."""
+
+    tool = "dp-invert"
+    key = "invert"
 
     log: Path
     variants: tuple[str, ...] = ("",)
     strength: int = 1
-    tool: str = "dp-invert"
-    key: str = "invert"
-    makes_images: bool = True
-    outputs: int = 1
-    gpu_batch: int = 1
     seed: int | None = 0
 
     def load(self) -> "Inverting":

@@ -1,7 +1,7 @@
 """What runs in the pipe."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
@@ -39,26 +39,33 @@ class Tool(Protocol):
 
 
 class ToolStage(Protocol):
-    """A tool's options, from which :class:`dptools.pipe.filed.Filed` makes a stage."""
+    """A tool's options, from which :class:`dptools.pipe.filed.Filed` makes a stage.
 
-    @property
-    def tool(self) -> str: ...
-    @property
-    def key(self) -> str:
-        """The tool's own key in the record."""
+    Attributes:
+        tool: the program's name.
+        key: the tool's own key in the record.
+        makes_images: it does; else its results are records only.
+        gpu_batch: how many images it gains from at once on a GPU.
+    """
 
-    @property
-    def makes_images(self) -> bool: ...
-    @property
-    def outputs(self) -> int:
-        """How many each image becomes."""
-
-    @property
-    def gpu_batch(self) -> int:
-        """How many images it gains from at once on a GPU."""
+    tool: ClassVar[str]
+    key: ClassVar[str]
+    makes_images: ClassVar[bool] = True
+    gpu_batch: ClassVar[int] = 1
 
     @property
     def seed(self) -> int | None:
         """The run's seed; None for a tool that draws nothing at random."""
+        return None
 
-    def load(self) -> Tool: ...
+    @property
+    def outputs(self) -> int:
+        """How many images each one becomes."""
+        return 1
+
+    def load(self) -> Tool:
+        """The tool with all that it needs.
+
+        Raises:
+            DptoolsError: what it needs cannot be had, or the options name nothing that there is.
+        """

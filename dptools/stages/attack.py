@@ -9,6 +9,7 @@ from dptools.attacks.registry import find
 from dptools.errors import SampleError
 from dptools.pipe.record import Record, reason
 from dptools.pipe.sample import Sample
+from dptools.pipe.stage import ToolStage
 from dptools.stages.images import to_pixels
 from dptools.stages.labels import LabelFrom, Labels
 
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Attack:
+class Attack(ToolStage):
     """Options of dp-attack."""
+
+    tool = "dp-attack"
+    key = "attack"
 
     attacks: tuple[str, ...]
     model: str
@@ -29,10 +33,6 @@ class Attack:
     device: str = "auto"
     labels: Labels = field(default_factory=Labels)
     seed: int = 0
-    tool: str = "dp-attack"
-    key: str = "attack"
-    makes_images: bool = True
-    gpu_batch: int = 1
 
     @property
     def outputs(self) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
+from dptools.pipe.stage import ToolStage
 from dptools.stages.labels import Labels
 
 if TYPE_CHECKING:
@@ -14,20 +15,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Classify:
+class Classify(ToolStage):
     """Options of dp-classify."""
+
+    tool = "dp-classify"
+    key = "classify"
+    makes_images = False
+    gpu_batch = 32
 
     model: str
     weights: Path | None = None
     device: str = "auto"
     top_k: int = 5
     labels: Labels = field(default_factory=Labels)
-    seed: int | None = None
-    tool: str = "dp-classify"
-    key: str = "classify"
-    makes_images: bool = False
-    outputs: int = 1
-    gpu_batch: int = 32
 
     def load(self) -> "Classifying":
         from dptools.classifiers import load

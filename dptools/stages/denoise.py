@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dptools.errors import check_name
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
+from dptools.pipe.stage import ToolStage
 from dptools.prior.presets import PRESETS, Preset
 from dptools.prior.stopping import Fixed, parse_rule
 from dptools.stages.images import to_pixels, to_tensor
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Denoise:
+class Denoise(ToolStage):
     """Options of dp-denoise; None leaves a value to the preset."""
+
+    tool = "dp-denoise"
+    key = "denoise"
 
     preset: str = "default"
     stop: str | None = None
@@ -27,11 +31,6 @@ class Denoise:
     precision: str | None = None
     device: str = "auto"
     seed: int = 0
-    tool: str = "dp-denoise"
-    key: str = "denoise"
-    makes_images: bool = True
-    outputs: int = 1
-    gpu_batch: int = 1
 
     def load(self) -> "Denoising":
         from dptools.devices import resolve_device

@@ -8,6 +8,7 @@ from dptools.errors import check_name
 from dptools.maps.residual import RULES, text_mask
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
+from dptools.pipe.stage import ToolStage
 from dptools.stages.images import to_tensor
 
 if TYPE_CHECKING:
@@ -17,18 +18,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Mapsext:
+class Mapsext(ToolStage):
     """Options of dp-mapsext."""
+
+    tool = "dp-mapsext"
+    key = "mapsext"
 
     rule: str = "paper"
     iterations: int = 30
     device: str = "auto"
     seed: int = 0
-    tool: str = "dp-mapsext"
-    key: str = "mapsext"
-    makes_images: bool = True
-    outputs: int = 1
-    gpu_batch: int = 1
 
     def __post_init__(self) -> None:
         check_name("rule", self.rule, RULES)
