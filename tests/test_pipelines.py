@@ -203,9 +203,19 @@ def test_a_full_disk_is_one_line(dog: Path, sh: Run) -> None:
 
 def test_closed_streams_are_empty_ones(dog: Path, sh: Run) -> None:
     assert sh("dp-classify <&-").returncode == 0
-    done = sh(f"dp-classify {dog} >&-; dp-eval <&- >&-; dp-classify {dog} 2>&-")
-    assert done.stderr == ""
-    assert len(records(done.stdout)) == 1
+    assert len(records(sh(f"dp-classify {dog} 2>&-").stdout)) == 1
+    done = sh(f"dp-classify {dog} >&-")
+    assert (done.returncode, done.stderr) == (1, "dp-classify: write error: Bad file descriptor\n")
+
+
+def test_a_lost_stderr_loses_no_record(dog: Path, sh: Run) -> None:
+    done = sh(f"dp-classify missing.png {dog} 2> >(:); sleep 0.1")
+    assert len(records(done.stdout)) == 2
+
+
+def test_images_out_of_a_process_substitution(dog: Path, sh: Run) -> None:
+    (record,) = records(sh(f"dp-classify -k 1 <(cat {dog})").stdout)
+    assert record["classify"]["top"][0]["name"] == "bull mastiff"
 
 
 def test_a_map_gives_a_mask(sh: Run, tmp_path: Path) -> None:

@@ -13,6 +13,11 @@ from dptools.classifiers.classes import Classes
 Pixels = NDArray[np.uint8]
 
 
+LONGEST = 8
+"""Of an image longer than this many times its shorter side, only the middle is resized: no more is seen of it, and a
+line of 1 x 65,000 pixels would grow to gigabytes."""
+
+
 @dataclass(frozen=True)
 class Geometry:
     """How an image gets to a network's input size: its shorter side to ``resize``, then the middle ``crop`` square."""
@@ -26,11 +31,20 @@ class Geometry:
         height, width = pixels.shape[:2]
         if (height, width) == (self.crop, self.crop):
             return pixels
-        scale = self.resize / min(height, width)
-        size = max(self.resize, int(width * scale)), max(self.resize, int(height * scale))
+        pixels = _middle(pixels, LONGEST * min(height, width))
+        height, width = pixels.shape[:2]
+        short = min(height, width)
+        size = self.resize * width // short, self.resize * height // short
         left, top = round((size[0] - self.crop) / 2), round((size[1] - self.crop) / 2)
         resized = Image.fromarray(pixels).resize(size, self.resample)
         return np.asarray(resized.crop((left, top, left + self.crop, top + self.crop)))
+
+
+def _middle(pixels: Pixels, side: int) -> Pixels:
+    """The middle of an image, neither of its sides longer than this."""
+    height, width = pixels.shape[:2]
+    top, left = max(0, height - side) // 2, max(0, width - side) // 2
+    return pixels[top : top + side, left : left + side]
 
 
 class Classifier(nn.Module):

@@ -1,7 +1,6 @@
 """State dicts from disk, without ever executing what a file says."""
 
 import hashlib
-import pickle
 from pathlib import Path
 
 import torch
@@ -22,9 +21,9 @@ def read(path: Path) -> StateDict:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise SetupError(f"weights {path}: {error.strerror or error}") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError):
+    except Exception:  # torch raises nearly anything on files that it did not write
         raise SetupError(f"weights {path}: not a file of tensors that torch.save wrote") from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not state or not all(map(_is_named_tensor, state.items())):
         raise SetupError(f"weights {path}: not a state dict (a dict of tensors); save model.state_dict()")
     return state
 
@@ -44,7 +43,12 @@ def fill(network: nn.Module, state: StateDict, path: Path) -> None:
 
 def class_count(state: StateDict) -> int:
     """How many classes the weights tell apart: the length of the last tensor, which is the last layer's bias."""
-    return len(list(state.values())[-1])
+    last = list(state.values())[-1]
+    return len(last) if last.ndim else 1
+
+
+def _is_named_tensor(item: tuple[object, object]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], Tensor)
 
 
 def fingerprint(path: Path) -> str:

@@ -42,7 +42,7 @@ def _lines(sample: Sample) -> list[str]:
     record = sample.record
     head = printable(sample.path)
     if "skipped" in record:
-        return [f"{head}: skipped: {record['skipped']['message']}"]
+        return [f"{head}: skipped: {printable(record['skipped']['message'])}"]
     label = record.get("label")
     tops = record["classify"]["top"]
     return [head, *(f"  {100 * top['p']:5.1f} %  {top['name']}{' *' * (top['index'] == label)}" for top in tops)]

@@ -5,7 +5,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import typer
@@ -23,8 +23,9 @@ def new_app(function: Callable[..., None]) -> typer.Typer:
 
 def report(message: str) -> None:
     """One line on standard error, after the tool's name."""
-    sys.stderr.write(f"{tool_name()}: {message}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # nobody reads it; the record says it too
+        sys.stderr.write(f"{tool_name()}: {message}\n")
+        sys.stderr.flush()
 
 
 @contextmanager
@@ -64,10 +65,11 @@ def main(app: typer.Typer) -> NoReturn:
 
 
 def _open_closed_streams() -> None:
-    """A stream that the caller closed (``<&-``) is empty; the next file opened would get its number otherwise."""
+    """A stream that the caller closed (``<&-``) is empty, and cannot be written to; the next file opened would get
+    its number otherwise."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            os.dup2(os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY), number)
             os.set_inheritable(number, True)
             setattr(sys, name, open(number, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115
 

@@ -14,7 +14,7 @@ from dptools.commands.options import Debug, Json, Version
 from dptools.errors import UsageError
 from dptools.evaluation.metrics import evaluate
 from dptools.evaluation.table import table
-from dptools.pipe.run import complaint
+from dptools.pipe.run import complaint, printable
 from dptools.pipe.sample import Sample
 from dptools.pipe.source import read_jsonl
 
@@ -41,6 +41,8 @@ def evaluate_records(
         if json or not (as_table or sys.stdout.isatty()):
             typer.echo(jsonlib.dumps({"groups": [group.as_json() for group in groups]}))
         else:
+            for group in groups:
+                group.name = printable(group.name)
             typer.echo(table(groups))
         raise typer.Exit(1 if any(group.counts["failed"] for group in groups) else 0)
 

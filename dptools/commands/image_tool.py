@@ -18,6 +18,7 @@ from dptools.pipe.filed import Filed
 from dptools.pipe.progress import progress, wanted
 from dptools.pipe.run import Emit, emit_image, emit_lines, run
 from dptools.pipe.sample import Sample
+from dptools.pipe.sniff import Form
 from dptools.pipe.source import Source, open_source
 from dptools.pipe.stage import Engine, Stage, ToolStage
 
@@ -82,7 +83,11 @@ def _check_input(ctx: typer.Context, common: Common) -> None:
 
 
 def _run(stage: ToolStage, common: Common, output: Output, device: str, people: Show | None) -> int:
-    source = open_source(common.operands or [], _stdin(), common.form, common.null)
+    if common.null and common.form not in (None, Form.PATHS):
+        raise UsageError(f"-0 is for paths, and --from {common.form} for something else")
+    if output.out and output.out.exists() and not output.out.is_dir():
+        raise UsageError(f"-o {output.out}: not a directory")
+    source = open_source(common.operands or [], _stdin(), common.form, common.null, leave_out=output.out)
     if source.empty:
         return 0
     as_image = stage.makes_images and source.one_image and output.out is None
@@ -138,6 +143,7 @@ def _with_progress(engine: Engine) -> Engine:
 def _stdin() -> BinaryIO:
     """Standard input, by a reader of its own: a thread may still be waiting in it when the interpreter shuts down."""
     try:
+        os.set_blocking(sys.stdin.fileno(), True)  # what shares it may have set it otherwise
         return open(sys.stdin.fileno(), "rb", closefd=False)
     except io.UnsupportedOperation:
         return sys.stdin.buffer

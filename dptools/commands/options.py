@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dptools.classifiers.names import BUNDLED
-from dptools.pipe.source import Form
+from dptools.pipe.sniff import Form
 
 
 def tool_name() -> str:

@@ -3,10 +3,13 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 
 from dptools.engine.threads import one_thread
+from dptools.errors import SetupError
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Stage
 
@@ -26,7 +29,7 @@ class Process:
         """The finished samples; an error record for the one on which the process died.
 
         Raises:
-            DptoolsError: the stage cannot be built.
+            DptoolsError: the stage cannot be built, or no process started.
         """
         try:
             return self._ask(batch)
@@ -47,6 +50,8 @@ class Process:
             self._process.join()
 
     def _ask(self, batch: Batch) -> Batch:
+        if self._connection and not self._process.is_alive():  # it died while it had nothing to do
+            self._bury()
         connection = self._connection or self._start()
         connection.send(batch)
         answer: Batch | BaseException = connection.recv()
@@ -60,9 +65,13 @@ class Process:
         with self._starting:
             if self.stopped:
                 raise EOFError
-            ours, theirs = context.Pipe()
-            self._process = context.Process(target=_serve, args=(theirs, self.stage), daemon=True)
-            self._process.start()
+            try:
+                ours, theirs = context.Pipe()
+                self._process = context.Process(target=_serve, args=(theirs, self.stage), daemon=True)
+                with _without_interrupts():
+                    self._process.start()
+            except OSError as error:
+                raise SetupError(f"a worker process cannot be started: {error.strerror or error}") from error
             theirs.close()
             self._connection = ours
         return ours
@@ -76,9 +85,19 @@ class Process:
         return f"the worker process was {cause}{hint}" if code < 0 else f"the worker process {cause}"
 
 
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """What is started inside never gets a ^C: the parent gets it too, and ends its workers."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection, stage: Stage) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what the parent reads is not for workers
     os.dup2(2, 1)  # standard output holds results; what a library prints goes to standard error
     one_thread()
     worker = None
@@ -98,8 +117,10 @@ def _serve(connection: Connection, stage: Stage) -> None:
 def _send(connection: Connection, answer: Batch | BaseException) -> None:
     try:
         connection.send(answer)
-    except (TypeError, AttributeError) as error:  # an exception that cannot be pickled
-        connection.send(RuntimeError(f"{answer!r}: {error}"))
+    except OSError:
+        raise
+    except Exception as error:  # whatever pickle raises on what it cannot send
+        connection.send(RuntimeError(f"{type(answer).__name__} cannot be sent: {error}"))
 
 
 def _end_with_parent() -> None:

@@ -56,7 +56,8 @@ class Group:
             self.counts["failed"] += 1
             return
         self._rank("clean", attack.get("clean_rank"))
-        if "skipped" in record or (attack and "success" not in attack):  # the mark is lost where files are passed on
+        # Where only files were passed on, the mark is lost; what dp-attack says of them is not.
+        if "skipped" in record or ("clean_label" in attack and "success" not in attack):
             self.counts["skipped"] += 1
         else:
             self._count("success", attack.get("success"))

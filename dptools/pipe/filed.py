@@ -62,6 +62,8 @@ class FiledWorker:
             raise
         except MemoryError:
             return [fail(self.options.tool, "OutOfMemory", "too large for the memory at hand")]
+        except OSError as error:
+            return [fail(self.options.tool, type(error).__name__, error.strerror or str(error))]
         except Exception as error:
             if os.environ.get("DPTOOLS_DEBUG"):
                 raise
@@ -73,30 +75,36 @@ class FiledWorker:
 
         if sample.finished:
             return [sample]
-        return [self._reuse(self._entered(job)) for job in self.tool.expand(open_sample(sample, self.options.tool))]
+        jobs = self.tool.expand(open_sample(sample, self.options.tool))
+        return [done for job in jobs for done in self._attempt(self._prepare, job)]
 
-    def _entered(self, job: Sample) -> Sample:
-        """The job with all in its entry that determines its output."""
+    def _prepare(self, job: Sample) -> list[Sample]:
+        """The job with all in its entry that determines its output, or done already if that is there."""
         seed = self.options.stage.seed
         settings = {"params": self.tool.params(job)} | ({} if seed is None else {"seed": seed})
-        return replace(job, entry={**(job.entry or {}), **settings})
-
-    def _reuse(self, job: Sample) -> Sample:
-        """The job, done already if its output is there."""
-        from dptools.pipe.image import embedded_record
-
+        job = replace(job, entry={**(job.entry or {}), **settings})
         if self.options.out is None or not self.options.stage.makes_images:
-            return job
+            return [job]
         path = target(self.options.out, job.id)
-        if not path.exists():
-            return job
+        return [self._reuse(job, path) if path.is_file() else job]
+
+    def _reuse(self, job: Sample, path: Path) -> Sample:
+        from dptools.pipe.image import decode
+
         if os.path.exists(job.path) and path.samefile(job.path):
             raise SampleError("WriteError", "the output would overwrite its input; name another directory with -o")
-        data = path.read_bytes()
-        found = embedded_record(data)
-        if self.options.force or not found or not _same(found, job):
+        if self.options.force:
             return job
-        made = {name: found[name] for name in (self.options.stage.key, "label", "skipped") if name in found}
+        data = path.read_bytes()
+        try:
+            found = decode(data).record
+        except SampleError:  # damaged: made again
+            return job
+        if found is None:
+            raise SampleError("WriteError", f"{path} is there and not made by dptools; --force replaces it")
+        if not _same(found, job):
+            return job
+        made = {name: found[name] for name in (self.options.stage.key, "skipped") if name in found}
         return _finished(job.update(**made), job.entry or {}, path, data).update(cached=True)
 
     def _run(self, jobs: Sequence[Sample]) -> list[Sample]:
@@ -134,7 +142,8 @@ class FiledWorker:
 
 def _same(found: Record, job: Sample) -> bool:
     """The output was made of the same input in the same way, and by the same seed, which hangs on the id."""
-    return bool(found["id"] == job.id and found.get("stages", [None])[-1] == job.entry)
+    same_sample = all(found.get(name) == job.record.get(name) for name in ("id", "label"))
+    return same_sample and (found.get("stages") or [None])[-1] == job.entry
 
 
 def _finished(sample: Sample, entry: Record, path: Path, data: bytes) -> Sample:

@@ -4,6 +4,7 @@ import io
 import json
 import struct
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,14 @@ Pixels = NDArray[np.uint8]
 
 KEYWORD = "dptools"
 """Of the PNG iTXt chunk that holds the record."""
+
+FORMATS = (
+    *("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "TGA", "ICO"),
+    *("CUR", "DDS", "ICNS", "PCX", "PSD", "QOI", "SGI", "SUN", "XBM", "XPM"),
+)
+"""What is read: Pillow's formats of pixels. EPS and WMF are programs, which others would have to run."""
+
+Image.init()  # its plug-ins, of which it would take only the commonest by itself
 
 VOLATILE = {"path", "cached", "seconds"}
 """Keys that differ between two equal runs, so they stay out of the file: same input and seed, same bytes."""
@@ -39,7 +48,7 @@ class Decoded:
 
 
 def decode(data: bytes) -> Decoded:
-    """Decode an image file of any format that Pillow reads.
+    """Decode an image file of any format in FORMATS.
 
     EXIF orientation is applied, ICC profiles are converted to sRGB, alpha is laid over white, 16 bits become 8, and of
     several frames the first is taken.
@@ -53,28 +62,19 @@ def decode(data: bytes) -> Decoded:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 return _decode(image)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         limit = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
         raise SampleError("DecompressionBomb", f"more than {limit} pixels: refused as a decompression bomb") from None
     except UnidentifiedImageError:
-        raise SampleError("NotAnImage", "not an image, or in a format that Pillow cannot read") from None
+        raise SampleError("NotAnImage", "not an image, or in a format that is not read here") from None
     except SampleError:
         raise
     except MemoryError:
         raise SampleError("OutOfMemory", "too large for the memory at hand") from None
     except Exception as error:  # Pillow's plug-ins raise nearly anything on damaged files
         raise SampleError("DamagedImage", f"damaged image: {_reason(error)}") from None
-
-
-def embedded_record(data: bytes) -> Record | None:
-    """The record inside a PNG, without decoding its pixels; None where there is none that is valid."""
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            return _record_inside(image)[0]
-    except Exception:  # whatever is wrong with it, it is no output of ours
-        return None
 
 
 def encode(pixels: Pixels, record: Record) -> bytes:
@@ -130,10 +130,22 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 def _to_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
     alpha = _alpha(image)
-    rgb, note = _without_profile(image)
+    opaque = _OPAQUE[image.mode](image) if image.mode in _OPAQUE else image
+    rgb, note = _in_srgb(opaque, image.info.get("icc_profile"))
     if alpha is not None:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
     return rgb, note
+
+
+_OPAQUE: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "P": lambda image: image.convert("RGBA").convert("RGB"),
+    "PA": lambda image: image.convert("RGBA").convert("RGB"),
+    "LA": lambda image: image.getchannel("L"),
+    "La": lambda image: image.convert("LA").getchannel("L"),
+    "RGBA": lambda image: Image.merge("RGB", image.split()[:3]),
+    "RGBa": lambda image: image.convert("RGBA").convert("RGB"),
+}
+"""How each mode with a palette or with alpha loses it, its colours unchanged."""
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:
@@ -141,17 +153,15 @@ def _alpha(image: Image.Image) -> Image.Image | None:
     return image.convert("RGBA").getchannel("A") if has_alpha else None
 
 
-def _without_profile(image: Image.Image) -> tuple[Image.Image, str | None]:
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "CMYK", "L"):
-        return image.convert("RGBA").convert("RGB") if image.mode == "P" else image.convert("RGB"), None
-    opaque = image.convert("RGB") if image.mode == "RGBA" else image
+def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
+    if not profile:
+        return image.convert("RGB"), None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(opaque, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image.convert("RGB"), "broken colour profile ignored"
-    return converted or opaque.convert("RGB"), None
+    return converted or image.convert("RGB"), None
 
 
 def _reason(error: BaseException) -> str:

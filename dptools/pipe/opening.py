@@ -9,6 +9,9 @@ from dptools.pipe.image import decode
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 
+MAX_FILE = 2**30
+"""Bytes of the largest file that is read: an image of the most pixels that are accepted has a quarter of it."""
+
 
 def open_sample(sample: Sample, tool: str) -> Sample:
     """The sample with its pixels, and an entry begun for the tool that will work on it.
@@ -35,11 +38,14 @@ def _read(path: str) -> bytes:
         raise SampleError("FileNotFoundError", "the image came through standard input and has no file")
     try:
         with open(path, "rb") as file:
-            return file.read()
+            data = file.read(MAX_FILE + 1)
     except OSError as error:
         raise SampleError(type(error).__name__, error.strerror or str(error)) from None
     except ValueError as error:  # a NUL in the name, or half of a surrogate pair
         raise SampleError("BadPath", str(error)) from None
+    if len(data) > MAX_FILE:
+        raise SampleError("TooLarge", f"larger than {MAX_FILE:,} bytes")
+    return data
 
 
 def _merged(sample: Sample, inside: Record) -> Record:

@@ -16,6 +16,10 @@ MAX_LINE = 16 * 2**20
 """Longest line of JSON accepted, in bytes. A record has a few thousand."""
 
 
+MAX_DEPTH = 100
+"""Deepest nesting accepted; a record has five levels."""
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft-07) that every record satisfies."""
     text = files("dptools.pipe").joinpath("record.schema.json").read_text("utf-8")
@@ -40,6 +44,8 @@ def parse(text: str | bytes) -> Record:
         raise SampleError("BadJSON", f"not valid JSON: {error}") from None
     if not isinstance(record, dict):
         raise SampleError("BadRecord", f"a record is a JSON object, not {_kind(record)}")
+    if _deeper(record, MAX_DEPTH):
+        raise SampleError("BadJSON", f"not valid JSON here: nested more than {MAX_DEPTH} deep")
     if "path" not in record and "error" not in record:
         raise SampleError("BadRecord", "record without path")
     return validate(_with_defaults(record))
@@ -84,6 +90,13 @@ def _with_defaults(record: Record) -> Record:
     path = record.get("path")
     defaults = {"schema": SCHEMA_VERSION, "id": path, "source": path}
     return {**{key: value for key, value in defaults.items() if value is not None}, **record}
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return not levels or any(_deeper(item, levels - 1) for item in items)
 
 
 def _refuse_constant(name: str) -> None:

@@ -77,7 +77,10 @@ def _put(stream: BinaryIO, data: bytes) -> None:
 
 
 def _checked(stage: Filed, samples: Iterable[Sample]) -> Iterator[Sample]:
-    """The samples, of which two that would be written to one file are told apart before either is."""
+    """The samples, of which two that would be written to one file are told apart before either is.
+
+    What is remembered of each sample for that, one number, is all that grows with the stream.
+    """
     taken: set[int] = set()
     for sample in samples:
         if sample.failed:
@@ -91,11 +94,12 @@ def _checked(stage: Filed, samples: Iterable[Sample]) -> Iterator[Sample]:
 def _unique(sample: Sample, tool: str, out: Path, taken: set[int]) -> Sample:
     try:
         path = target(out, sample.id)
+        place = hash(path.parent.resolve() / path.name)
     except SampleError as error:
         return sample.fail(tool, error.kind, error.message)
-    if hash(path) in taken:
+    if place in taken:
         return sample.fail(tool, "SameOutput", f"its output {path} is that of an earlier input")
-    taken.add(hash(path))
+    taken.add(place)
     return sample
 
 

@@ -6,11 +6,15 @@ import tempfile
 from pathlib import Path
 
 from dptools.errors import SampleError
-from dptools.pipe.source import SUFFIXES
+from dptools.pipe.walk import SUFFIXES
 
 _ID = re.compile(
     rf"(?P<stem>.+?)(?:{'|'.join(map(re.escape, SUFFIXES))})?(?P<attacks>(?:@[\w:+-]+)*)", re.IGNORECASE | re.DOTALL
 )
+
+
+MAX_NAME = 255
+"""Bytes of one part of a path, on all usual file systems."""
 
 
 def target(directory: Path, sample_id: str) -> Path:
@@ -19,13 +23,16 @@ def target(directory: Path, sample_id: str) -> Path:
     Whatever the id says, the path stays below the directory.
 
     Raises:
-        SampleError: nothing of the id can serve as a name.
+        SampleError: nothing of the id can serve as a name, or it is too long.
     """
     parts = [part for part in sample_id.replace("\0", "").split("/") if part not in ("", ".", "..")]
     match = _ID.fullmatch("/".join(parts))
     if not match:
         raise SampleError("BadId", f"no file name can be made of the id {sample_id!r}")
-    return directory / f"{match['stem']}{match['attacks']}.png"
+    name = f"{match['stem']}{match['attacks']}.png"
+    if max(len(part.encode("utf-8", "surrogatepass")) for part in name.split("/")) > MAX_NAME:
+        raise SampleError("BadId", f"its output would have a name of more than {MAX_NAME} bytes")
+    return directory / name
 
 
 def write(path: Path, data: bytes, root: Path) -> None:
@@ -36,12 +43,14 @@ def write(path: Path, data: bytes, root: Path) -> None:
     """
     temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.parent.resolve().is_relative_to(root.resolve()):
             raise SampleError("OutsideOutput", f"{path.parent} leads out of {root} by a symbolic link")
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
         temporary = None

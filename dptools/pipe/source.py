@@ -3,36 +3,15 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import PurePath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from dptools.errors import SampleError
 from dptools.pipe.record import MAX_LINE, Record, parse
 from dptools.pipe.sample import Sample
-
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
-    *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".tga", ".ico"),
-)
-"""Names that count as images in a directory. A file that is named itself may have any name."""
-
-_MAGIC = re.compile(
-    rb"\x89PNG|\xff\xd8\xff|GIF8|BM....\0\0\0\0|II\*\0|MM\0\*|RIFF....WEBP|P[1-7]\s"
-    rb"|\0\0\0.ftyp|\0\0\0\x0cjP  |\0\0\x01\0",
-    re.DOTALL,
-)
-_MAGIC_LENGTH = 12
-_BOM = b"\xef\xbb\xbf"
-
-
-class Form(StrEnum):
-    """What standard input holds."""
-
-    IMAGE = "image"
-    PATHS = "paths"
-    JSONL = "jsonl"
+from dptools.pipe.sniff import BOM, Form, sniff
+from dptools.pipe.walk import walk
 
 
 @dataclass(frozen=True)
@@ -49,7 +28,13 @@ class Source:
     empty: bool = False
 
 
-def open_source(operands: Sequence[str], stdin: BinaryIO, form: Form | None = None, null: bool = False) -> Source:
+def open_source(
+    operands: Sequence[str],
+    stdin: BinaryIO,
+    form: Form | None = None,
+    null: bool = False,
+    leave_out: Path | None = None,
+) -> Source:
     """The samples that a command line names.
 
     Args:
@@ -57,11 +42,13 @@ def open_source(operands: Sequence[str], stdin: BinaryIO, form: Form | None = No
         stdin: read only if no operand is given, or ``-`` is.
         form: what stdin holds; found out from its first bytes when None.
         null: stdin holds paths that end in NUL bytes instead of newlines.
+        leave_out: a directory that walks do not enter: that of the output, or it would be input the next time.
     """
     if list(operands) == ["-"]:
         return Source(_image(stdin.read()), one_image=True)
     if operands:
-        return Source(sample for operand in operands for sample in _operand(operand, stdin))
+        out = os.path.realpath(leave_out) if leave_out else None
+        return Source(sample for operand in operands for sample in _operand(operand, stdin, out))
     head = b""
     if null:
         form = Form.PATHS
@@ -76,22 +63,10 @@ def open_source(operands: Sequence[str], stdin: BinaryIO, form: Form | None = No
     return Source(_paths(stdin, head, b"\0" if null else b"\n"))
 
 
-def sniff(stream: BinaryIO) -> tuple[Form, bytes]:
-    """Tell what a stream holds, and the bytes taken from it to find out; never waits for more than it needs."""
-    head = b""
-    while len(head) < _MAGIC_LENGTH and _may_be_image(head) and not _MAGIC.match(head):
-        if not (byte := stream.read(1)):
-            break
-        head += byte
-    if _MAGIC.match(head):
-        return Form.IMAGE, head
-    return (Form.JSONL if head.removeprefix(_BOM).lstrip()[:1] == b"{" else Form.PATHS), head
-
-
 def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iterator[Sample]:
     """The records of a stream; a line that is none becomes an error record that names the line."""
     for number, line in enumerate(_lines(stream, head, b"\n"), start=1):
-        text = line.removeprefix(_BOM).strip()
+        text = line.removeprefix(BOM).strip()
         if not text:
             continue
         try:
@@ -105,49 +80,41 @@ def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iter
             yield Sample(record, reported="error" in record)
 
 
-def _may_be_image(head: bytes) -> bool:
-    return not head or head[:1] in b"\x89\xffGBIMRP\0" or _BOM.startswith(head) or not head.strip()
-
-
 def _image(data: bytes) -> Iterator[Sample]:
     if data:
         yield Sample(_record("stdin", "-"), encoded=data)
 
 
-def _operand(operand: str, stdin: BinaryIO) -> Iterator[Sample]:
+def _operand(operand: str, stdin: BinaryIO, leave_out: str | None) -> Iterator[Sample]:
     if operand == "-":
         yield from _image(stdin.read())
+    elif operand.startswith("/dev/fd/"):  # as from <(...); only this process has it
+        yield _descriptor(operand)
     elif os.path.isdir(operand):
-        yield from _directory(operand)
-    else:
+        yield from _directory(operand, leave_out)
+    elif operand:
         yield _file(PurePath(operand).name or operand, operand)
+    else:
+        yield _failed("operand", None, "BadPath", "the empty name names no file")
 
 
-def _directory(root: str) -> Iterator[Sample]:
+def _descriptor(path: str) -> Sample:
+    try:
+        return replace(_file(path, path), encoded=Path(path).read_bytes())
+    except OSError as error:
+        return _failed(path, path, type(error).__name__, error.strerror or str(error))
+
+
+def _directory(root: str, leave_out: str | None) -> Iterator[Sample]:
     empty = True
-    for sample in _walk(root, root, ()):
+    for path, error in walk(root, leave_out):
         empty = False
-        yield sample
+        if error:
+            yield _failed(path, path, type(error).__name__, error.strerror or str(error))
+        else:
+            yield _file(os.path.relpath(path, root), path)
     if empty:
         yield _failed(root, root, "NoImages", "directory without images")
-
-
-def _walk(root: str, directory: str, above: tuple[str, ...]) -> Iterator[Sample]:
-    """Image files below, in the order of their names; links are followed, but never round in a circle."""
-    here = os.path.realpath(directory)
-    if here in above:
-        return
-    try:
-        with os.scandir(directory) as entries:
-            visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
-    except OSError as error:
-        yield _failed(directory, directory, type(error).__name__, error.strerror or str(error))
-        return
-    for entry in visible:
-        if entry.is_dir():
-            yield from _walk(root, entry.path, (*above, here))
-        elif entry.name.lower().endswith(SUFFIXES):
-            yield _file(os.path.relpath(entry.path, root), entry.path)
 
 
 def _paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:

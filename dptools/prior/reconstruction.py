@@ -13,15 +13,15 @@ from dptools.prior.precision import autocast
 
 @dataclass(frozen=True)
 class Step:
-    """The fit after one more iteration; images are 1 x 3 x H x W in [0, 1].
+    """The fit in one iteration; images are 1 x 3 x H x W in [0, 1].
 
     Attributes:
         iteration: how many were done, from 1.
-        output: what the network gives now.
+        output: what the network gave in this iteration, before its weights were changed.
         average: the moving average of its outputs, which is smoother.
-        loss: what was minimised, before this iteration.
+        loss: what was minimised, of this output.
         error: mean squared error of the average against the pixels that are fitted.
-        held_out: the same against the pixels that are held out; None where none are.
+        held_out: the same against the pixels that are held out; None where there are none.
     """
 
     iteration: int
@@ -60,7 +60,7 @@ def reconstruct(
     device, (height, width) = image.device, image.shape[-2:]
     whole = _whole(height, network.multiple), _whole(width, network.multiple)
     code = network.code(*whole, generator).to(device)
-    hidden = (torch.rand(1, 1, height, width, generator=generator) < held_out).expand_as(image).to(device)
+    hidden = _hidden(height, width, held_out, generator).expand_as(image).to(device)
     network = network.to(device).to(memory_format=torch.channels_last)
     code = code.contiguous(memory_format=torch.channels_last)
     optimizer = _adam(network, learning_rate, loss.to(device), loss_rate)
@@ -85,7 +85,7 @@ def reconstruct(
             average=mean,
             loss=value.item(),
             error=squared[~hidden].mean().item(),
-            held_out=squared[hidden].mean().item() if held_out else None,
+            held_out=squared[hidden].mean().item() if hidden.any() else None,
         )
 
 
@@ -93,6 +93,14 @@ def _whole(side: int, multiple: int) -> int:
     """The side that the network works at: a multiple, and at the smallest scale at least the two pixels that
     BatchNorm and reflected borders need. What it adds at the right and the bottom stands in no loss."""
     return max(2, math.ceil(side / multiple)) * multiple
+
+
+def _hidden(height: int, width: int, share: float, generator: torch.Generator) -> Tensor:
+    """Which pixels are held out, 1 x 1 x H x W: the share of them, at least one, but never the only one."""
+    count = height * width
+    order = torch.randperm(count, generator=generator)
+    wanted = min(max(1, round(share * count)), count - 1) if share else 0
+    return (order < wanted).view(1, 1, height, width)
 
 
 def _adam(network: nn.Module, learning_rate: float, loss: nn.Module, loss_rate: float) -> torch.optim.Optimizer:

@@ -77,11 +77,12 @@ class HeldOut:
 
         def watch(step: "Step") -> Verdict:
             nonlocal best, best_iteration
-            assert step.held_out is not None
+            # An image of one pixel has none to hold out.
+            error = step.error if step.held_out is None else step.held_out
+            if keep := error < best:
+                best, best_iteration = error, step.iteration
             if step.error <= 10 ** (-self.cap / 10):
-                return Verdict(keep=True, stop=f"fidelity of {self.cap:g} dB reached")
-            if keep := step.held_out < best:
-                best, best_iteration = step.held_out, step.iteration
+                return Verdict(keep, f"fidelity of {self.cap:g} dB reached")
             waited = step.iteration - best_iteration >= self.patience
             return Verdict(keep, "held-out error past its minimum" if waited else None)
 

@@ -59,7 +59,7 @@ class Labels:
         if label is None or self.source not in (LabelFrom.AUTO, LabelFrom.RECORD):
             return None
         try:
-            return classes.index(label)
+            return classes.index(int(label) if isinstance(label, float) else label)
         except ValueError as error:
             raise SampleError("UnknownLabel", str(error)) from None
 

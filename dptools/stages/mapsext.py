@@ -1,7 +1,7 @@
 """dp-mapsext: the text of a map as a mask, from the residual of an early image prior."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from dptools.errors import check_name
@@ -9,6 +9,8 @@ from dptools.maps.residual import RULES, text_mask
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolStage
+from dptools.prior.presets import Preset
+from dptools.prior.stopping import Fixed
 from dptools.stages.images import to_tensor
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ class Mapsext(ToolStage):
     def __post_init__(self) -> None:
         check_name("rule", self.rule, RULES)
 
+    @property
+    def prior(self) -> Preset:
+        """The early prior: background and roads, and no text yet."""
+        return Preset("default", "mse", Fixed(self.iterations), average=0.9, iterations=self.iterations)
+
     def load(self) -> "Mapping":
         from dptools.devices import resolve_device
 
@@ -49,21 +56,26 @@ class Mapping:
         return [sample]
 
     def params(self, sample: Sample) -> Record:
-        return {"rule": self.options.rule, "iterations": self.options.iterations, "device": self.device.type}
+        from dptools.prior.precision import effective
+
+        precision = effective(self.device, self.options.prior.precision)
+        settings = {**asdict(self.options.prior), "precision": precision, "device": self.device.type}
+        return {"rule": self.options.rule, "prior": settings}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         return map(self._extract, samples)
 
     def _extract(self, sample: Sample) -> Sample:
-        from dptools.prior import Preset, restore
-        from dptools.prior.stopping import Fixed
+        from dptools.prior import restore
 
-        steps = self.options.iterations
         image = to_tensor(sample, self.device)
-        preset = Preset("default", "mse", Fixed(steps), average=0.9, iterations=steps)
-        prior = restore(image, preset, seed=sample.seed(self.options.seed)).image
+        prior = restore(image, self.options.prior, seed=sample.seed(self.options.seed)).image
         mask = text_mask(_array(image), _array(prior), self.options.rule)
-        found = {"rule": self.options.rule, "step": steps, "coverage": round(float((mask > 0).mean()), 4)}
+        found = {
+            "rule": self.options.rule,
+            "step": self.options.iterations,
+            "coverage": round(float((mask > 0).mean()), 4),
+        }
         return replace(sample.update(mapsext=found), pixels=mask[:, :, None].repeat(3, axis=2))
 
 

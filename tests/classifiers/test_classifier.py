@@ -1,5 +1,6 @@
 """Classifiers: the bundled one is right on real images; torchvision's take their weights from a file."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +52,21 @@ def test_any_other_is_resized_and_cropped(size: tuple[int, int]) -> None:
     assert (fitted == 77).all()
 
 
-def test_the_geometry_is_torchvisions() -> None:
+@pytest.mark.parametrize("size", [(98, 49), (333, 500), (49, 98), (123, 457)])
+def test_the_geometry_is_torchvisions(size: tuple[int, int]) -> None:
     from torchvision.transforms import v2
 
-    pixels = np.random.default_rng(0).integers(0, 256, (333, 500, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     theirs = v2.Compose([v2.Resize(256, v2.InterpolationMode.BICUBIC), v2.CenterCrop(224)])
     assert np.array_equal(Geometry()(pixels), np.asarray(theirs(Image.fromarray(pixels))))
+
+
+def test_a_very_long_image_costs_no_memory() -> None:
+    line = np.full((1, 65_000, 3), 77, np.uint8)
+    tracemalloc.start()
+    assert (Geometry()(line) == 77).all()
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
 
 
 def test_rank_counts_ties_against_the_label() -> None:
@@ -102,13 +112,20 @@ class Bomb:
         return os.system, ("touch /tmp/dptools-was-here",)
 
 
-@pytest.mark.parametrize("content", ["missing", "text", "code", "list", "other network"])
+@pytest.mark.parametrize("content", ["missing", "text", "code", "list", "empty", "scalar", "numbered", "other network"])
 def test_weights_that_are_none_are_refused_and_never_executed(tmp_path: Path, content: str) -> None:
     path = tmp_path / "w.pth"
     if content == "text":
         path.write_text("hello")
     elif content != "missing":
-        saved = {"code": Bomb(), "list": [1, 2], "other network": models.squeezenet1_0(num_classes=5).state_dict()}
+        saved = {
+            "code": Bomb(),
+            "list": [1, 2],
+            "empty": {},
+            "scalar": {"a": torch.tensor(1)},
+            "numbered": {1: torch.ones(2)},
+            "other network": models.squeezenet1_0(num_classes=5).state_dict(),
+        }
         torch.save(saved[content], path)
     with pytest.raises(SetupError) as caught:
         load("resnet18", path)

@@ -44,6 +44,11 @@ def test_version_is_the_last_word(tool: str, sh: Run) -> None:
         ("dp-attack x.png", "dp-attack: -o DIR is needed: images go there, and records to standard output"),
         ("echo x | dp-attack", "dp-attack: -o DIR is needed: images go there"),
         ("dp-attack -a all -", "dp-attack: -o DIR is needed: one image would become 2"),
+        (
+            "dp-classify -0 --from jsonl < /dev/null",
+            "dp-classify: -0 is for paths, and --from jsonl for",
+        ),
+        ("touch f; dp-denoise -o f x.png", "dp-denoise: -o f: not a directory"),
         ("dp-eval --json --table", "dp-eval: --json and --table exclude each other"),
         ("dp-classify -o out x.png", "Error: No such option: -o"),
         ("dp-denoise --preset fast x.png -o o", "dp-denoise: unknown preset 'fast': choose paper, default"),

@@ -1,6 +1,7 @@
 """The local engine: order, isolation, and memory bounded by the window."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,20 @@ def test_a_worker_that_dies_takes_only_its_own_image(act: str, message: str) -> 
     error = found[2].record["error"]
     assert (error["stage"], error["type"]) == ("dp-toy", "WorkerDied")
     assert message in error["message"]
+
+
+def test_a_worker_that_died_while_idle_takes_nothing(tmp_path: Path) -> None:
+    def slow() -> Iterator[Sample]:
+        yield sample("a")
+        while not log.exists():
+            time.sleep(0.1)
+        time.sleep(1)
+        os.kill(int(log.read_text()), signal.SIGKILL)
+        time.sleep(0.5)
+        yield sample("b")
+
+    log = tmp_path / "log"
+    assert [item.failed for item in Local(1)(Toy(log=log), slow())] == [False, False]
 
 
 def test_a_stage_that_cannot_be_built_ends_the_run() -> None:

@@ -14,7 +14,10 @@ def record(attack: str, after: int | None, before: int = 2, success: bool = True
 
 
 FAILED = {"attack": {"name": "gs"}, "error": {"stage": "dp-denoise", "type": "T", "message": "m"}}
-SKIPPED = {"attack": {"name": "gs", "clean_rank": 3}, "skipped": {"stage": "dp-attack", "type": "T", "message": "m"}}
+SKIPPED = {
+    "attack": {"name": "gs", "clean_label": 4, "clean_rank": 3},
+    "skipped": {"stage": "dp-attack", "type": "T", "message": "m"},
+}
 RECORDS = [record("gs", 1), record("gs", 3), record("gs", 9, before=7), FAILED, SKIPPED, record("df", 1, 1, False)]
 
 
@@ -48,6 +51,12 @@ def test_images_without_attack_or_label_are_counted_where_they_can_be() -> None:
     assert group["attack"] == "none"
     assert (group["records"], group["after"]["top1"]["n"]) == (3, 1)
     assert group["success"] == {"k": 0, "n": 0, "rate": None, "low": None, "high": None}
+
+
+def test_attacks_of_others_are_counted_as_far_as_they_are_known() -> None:
+    theirs = {"attack": {"name": "mine"}, "classify": {"label_rank": 1}}
+    (group,) = (group.as_json() for group in evaluate([theirs]))
+    assert (group["skipped"], group["after"]["top1"]["k"]) == (0, 1)
 
 
 def test_no_records_no_groups() -> None:

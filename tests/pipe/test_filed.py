@@ -60,7 +60,7 @@ def test_finished_output_is_used_again(tmp_path: Path, picture: Picture, log: Pa
     assert log.read_text() == "a.png\n"
 
 
-@pytest.mark.parametrize("change", ["params", "seed", "input", "damage", "force", "id"])
+@pytest.mark.parametrize("change", ["params", "seed", "input", "damage", "half", "force", "id", "label"])
 def test_output_of_anything_else_is_made_again(tmp_path: Path, picture: Picture, log: Path, change: str) -> None:
     path = picture(tmp_path / "a.png")
     item = sample("a.png", path=str(path))
@@ -70,6 +70,10 @@ def test_output_of_anything_else_is_made_again(tmp_path: Path, picture: Picture,
     if change == "damage":
         Path(first.path).write_bytes(Path(first.path).read_bytes()[:99])
     changes: dict[str, Any] = {"params": {"strength": 2}, "seed": {"seed": 5}}.get(change, {})
+    if change == "half":
+        Path(first.path).write_bytes(Path(first.path).read_bytes()[:-200])
+    if change == "label":
+        item = item.update(label=2)
     if change == "id":
         item = sample("./a.png", path=str(path))
     (again,) = work(Invert(log, **changes), tmp_path / "out", item, force=change == "force")
@@ -146,3 +150,20 @@ def test_equal_seeds_and_ids_give_equal_bytes_and_others_do_not(tmp_path: Path, 
     ]
     assert made[0] == made[1]
     assert len(set(made)) == 3
+
+
+def test_what_dptools_did_not_make_is_not_overwritten(tmp_path: Path, picture: Picture, log: Path) -> None:
+    item = sample("a.jpg", path=str(picture(tmp_path / "a.jpg")))
+    mine = picture(tmp_path / "out" / "a.png", seed=9).read_bytes()
+    (done,) = work(Invert(log), tmp_path / "out", item)
+    assert "not made by dptools; --force replaces it" in done.record["error"]["message"]
+    assert (tmp_path / "out" / "a.png").read_bytes() == mine
+    (done,) = work(Invert(log), tmp_path / "out", item, force=True)
+    assert not done.failed
+
+
+def test_one_bad_output_of_several_takes_no_other_with_it(tmp_path: Path, picture: Picture, log: Path) -> None:
+    (tmp_path / "out" / "a@x.png").mkdir(parents=True)
+    item = sample("a.jpg", path=str(picture(tmp_path / "a.png")))
+    done = work(Invert(log, variants=("@x", "@y")), tmp_path / "out", item)
+    assert [(each.id, each.failed) for each in done] == [("a.jpg@x", True), ("a.jpg@y", False)]

@@ -45,6 +45,7 @@ def test_a_path_is_enough() -> None:
         ('{"path": "a.png"', "not valid JSON"),
         ('{"path": "a.png", "label": NaN}', "NaN is not a JSON number"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"path": "a", "x": ' + "[" * 900 + "]" * 900 + "}", "nested more than 100 deep"),
         ('{"path": "a.png", "label": ' + "9" * 5000 + "}", "not valid JSON"),
         ('["a.png"]', "a record is a JSON object, not an array"),
         ("7", "not a number"),

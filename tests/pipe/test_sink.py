@@ -45,6 +45,11 @@ def test_no_id_leads_out_of_the_directory(sample_id: str) -> None:
     assert "\0" not in str(path)
 
 
+def test_names_too_long_for_a_file_are_refused() -> None:
+    with pytest.raises(SampleError, match="more than 255 bytes"):
+        target(OUT, "n01/" + "ü" * 130)
+
+
 def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b.png"
     write(path, b"one", tmp_path)
@@ -74,6 +79,8 @@ def test_a_link_out_of_the_directory_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "out" / "n01").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SampleError, match="leads out of"):
         write(tmp_path / "out" / "n01" / "a.png", b"x", tmp_path / "out")
+    with pytest.raises(SampleError, match="leads out of"):
+        write(tmp_path / "out" / "n01" / "new" / "a.png", b"x", tmp_path / "out")
     assert not list((tmp_path / "elsewhere").iterdir())
 
 

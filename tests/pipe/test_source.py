@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from dptools.pipe.sample import Sample
-from dptools.pipe.source import Form, open_source, read_jsonl, sniff
+from dptools.pipe.sniff import Form, sniff
+from dptools.pipe.source import open_source, read_jsonl
 
 
 def read(data: bytes = b"", *operands: str, form: Form | None = None, null: bool = False) -> list[Sample]:
@@ -45,6 +46,8 @@ def test_an_image_on_stdin_is_known_by_its_first_bytes(kind: str) -> None:
         (b"P5\n", Form.IMAGE),
         (b"Pictures/a.png\n", Form.PATHS),
         (b"RIFFS and more.png\n", Form.PATHS),
+        (b"\n" * 30 + b'{"path": "a.png"}', Form.JSONL),
+        (b"\xef\xbb\xbf\n{}", Form.JSONL),
         (b"", Form.PATHS),
     ],
 )
@@ -68,8 +71,9 @@ def test_sniffing_waits_for_no_more_than_it_needs() -> None:
             buffer[:1] = chunk
             return 1
 
-    samples = open_source([], io.BufferedReader(Slow(b"a.png\n"), 1)).samples
-    assert next(samples).path == "a.png"
+    for line in (b"a.png\n", b"P.png\n", b"B\n"):
+        samples = open_source([], io.BufferedReader(Slow(line), 1)).samples
+        assert next(samples).path == line.decode().strip()
 
 
 def test_the_form_can_be_forced() -> None:
@@ -96,11 +100,25 @@ def test_a_directory_is_walked_in_order_and_only_for_images(tmp_path: Path, pict
     assert found[1].path == str(tmp_path / "b/a.JPEG")
 
 
+def test_a_pipe_among_the_files_is_left_alone_and_a_broken_link_is_not(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.png")
+    (tmp_path / "link.png").symlink_to("nowhere")
+    assert ids(read(b"", str(tmp_path))) == ["link.png"]
+
+
 def test_links_are_followed_but_not_in_circles(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture(tmp_path / "real" / "a.png")
     (tmp_path / "real" / "loop").symlink_to(tmp_path)
     (tmp_path / "linked").symlink_to(tmp_path / "real")
     assert ids(read(b"", str(tmp_path))) == ["linked/a.png", "real/a.png"]
+
+
+def test_a_walk_leaves_the_output_out(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "clean" / "a.png")
+    for operand, expected in ((tmp_path, ["a.png"]), (tmp_path / "clean", ["a.png"])):
+        source = open_source([str(operand)], io.BytesIO(), leave_out=tmp_path / "clean")
+        assert ids(list(source.samples)) == expected
 
 
 def test_a_directory_without_images_is_an_error_record(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dptools.errors import SampleError, UsageError
 from dptools.prior import PRESETS, Preset, Step, reconstruct, restore
 from dptools.prior.losses import LOSSES, MSE, StudentT
 from dptools.prior.networks import NETWORKS
+from dptools.prior.reconstruction import _hidden
 from dptools.prior.stopping import Fixed, HeldOut, parse_rule
 
 
@@ -125,6 +126,26 @@ def test_held_out_stops_after_its_minimum_and_keeps_that() -> None:
     verdicts = [watch(step) for step in steps([5, 4, 3, 4, 3.5, 3.2, 9])]
     assert [verdict.keep for verdict in verdicts[:6]] == [True, True, True, False, False, False]
     assert [verdict.stop for verdict in verdicts[:6]] == [None] * 5 + ["held-out error past its minimum"]
+
+
+def test_held_out_keeps_its_minimum_when_the_cap_comes_later() -> None:
+    watch = HeldOut(cap=30).start()
+    verdicts = [watch(step) for step in [*steps([1.0, 2.0]), *steps([3.0], error=0.0001)]]
+    assert [verdict.keep for verdict in verdicts] == [True, False, False]
+    assert verdicts[-1].stop == "fidelity of 30 dB reached"
+
+
+@pytest.mark.parametrize(("side", "count"), [(1, 0), (2, 1), (8, 3), (100, 500)])
+def test_five_per_cent_of_the_pixels_are_held_out_but_never_all(side: int, count: int) -> None:
+    hidden = _hidden(side, side, 0.05, torch.Generator().manual_seed(0))
+    assert hidden.sum() == count
+    assert not _hidden(side, side, 0.0, torch.Generator().manual_seed(0)).any()
+
+
+def test_an_image_of_one_pixel_is_fitted_too() -> None:
+    pixel = torch.full((1, 3, 1, 1), 0.9)
+    restored = restore(pixel, Preset("default", "student-t", HeldOut(), iterations=60), seed=0)
+    assert (restored.image - pixel).abs().max() < 0.2
 
 
 def test_held_out_stops_at_its_cap() -> None:

@@ -1,0 +1,49 @@
+"""What a stream holds, by its first bytes."""
+
+from enum import StrEnum
+from typing import BinaryIO
+
+_MAGIC = (
+    *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM????\0\0\0\0", b"II*\0", b"MM\0*", b"RIFF????WEBP"),
+    *(b"\0\0\0?ftyp", b"\0\0\0\x0cjP  ", b"\0\0\x01\0"),
+    *(b"P%c%c" % (number, space) for number in b"1234567" for space in b" \t\r\n"),
+)
+"""How the images begin that are known without a name; ? is any byte."""
+
+BOM = b"\xef\xbb\xbf"
+
+
+class Form(StrEnum):
+    """What standard input holds."""
+
+    IMAGE = "image"
+    PATHS = "paths"
+    JSONL = "jsonl"
+
+
+def sniff(stream: BinaryIO) -> tuple[Form, bytes]:
+    """Tell what a stream holds, and the bytes taken from it to find out; never waits for more than it needs."""
+    head = b""
+    while not _is_image(head) and (_may_be_image(head) or BOM.startswith(head) or not _text(head)):
+        if not (byte := stream.read(1)):
+            break
+        head += byte
+    if _is_image(head):
+        return Form.IMAGE, head
+    return (Form.JSONL if _text(head).startswith(b"{") else Form.PATHS), head
+
+
+def _is_image(head: bytes) -> bool:
+    return any(len(head) >= len(magic) and _begins_like(head, magic) for magic in _MAGIC)
+
+
+def _may_be_image(head: bytes) -> bool:
+    return any(len(head) < len(magic) and _begins_like(head, magic) for magic in _MAGIC)
+
+
+def _begins_like(head: bytes, magic: bytes) -> bool:
+    return all(wanted in (byte, ord("?")) for byte, wanted in zip(head, magic, strict=False))
+
+
+def _text(head: bytes) -> bytes:
+    return head.removeprefix(BOM).lstrip()
