@@ -8,7 +8,7 @@ from dptools.attacks.registry import ATTACKS, find
 from dptools.classifiers.names import DEFAULT
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
-from dptools.commands.options import Device, Model, Seed, Weights
+from dptools.commands.options import Device, Label, Model, Seed, Weights
 from dptools.stages.attack import Attack
 from dptools.stages.labels import LabelFrom, Labels
 
@@ -26,9 +26,7 @@ def attack(
     ] = ["gs"],  # noqa: B006  # typer copies it
     model: Model = DEFAULT,
     weights: Weights = None,
-    label: Annotated[
-        str | None, typer.Option("--label", metavar="CLASS", help="True class of every image: index, wnid or name.")
-    ] = None,
+    label: Label = None,
     label_from: Annotated[
         LabelFrom, typer.Option("--label-from", help="Where labels come from; auto: the record, then the directory.")
     ] = LabelFrom.AUTO,

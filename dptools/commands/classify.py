@@ -7,7 +7,7 @@ import typer
 from dptools.classifiers.names import DEFAULT
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
-from dptools.commands.options import Device, Model, Weights
+from dptools.commands.options import Device, Label, Model, Weights
 from dptools.pipe.run import Emit, printable
 from dptools.pipe.sample import Sample
 from dptools.stages.classify import Classify
@@ -18,9 +18,7 @@ def classify(
     model: Model = DEFAULT,
     weights: Weights = None,
     top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="How many classes.")] = 5,
-    label: Annotated[
-        str | None, typer.Option("--label", metavar="CLASS", help="True class of every image: index, wnid or name.")
-    ] = None,
+    label: Label = None,
     device: Device = "auto",
 ) -> Classify:
     """Name what images show: the most probable classes, and the true one's rank where a label is known."""

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import typer
 
 from dptools.commands.options import tool_name
-from dptools.errors import DptoolsError
+from dptools.errors import DptoolsError, UsageError
 
 
 def new_app(function: Callable[..., None]) -> typer.Typer:
@@ -26,6 +26,15 @@ def report(message: str) -> None:
     with suppress(OSError):  # nobody reads it; the record says it too
         sys.stderr.write(f"{tool_name()}: {message}\n")
         sys.stderr.flush()
+
+
+def check_input(ctx: typer.Context, operands: list[str] | None, advice: str) -> None:
+    """Raises:
+    UsageError: there are no operands, and standard input is a terminal.
+    """
+    if not operands and sys.stdin.isatty():
+        sys.stderr.write(ctx.get_usage() + "\n")
+        raise UsageError(f"no input: {advice}")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated, BinaryIO, NoReturn
 
 import typer
 
-from dptools.commands.entry import errors_on_one_line, new_app, report
+from dptools.commands.entry import check_input, errors_on_one_line, new_app, report
 from dptools.commands.entry import main as run
 from dptools.commands.options import Debug, Json, Version
 from dptools.errors import UsageError
@@ -32,9 +32,7 @@ def evaluate_records(
 ) -> None:
     """Count what became of a stream of records: accuracy before and after, by attack, with 95 % intervals."""
     with errors_on_one_line(debug):
-        if not operands and sys.stdin.isatty():
-            sys.stderr.write(ctx.get_usage() + "\n")
-            raise UsageError("no input: name files of records, or pipe them in")
+        check_input(ctx, operands, "name files of records, or pipe them in")
         if json and as_table:
             raise UsageError("--json and --table exclude each other")
         groups = evaluate(sample.record for sample in _samples(operands or ["-"]))

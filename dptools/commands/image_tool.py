@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, TextIO, TypeVar, get_type_hints
 
 import typer
 
-from dptools.commands.entry import errors_on_one_line, new_app, report
+from dptools.commands.entry import check_input, errors_on_one_line, new_app, report
 from dptools.commands.options import Common, Json, Output
 from dptools.devices import check_device
 from dptools.errors import UsageError
@@ -39,7 +39,7 @@ def image_tool(function: Callable[..., ToolStage], show: Show | None = None) -> 
         common, output = _take(Common, values), _take(Output, values) if show is None else Output()
         people = show if show and not values.pop("json") and sys.stdout.isatty() else None
         with errors_on_one_line(common.debug):
-            _check_input(ctx, common)
+            check_input(ctx, common.operands, "name images or directories, or pipe something in")
             check_device(values["device"])
             raise typer.Exit(_run(function(**values), common, output, values["device"], people))
 
@@ -74,12 +74,6 @@ def _parameters(kind: type[Common] | type[Output]) -> dict[str, tuple[Any, Any]]
     """Each option's annotation and default."""
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: (hints[field.name], field.default) for field in fields(kind)}
-
-
-def _check_input(ctx: typer.Context, common: Common) -> None:
-    if not common.operands and sys.stdin.isatty():
-        sys.stderr.write(ctx.get_usage() + "\n")
-        raise UsageError("no input: name images or directories, or pipe something in")
 
 
 def _run(stage: ToolStage, common: Common, output: Output, device: str, people: Show | None) -> int:

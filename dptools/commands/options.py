@@ -33,6 +33,9 @@ Weights = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FILE", help="State dict for the model, in place of its published weights."),
 ]
+Label = Annotated[
+    str | None, typer.Option("--label", metavar="CLASS", help="True class of every image: index, wnid or name.")
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON on a terminal too.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]

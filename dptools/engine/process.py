@@ -80,9 +80,10 @@ class Process:
         self._process.join()
         self._connection = None
         code = self._process.exitcode or 0
-        cause = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        if code >= 0:
+            return f"the worker process ended with status {code}"
         hint = "; is there enough memory?" if code == -signal.SIGKILL else ""
-        return f"the worker process was {cause}{hint}" if code < 0 else f"the worker process {cause}"
+        return f"the worker process was killed by {signal.Signals(-code).name}{hint}"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 
 from dptools.errors import SampleError
@@ -17,7 +18,8 @@ def open_sample(sample: Sample, tool: str) -> Sample:
     """The sample with its pixels, and an entry begun for the tool that will work on it.
 
     Raises:
-        SampleError: its image cannot be read.
+        OSError: its file cannot be read.
+        SampleError: what the file holds is no image that can be.
     """
     data = sample.encoded if sample.encoded is not None else _read(sample.path)
     image = decode(data)
@@ -25,12 +27,18 @@ def open_sample(sample: Sample, tool: str) -> Sample:
     record = {key: value for key, value in record.items() if key != "cached"}
     entry = {
         "tool": tool,
-        "version": version("dptools"),
+        "version": _version(),
         "params": {},
         "input_sha256": hashlib.sha256(data).hexdigest(),
         **({"notes": list(image.notes)} if image.notes else {}),
     }
     return replace(sample, record=record, pixels=image.pixels, encoded=None, entry=entry)
+
+
+@cache
+def _version() -> str:
+    """Of dptools: looked up once a process, since it is read from a file."""
+    return version("dptools")
 
 
 def _read(path: str) -> bytes:
@@ -39,8 +47,6 @@ def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_FILE + 1)
-    except OSError as error:
-        raise SampleError(type(error).__name__, error.strerror or str(error)) from None
     except ValueError as error:  # a NUL in the name, or half of a surrogate pair
         raise SampleError("BadPath", str(error)) from None
     if len(data) > MAX_FILE:

@@ -1,4 +1,4 @@
-"""Where results go: image files that appear whole or not at all, and records, one flushed line each."""
+"""Where images go: files named after ids, that appear whole or not at all."""
 
 import os
 import re
@@ -11,7 +11,6 @@ from dptools.pipe.walk import SUFFIXES
 _ID = re.compile(
     rf"(?P<stem>.+?)(?:{'|'.join(map(re.escape, SUFFIXES))})?(?P<attacks>(?:@[\w:+-]+)*)", re.IGNORECASE | re.DOTALL
 )
-
 
 MAX_NAME = 255
 """Bytes of one part of a path, on all usual file systems."""

@@ -102,7 +102,7 @@ def _descriptor(path: str) -> Sample:
     try:
         return replace(_file(path, path), encoded=Path(path).read_bytes())
     except OSError as error:
-        return _failed(path, path, type(error).__name__, error.strerror or str(error))
+        return _unreadable(path, error)
 
 
 def _directory(root: str, leave_out: str | None) -> Iterator[Sample]:
@@ -110,7 +110,7 @@ def _directory(root: str, leave_out: str | None) -> Iterator[Sample]:
     for path, error in walk(root, leave_out):
         empty = False
         if error:
-            yield _failed(path, path, type(error).__name__, error.strerror or str(error))
+            yield _unreadable(path, error)
         else:
             yield _file(os.path.relpath(path, root), path)
     if empty:
@@ -154,6 +154,10 @@ def _split_null(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
 
 def _file(name: str, path: str) -> Sample:
     return Sample(_record(name, path))
+
+
+def _unreadable(path: str, error: OSError) -> Sample:
+    return _failed(path, path, type(error).__name__, error.strerror or str(error))
 
 
 def _failed(name: str, path: str | None, kind: str, message: str) -> Sample:

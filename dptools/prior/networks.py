@@ -90,7 +90,7 @@ def paper() -> Network:
 
 
 def default() -> Network:
-    """A quarter of the work at the first scale: half resolution, pixel shuffle; about eighteen times as fast a step."""
+    """A quarter of the work at the first scale: half resolution, pixel shuffle; some ten times as fast a step."""
     return hourglass((32, 64, 128, 128), shuffle=2)
 
 

@@ -61,6 +61,7 @@ def reconstruct(
     whole = _whole(height, network.multiple), _whole(width, network.multiple)
     code = network.code(*whole, generator).to(device)
     hidden = _hidden(height, width, held_out, generator).expand_as(image).to(device)
+    fitted, some_hidden = ~hidden, bool(hidden.any())
     network = network.to(device).to(memory_format=torch.channels_last)
     code = code.contiguous(memory_format=torch.channels_last)
     optimizer = _adam(network, learning_rate, loss.to(device), loss_rate)
@@ -73,7 +74,7 @@ def reconstruct(
             output = network(code)
         output = output.float()[..., :height, :width]
         residual = output - image
-        value = loss(residual[~hidden])
+        value = loss(residual[fitted])
         value.backward()
         optimizer.step()
         output = output.detach()
@@ -84,8 +85,8 @@ def reconstruct(
             output=output,
             average=mean,
             loss=value.item(),
-            error=squared[~hidden].mean().item(),
-            held_out=squared[hidden].mean().item() if hidden.any() else None,
+            error=squared[fitted].mean().item(),
+            held_out=squared[hidden].mean().item() if some_hidden else None,
         )
 
 
