@@ -1,6 +1,7 @@
-"""The device to compute on."""
+"""The device to compute on, and its memory."""
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from dptools.errors import SetupError, UsageError
@@ -36,3 +37,18 @@ def resolve_device(name: str) -> "torch.device":
     if device.type == "cuda" and (device.index or 0) >= count:
         raise SetupError(f"device {name} is not there: torch can use {count} CUDA devices on this machine")
     return device
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, the machine's or a GPU's, did not suffice."""
+    if isinstance(error, MemoryError):
+        return True
+    if (torch := sys.modules.get("torch")) and isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)  # torch's allocator on the CPU
+
+
+def free_memory() -> None:
+    """Give back what torch keeps of a GPU's memory for later."""
+    if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
+        torch.cuda.empty_cache()

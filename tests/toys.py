@@ -48,7 +48,7 @@ class Toy:
 
 @dataclass(frozen=True)
 class Invert(ToolStage):
-    """A tool that inverts images; it fails on those whose id says so, and logs each that it is given."""
+    """A tool that inverts images; it fails on those whose id says so, has room for so many at once, and logs."""
 
     tool = "dp-invert"
     key = "invert"
@@ -57,6 +57,7 @@ class Invert(ToolStage):
     variants: tuple[str, ...] = ("",)
     strength: int = 1
     seed: int | None = 0
+    room: int | None = None
 
     def load(self) -> "Inverting":
         return Inverting(self)
@@ -73,6 +74,11 @@ class Inverting:
         return {"strength": self.options.strength}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        if self.options.room is not None:
+            with Path(f"{self.options.log}.tries").open("a") as tries:
+                tries.write(f"{len(samples)}\n")
+            if len(samples) > self.options.room:
+                raise MemoryError
         for item in samples:
             with self.options.log.open("a") as log:
                 log.write(f"{item.id}\n")

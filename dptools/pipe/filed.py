@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
+from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
@@ -36,20 +39,26 @@ class Filed:
         return FiledWorker(self, self.stage.load())
 
 
-@dataclass(frozen=True)
+@dataclass
 class FiledWorker:
-    """A :class:`Filed` stage at work. A sample waits for the tool as long as it has an entry for ``stages``."""
+    """A :class:`Filed` stage at work. A sample waits for the tool as long as it has an entry for ``stages``.
+
+    Attributes:
+        most: how many samples the memory has room for at once, as far as is known.
+    """
 
     options: Filed
     tool: Tool
+    most: int = sys.maxsize
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        jobs = [job for sample in samples for job in self._attempt(self._open, sample)]
-        waiting = [job for job in jobs if job.entry]
-        size = len(samples)
-        batches = [waiting[start : start + size] for start in range(0, len(waiting), size)]
-        done = iter([sample for batch in batches for sample in self._run(batch)])
-        return [next(done) if job.entry else job for job in jobs]
+        """All first outputs of the samples are made together, then all second ones: what is alike goes together."""
+        opened = [self._attempt(self._open, sample) for sample in samples]
+        done: dict[int, Sample] = {}
+        for variant in zip_longest(*opened):
+            waiting = [job for job in variant if job is not None and job.entry]
+            done |= zip(map(id, waiting), self._run(waiting), strict=True)
+        return [done.get(id(job), job) for jobs in opened for job in jobs]
 
     def _attempt(self, step: Callable[[Sample], list[Sample]], sample: Sample) -> list[Sample]:
         """Run a step on one sample; whatever is wrong with it goes into its record."""
@@ -60,11 +69,11 @@ class FiledWorker:
             return [fail(self.options.tool, error.kind, error.message)]
         except DptoolsError:
             raise
-        except MemoryError:
-            return [fail(self.options.tool, "OutOfMemory", "too large for the memory at hand")]
         except OSError as error:
             return [fail(self.options.tool, type(error).__name__, error.strerror or str(error))]
         except Exception as error:
+            if out_of_memory(error):
+                return [fail(self.options.tool, "OutOfMemory", "too large for the memory at hand")]
             if os.environ.get("DPTOOLS_DEBUG"):
                 raise
             kind = type(error).__name__
@@ -108,14 +117,20 @@ class FiledWorker:
         return _finished(job.update(**made), job.entry or {}, path, data).update(cached=True)
 
     def _run(self, jobs: Sequence[Sample]) -> list[Sample]:
-        """All at once, or, when that fails, each by itself, so that one takes none with it."""
-        if len(jobs) > 1:
+        """All at once or, when that fails, one half after the other, so that one that fails takes none with it."""
+        if len(jobs) <= 1:
+            return [done for job in jobs for done in self._attempt(lambda job: self._timed([job]), job)]
+        if len(jobs) <= self.most:
             try:
                 return self._timed(jobs)
             except Exception as error:
                 if isinstance(error, DptoolsError) and not isinstance(error, SampleError):
                     raise
-        return [done for job in jobs for done in self._attempt(lambda job: self._timed([job]), job)]
+                if out_of_memory(error):
+                    self.most = len(jobs) // 2
+        free_memory()  # here, where the error and what it holds are gone
+        half = min(len(jobs) // 2, self.most)
+        return self._run(jobs[:half]) + self._run(jobs[half:])
 
     def _timed(self, jobs: Sequence[Sample]) -> list[Sample]:
         start = time.perf_counter()

@@ -107,6 +107,32 @@ def test_a_failure_takes_no_other_image_with_it(tmp_path: Path, picture: Picture
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
 
 
+def test_outputs_of_one_kind_are_made_together(tmp_path: Path, picture: Picture, log: Path) -> None:
+    items = [sample(name, path=str(picture(tmp_path / name))) for name in ("a.png", "b.png", "gone.png")]
+    Path(items[2].path).unlink()
+    done = work(Invert(log, variants=("@x", "@y")), tmp_path / "out", *items)
+    assert [each.id for each in done] == ["a.png@x", "a.png@y", "b.png@x", "b.png@y", "gone.png"]
+    assert log.read_text().split() == ["a.png@x", "b.png@x", "a.png@y", "b.png@y"]
+
+
+def test_what_is_too_much_for_the_memory_is_done_by_halves(tmp_path: Path, picture: Picture, log: Path) -> None:
+    items = [sample(name, path=str(picture(tmp_path / f"{name}.png"))) for name in "abcdefgh"]
+    worker = Filed(Invert(log, room=2), tmp_path / "out").build()
+    done = list(worker(items))
+    assert [each.id for each in done] == list("abcdefgh")
+    assert not any(each.failed for each in done)
+    assert log.read_text().split() == [*"abcdefgh"]
+    assert list(worker(items[:3]))  # and from now on
+    tries = (tmp_path / "log.tries").read_text().split()
+    assert tries == ["8", "4", "2", "2", "2", "2"]
+
+
+def test_one_image_too_large_for_the_memory_is_an_error_record(tmp_path: Path, picture: Picture, log: Path) -> None:
+    items = [sample(name, path=str(picture(tmp_path / f"{name}.png"))) for name in "ab"]
+    done = list(Filed(Invert(log, room=0), tmp_path / "out").build()(items))
+    assert [each.record["error"]["type"] for each in done] == ["OutOfMemory", "OutOfMemory"]
+
+
 def test_failed_and_skipped_records_pass_untouched(tmp_path: Path, log: Path) -> None:
     reason = {"stage": "dp-attack", "type": "T", "message": "m"}
     items = [sample("a", error=reason), sample("b", skipped=reason)]
