@@ -73,12 +73,52 @@ def test_paths_from_find(three: Path, sh: Run) -> None:
     (three / "n02108422" / "with\nnewline and ünïcode.jpg").write_bytes(
         (three / "n02108422/imagenet_00_243.jpg").read_bytes()
     )
-    done = sh("find imgs -name '*.jpg' -print0 | sort -z | dp-attack -0 --attack all -o adv")
+    done = sh("find imgs -name '*.jpg' -print0 | sort -z | dp-attack -0 --attack gs --attack deepfool -o adv")
     found = records(done.stdout)
     assert len(found) == 8
     assert all((three.parent / record["path"]).is_file() for record in found)
     assert {record["attack"]["name"] for record in found} == {"gs", "deepfool"}
     assert found[0]["path"] == "adv/imgs/n01614925/imagenet_17_22@gs.png"
+
+
+def test_the_eight_of_the_paper_on_one_image(dog: Path, sh: Run) -> None:
+    done = sh(f"dp-attack -a all --set cw.steps=20 --label 243 {dog} -o adv | dp-classify")
+    found = records(done.stdout)
+    assert [record["attack"]["name"] for record in found] == [
+        *("gs", "agn", "bun", "adef", "newtonfool", "deepfool", "cw", "spn")
+    ]
+    for record in found:
+        assert record["attack"]["success"]
+        assert record["classify"]["label_rank"] > 1
+    assert found[6]["attack"]["params"]["steps"] == 20
+    assert 0 < found[3]["attack"]["deformation"] < 3
+    assert found[1]["attack"]["strength"] > found[7]["attack"]["strength"] > 0
+
+
+def test_a_class_of_foolbox_aims_at_a_class(dog: Path, sh: Run) -> None:
+    aimed = "-a LinfPGD --set steps=20 --epsilon 4/255 --target 'Persian cat' --label 243"
+    (record,) = records(sh(f"dp-attack {aimed} {dog} -o adv | dp-classify -k 1").stdout)
+    assert record["classify"]["top"][0]["name"] == "Persian cat"
+    assert record["attack"]["target"] == record["attack"]["adversarial_label"] == 283
+    assert record["attack"]["norms"]["linf_255"] <= 4
+    (same,) = records(sh(f"dp-attack -a pgd --target 243 --label 243 {dog} -o adv").stdout)
+    assert same["skipped"]["message"] == "bull mastiff is the target already"
+
+
+def test_a_target_that_there_is_not(dog: Path, sh: Run) -> None:
+    done = sh(f"dp-attack -a pgd --target unicorn --label 243 {dog} -o adv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "dp-attack: unknown label 'unicorn'" in done.stderr
+
+
+def test_an_attack_through_the_restoration(dog: Path, sh: Run) -> None:
+    through = "dp-attack -a pgd --set steps=2 --set random_start=no --through denoise --eot 2 --label 243"
+    (record,) = records(sh(f"{through} {dog} -o adv").stdout)
+    facts = record["attack"]
+    assert (facts["through"], facts["eot"], facts["clean_label"]) == ("denoise:default", 2, 243)
+    assert facts["queries"] >= 3
+    (again,) = records(sh(f"{through} {dog} -o adv").stdout)
+    assert again["cached"]
 
 
 def test_one_image_through_pipes(dog: Path, sh: Run) -> None:

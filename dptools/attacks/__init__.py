@@ -3,14 +3,29 @@
 import os
 from typing import TYPE_CHECKING
 
-from dptools.attacks.registry import ATTACKS, Attack, find
+from dptools.attacks.attack import Attack
+from dptools.attacks.registry import ATTACKS, PAPER, find
+from dptools.attacks.settings import Setting, configure
 from dptools.lazy import lazy
 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # Foolbox imports GitPython, which fails where git is missing
 
 if TYPE_CHECKING:
+    from dptools.attacks.adaptive import Through
+    from dptools.attacks.adef import ADefAttack
     from dptools.attacks.perturbation import Outcome, perturb
 else:
-    __getattr__ = lazy(__name__, perturbation=("Outcome", "perturb"))
+    __getattr__ = lazy(__name__, adaptive=("Through",), adef=("ADefAttack",), perturbation=("Outcome", "perturb"))
 
-__all__ = ["ATTACKS", "Attack", "Outcome", "find", "perturb"]
+__all__ = [
+    "ATTACKS",
+    "PAPER",
+    "ADefAttack",
+    "Attack",
+    "Outcome",
+    "Setting",
+    "Through",
+    "configure",
+    "find",
+    "perturb",
+]

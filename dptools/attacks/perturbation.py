@@ -1,85 +1,98 @@
-"""Run an attack on one image, and judge it by the 8-bit image that will be saved."""
+"""Run an attack on images, and judge each by the 8-bit image that will be saved."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from foolbox import PyTorchModel
 from torch import Tensor, nn
 
-from dptools.attacks.lattice import rounded, to_lattice
-from dptools.attacks.registry import Attack
+from dptools.attacks.attack import Attack
+from dptools.attacks.lattice import Budget, nearest, to_lattice
+from dptools.attacks.problem import BLOCK, Problem
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an attack.
+    """What came of an attack on one image.
 
     Attributes:
         image: 1 x 3 x H x W, on the 8-bit lattice: multiples of 1/255.
-        success: the classifier errs on it.
-        success_float: the classifier erred on it before rounding.
-        norms: size of the perturbation as saved: ``l0`` share of values changed, ``l2``, ``linf`` on the [0, 1] scale,
-            ``linf_255`` in 8-bit steps.
+        scores: of the classifier, for this image; one for each class.
+        success: the classifier takes the image for another class, or for the target if there is one.
+        success_float: it did before rounding.
+        facts: what the attack tells of itself; see :class:`dptools.attacks.attempt.Attempt`.
+        norms: size of the perturbation as saved; see :func:`norms`.
         queries: images that the classifier was asked about.
     """
 
     image: Tensor
+    scores: Tensor
     success: bool
     success_float: bool
+    facts: dict[str, float]
     norms: dict[str, float]
     queries: int
 
 
-def perturb(attack: Attack, classifier: nn.Module, image: Tensor, label: int, *, seed: int) -> Outcome:
-    """Attack one image that the classifier gets right.
+def perturb(
+    attack: Attack,
+    classifier: nn.Module,
+    images: Tensor,
+    labels: Sequence[int],
+    *,
+    seeds: Sequence[int],
+    target: int | None = None,
+    repair: bool = True,
+) -> list[Outcome]:
+    """Attack images.
 
     Args:
         classifier: images in [0, 1] to scores.
-        image: 1 x 3 x H x W in [0, 1], on the 8-bit lattice.
-        label: its true class.
-        seed: for attacks that draw at random; torch's global state is left as it was.
+        images: B x 3 x H x W in [0, 1], on the 8-bit lattice.
+        labels: B true classes.
+        seeds: B seeds, for attacks that draw at random. Global random states are left as they were.
+        target: the class to reach; None where any but the label will do.
+        repair: mend what rounding undoes; it takes some queries.
+
+    Returns:
+        B outcomes, each as it would be if the image had been attacked alone.
     """
-    counted = _Counted(classifier)
-    model = PyTorchModel(counted, bounds=(0, 1), device=image.device)
-    cuda = [image.device] if image.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
-        exact = attack(model, image, torch.tensor([label], device=image.device)).detach()
-    errs = _errs(counted, label)
-    success_float = errs(exact)
-    saved = to_lattice(image, exact, errs) if success_float else rounded(exact)
-    return Outcome(saved, errs(saved), success_float, norms(saved - image), counted.queries)
+    size = BLOCK[images.device.type] if attack.together else 1
+    parts = [slice(start, start + size) for start in range(0, len(images), size)]
+    problems = [Problem(classifier, images[at], labels[at], seeds=seeds[at], target=target) for at in parts]
+    return [outcome for problem in problems for outcome in solve(attack, problem, repair=repair)]
+
+
+def solve(attack: Attack, problem: Problem, *, repair: bool = True) -> list[Outcome]:
+    """The outcomes of an attack on all images of a problem at once; see :func:`perturb`."""
+    attempt = attack(problem)
+    return [_outcome(problem, row, *attempt.of(row), attack, repair) for row in range(len(problem))]
 
 
 def norms(perturbation: Tensor) -> dict[str, float]:
-    """L0 (as a share), L2 and Linf of one perturbation; see :class:`Outcome`."""
-    largest = perturbation.abs().max().item()
+    """The size of one perturbation between two 8-bit images, on the [0, 1] scale and, with ``_255``, in 8-bit steps.
+
+    ``l0`` is the share of the values that changed, ``l0_count`` their number.
+    """
+    steps = (perturbation.double() * 255).round()
+    changed, length, largest = int(steps.count_nonzero()), float(steps.norm()), int(steps.abs().max())
     return {
-        "l0": (perturbation != 0).float().mean().item(),
-        "l2": perturbation.norm().item(),
-        "linf": largest,
-        "linf_255": round(largest * 255),
+        "l0": changed / steps.numel(),
+        "l0_count": changed,
+        "l2": length / 255,
+        "l2_255": length,
+        "linf": largest / 255,
+        "linf_255": largest,
     }
 
 
-def _errs(classifier: nn.Module, label: int) -> Callable[[Tensor], bool]:
-    @torch.no_grad()
-    def errs(image: Tensor) -> bool:
-        return int(classifier(image).argmax(dim=1)) != label
-
-    return errs
-
-
-class _Counted(nn.Module):
-    """A classifier that counts the images it is asked about."""
-
-    def __init__(self, classifier: nn.Module) -> None:
-        super().__init__()
-        self.classifier, self.queries = classifier, 0
-        self.train(classifier.training)
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.queries += len(images)
-        scores: Tensor = self.classifier(images)
-        return scores
+def _outcome(
+    problem: Problem, row: int, exact: Tensor, facts: dict[str, float], attack: Attack, repair: bool
+) -> Outcome:
+    success_float = bool(problem.margins(row, exact) > 0)
+    budget, clean = Budget.of(attack.norm, attack.epsilon), problem.images[row : row + 1]
+    mend = repair and success_float
+    image = to_lattice(problem, row, exact, budget) if mend else nearest(clean, exact, budget)
+    scores = problem.scores(row, image)
+    size = norms(image - clean)
+    success = bool(problem.margin(row, scores) > 0)
+    return Outcome(image, scores[0], success, success_float, facts, size, problem.queries[row])

@@ -1,60 +1,134 @@
-"""The attacks by their short names. A new one is one function in a module of its kind, and one line here.
+"""The attacks by their names. A new one is one function in a module of its kind, and one entry here.
 
-Nothing here imports torch or Foolbox, so that names can be checked and listed at once.
+Nothing here imports torch or Foolbox, so that names can be checked and listed at once; a name that is not in the list
+is looked for among Foolbox's classes, which then takes the time of that import.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-from dptools.errors import check_name
-
-if TYPE_CHECKING:
-    from foolbox import PyTorchModel
-    from torch import Tensor
-
-    Attempt = Callable[..., Tensor]
-    """``(model, image, label, **params)`` to an image that may be adversarial, 1 x 3 x H x W in [0, 1]."""
-else:
-    Attempt = Callable
+from dptools.attacks.attack import Attack
+from dptools.attacks.params import Param
+from dptools.errors import UsageError
 
 
-@dataclass(frozen=True)
-class Attack:
-    """An attack.
-
-    Attributes:
-        name: short, as in the Deep Protection paper.
-        title: its full name.
-        source: where it was published.
-        function: ``module:function`` below ``dptools.attacks``.
-        params: what it can be given, with the defaults.
-    """
-
-    name: str
-    title: str
-    source: str
-    function: str
-    params: dict[str, Any] = field(default_factory=dict)
-
-    def __call__(self, model: "PyTorchModel", image: "Tensor", label: "Tensor") -> "Tensor":
-        module, _, function = self.function.partition(":")
-        attempt: Attempt = getattr(import_module(f"dptools.attacks.{module}"), function)
-        return attempt(model, image, label, **self.params)
+def _growing(steps: int, **params: Param) -> dict[str, Param]:
+    return {"steps": Param(steps, least=1), "ceiling": Param(1.0, (int, float), least=0), **params}
 
 
 _ALL = (
-    Attack("gs", "gradient sign", "arXiv 1412.6572", "paper:gradient_sign", {"max_epsilon": 255}),
-    Attack("deepfool", "DeepFool L2", "arXiv 1511.04599", "paper:deepfool", {"steps": 50, "overshoot": 0.02}),
+    Attack(
+        "gs",
+        "gradient sign",
+        "arXiv 1412.6572",
+        "growing:gradient_sign",
+        _growing(255),
+        norm="linf",
+        together=True,
+    ),
+    Attack(
+        "agn",
+        "additive Gaussian noise",
+        "Foolbox, arXiv 1707.04131",
+        "growing:gaussian_noise",
+        _growing(1000),
+        together=True,
+    ),
+    Attack(
+        "bun",
+        "blended uniform noise",
+        "Foolbox, arXiv 1707.04131",
+        "growing:blended_noise",
+        _growing(1000, directions=Param(1000, least=1)),
+        together=True,
+    ),
+    Attack(
+        "adef",
+        "ADef, deformation",
+        "arXiv 1804.07729",
+        "library:adef",
+        {
+            "steps": Param(100, least=1),
+            "candidates": Param(10, least=2),
+            "smooth": Param(1.0, least=0),
+            "overshoot": Param(1.1, least=1),
+            "max_deformation": Param(None, (float, type(None)), least=0),
+        },
+        norm=None,
+        targets="may",
+        together=True,
+    ),
+    Attack(
+        "newtonfool",
+        "NewtonFool",
+        "Jang, Wu and Jha, ACSAC 2017",
+        "library:newtonfool",
+        {"steps": Param(100, least=1), "stepsize": Param(0.01, least=0)},
+    ),
+    Attack(
+        "deepfool",
+        "DeepFool, L2",
+        "arXiv 1511.04599",
+        "library:deepfool",
+        {"steps": Param(50, least=1), "candidates": Param(10, least=2), "overshoot": Param(0.02, least=0)},
+        together=True,
+    ),
+    Attack(
+        "cw",
+        "Carlini-Wagner, L2",
+        "arXiv 1608.04644",
+        "library:carlini_wagner",
+        {
+            "binary_search_steps": Param(5, least=1),
+            "steps": Param(100, least=1),
+            "stepsize": Param(0.002, least=0),
+            "confidence": Param(0.0, least=0),
+            "initial_const": Param(0.1, least=0),
+            "abort_early": Param(True),
+        },
+        targets="may",
+    ),
+    Attack(
+        "spn",
+        "salt and pepper noise",
+        "Foolbox, arXiv 1707.04131",
+        "growing:salt_and_pepper",
+        _growing(1000),
+        together=True,
+    ),
+    Attack(
+        "pgd",
+        "projected gradient descent, Linf",
+        "arXiv 1706.06083",
+        "library:pgd",
+        {
+            "steps": Param(40, least=1),
+            "rel_stepsize": Param(1 / 30, least=0),
+            "abs_stepsize": Param(None, (float, type(None)), least=0),
+            "random_start": Param(True),
+        },
+        norm="linf",
+        epsilon=4 / 255,
+        bounded=True,
+        targets="may",
+        together=True,
+    ),
 )
 ATTACKS = {attack.name: attack for attack in _ALL}
 
+PAPER = tuple(attack.name for attack in _ALL if attack.name != "pgd")
+"""The eight of the Deep Protection paper, section 2.2: what ``all`` means."""
+
 
 def find(name: str) -> Attack:
-    """The attack of this name.
+    """The attack of this name: a short one, or a class of ``foolbox.attacks``.
 
     Raises:
         UsageError: there is none; the message lists those that there are.
     """
-    return ATTACKS[check_name("attack", name, [*ATTACKS, "all"])]
+    if name in ATTACKS:
+        return ATTACKS[name]
+    from dptools.attacks.classes import find_class, near
+
+    if found := find_class(name):
+        return found
+    hint = f" (did you mean {', '.join(alike)}?)" if (alike := near(name)) else ""
+    known = ", ".join([*ATTACKS, "all"])
+    raise UsageError(f"unknown attack {name!r}{hint}: choose {known}, or a class of Foolbox (see dp-attack --list)")

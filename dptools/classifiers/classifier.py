@@ -83,10 +83,15 @@ class Classifier(nn.Module):
         scores: Tensor = self.network((images - self.mean) / self.std)
         return scores
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.mean.device
+
     def tensor(self, pixels: Pixels) -> Tensor:
         """1 x 3 x S x S float32 in [0, 1], on the classifier's device, of an image of any size."""
         fitted = np.array(self.geometry(pixels))
-        return torch.from_numpy(fitted).to(self.mean.device).permute(2, 0, 1)[None].float() / 255
+        return torch.from_numpy(fitted).to(self.device).permute(2, 0, 1)[None].float() / 255
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:

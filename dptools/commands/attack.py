@@ -4,26 +4,52 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from dptools.attacks.registry import ATTACKS, find
+from dptools.attacks.registry import PAPER, find
+from dptools.attacks.settings import Setting, configure
 from dptools.classifiers.names import DEFAULT
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
 from dptools.commands.options import Device, Label, Model, Seed, Weights
+from dptools.errors import UsageError
 from dptools.stages.attack import Attack
 from dptools.stages.labels import LabelFrom, Labels
+from dptools.stages.through import Adversary
 
 
 def _list_attacks(wanted: bool) -> None:
     if wanted:
-        for attack in ATTACKS.values():
-            typer.echo(f"{attack.name:12}{attack.title} ({attack.source})")
+        from dptools.attacks.listing import listing
+
+        typer.echo(listing())
         raise typer.Exit
 
 
 def attack(
     attacks: Annotated[
-        list[str], typer.Option("-a", "--attack", metavar="NAME", help="Attack, or all; may be given several times.")
+        list[str],
+        typer.Option(
+            "-a", "--attack", metavar="NAME", help="Attack, or all (the paper's eight); may be given several times."
+        ),
     ] = ["gs"],  # noqa: B006  # typer copies it
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Set a parameter of the attacks, or ATTACK.NAME=VALUE of one."
+        ),
+    ] = None,
+    epsilon: Annotated[
+        str | None, typer.Option("--epsilon", metavar="E", help="Largest perturbation, in [0, 1], such as 8/255.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="CLASS", help="Class to reach: index, wnid or name.")
+    ] = None,
+    through: Annotated[
+        str | None,
+        typer.Option("--through", metavar="DEFENCE", help="Attack through a defence too: denoise or denoise:PRESET."),
+    ] = None,
+    eot: Annotated[
+        int, typer.Option("--eot", min=1, metavar="N", help="Seeds of the defence that gradients are averaged over.")
+    ] = 1,
     model: Model = DEFAULT,
     weights: Weights = None,
     label: Label = None,
@@ -33,12 +59,17 @@ def attack(
     seed: Seed = 0,
     device: Device = "auto",
     list_attacks: Annotated[
-        bool, typer.Option("--list", is_eager=True, callback=_list_attacks, help="List the attacks and exit.")
+        bool,
+        typer.Option("--list", is_eager=True, callback=_list_attacks, help="List attacks and parameters, and exit."),
     ] = False,
 ) -> Attack:
     """Make adversarial images: each is changed until the classifier gets it wrong."""
-    names = ATTACKS if "all" in attacks else dict.fromkeys(find(name).name for name in attacks)
-    return Attack(tuple(names), model, weights, device, Labels(label, label_from), seed)
+    names = dict.fromkeys(name for given in attacks for name in (PAPER if given == "all" else [given]))
+    given = [Setting.parse(text) for text in settings or []]
+    if strangers := [setting.attack for setting in given if setting.attack not in {None, *names}]:
+        raise UsageError(f"--set: {strangers[0]} is none of the attacks: {', '.join(names)}")
+    chosen = tuple(configure(find(name), given, epsilon, aimed=target is not None) for name in names)
+    return Attack(chosen, model, weights, device, Labels(label, label_from), target, Adversary(through, eot), seed)
 
 
 app = image_tool(attack)

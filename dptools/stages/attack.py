@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dptools.attacks.registry import find
+from dptools.attacks.attack import Attack as Method
+from dptools.attacks.settings import check_budget
 from dptools.errors import SampleError
 from dptools.pipe.record import Record, reason
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolStage
-from dptools.stages.images import to_pixels
-from dptools.stages.labels import LabelFrom, Labels
+from dptools.stages.images import to_pixels, to_tensor
+from dptools.stages.labels import LabelFrom, Labels, class_index
+from dptools.stages.through import Adversary
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,16 +25,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Attack(ToolStage):
-    """Options of dp-attack."""
+    """Options of dp-attack.
+
+    Attributes:
+        attacks: each makes one image of every input.
+        target: the class to reach, as a person writes it; None where any but the label will do.
+        adversary: what the attacker knows besides the classifier.
+    """
 
     tool = "dp-attack"
     key = "attack"
+    gpu_batch = 16
 
-    attacks: tuple[str, ...]
+    attacks: tuple[Method, ...]
     model: str
     weights: Path | None = None
     device: str = "auto"
     labels: Labels = field(default_factory=Labels)
+    target: str | None = None
+    adversary: Adversary = field(default_factory=Adversary)
     seed: int = 0
 
     @property
@@ -43,7 +55,10 @@ class Attack(ToolStage):
 
         classifier = load(self.model, self.weights, self.device)
         self.labels.check(classifier.classes)
-        return Attacking(self, classifier)
+        for attack in self.attacks:
+            check_budget(attack, 3 * classifier.geometry.crop**2)
+        target = None if self.target is None else class_index(self.target, classifier.classes)
+        return Attacking(self, classifier, target, {attack.name: attack for attack in self.attacks})
 
 
 @dataclass(frozen=True)
@@ -52,66 +67,107 @@ class Attacking:
 
     options: Attack
     classifier: "Classifier"
+    target: int | None
+    attacks: dict[str, Method]
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
         """One for each attack, with its label settled, cut to what the classifier sees."""
         assert sample.pixels is not None
         fitted = replace(sample, pixels=self.classifier.geometry(sample.pixels))
         label = self._label(fitted)
-        for name in self.options.attacks:
-            yield fitted.update(id=f"{sample.id}@{name}", label=label, attack={"name": name})
+        for attack in self.options.attacks:
+            facts = {**_settings(attack, self.target), **self.options.adversary.facts}
+            yield fitted.update(id=f"{sample.id}@{attack.name}", label=label, attack=facts)
 
     def params(self, sample: Sample) -> Record:
-        attack = find(sample.record["attack"]["name"])
-        facts = {"attack": attack.name, "model": self.classifier.name, "weights": self.classifier.weights}
-        return {**facts, "label": sample.record["label"], **attack.params}
+        facts = sample.record["attack"]
+        model = {"model": self.classifier.name, "weights": self.classifier.weights}
+        return {**facts, **model, "label": sample.record["label"]}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        return map(self._attack, samples)
+        """Those of one attack are attacked together; they come one after the other."""
+        for name, group in groupby(samples, key=lambda sample: str(sample.record["attack"]["name"])):
+            yield from self._attack(self.attacks[name], list(group))
 
-    def _label(self, sample: Sample) -> int:
-        label = self.options.labels.find(sample, self.classifier.classes)
+    def _label(self, fitted: Sample) -> int:
+        label = self.options.labels.find(fitted, self.classifier.classes)
         if label is not None:
             return label
         if self.options.labels.source is LabelFrom.PREDICTION:
-            assert sample.pixels is not None
-            return int(self.classifier.probabilities(self.classifier.tensor(sample.pixels))[0].argmax())
+            return int(self._scores(fitted).argmax())
         raise SampleError(
             "NoLabel", "no label: give --label, --label-from prediction, or a folder named by class, wnid or index"
         )
 
-    def _attack(self, sample: Sample) -> Sample:
-        assert sample.pixels is not None
-        label = sample.record["label"]
-        image = self.classifier.tensor(sample.pixels)
-        predicted, clean_rank = self._predict(image, label)
-        facts = {**sample.record["attack"], "model": self.classifier.name}
-        clean = {"clean_label": predicted, "clean_rank": clean_rank}
-        if predicted != label:
-            name = self.classifier.classes.names[predicted]
-            why = reason("dp-attack", "Misclassified", f"{self.classifier.name} already sees {name}")
-            return sample.update(attack={**facts, **clean}, skipped=why)
-        return self._outcome(sample, image, {**facts, **clean})
+    def _scores(self, sample: Sample) -> "Tensor":
+        import torch
 
-    def _outcome(self, sample: Sample, image: "Tensor", facts: Record) -> Sample:
+        with torch.no_grad():
+            scores: Tensor = self.classifier(to_tensor(sample, self.classifier.device))
+        return scores[0]
+
+    def _attack(self, attack: Method, samples: Sequence[Sample]) -> list[Sample]:
+        looked = [self._look(sample) for sample in samples]
+        outcomes = iter(self._perturb(attack, [sample for sample in looked if not sample.finished]))
+        return [sample if sample.finished else self._done(sample, next(outcomes)) for sample in looked]
+
+    def _look(self, sample: Sample) -> Sample:
+        """The sample with what the classifier says of it; skipped where there is nothing to attack."""
+        label, target = sample.record["label"], sample.record["attack"].get("target")
+        found = _prediction(self._scores(sample), label, "clean")
+        seen = sample.update(attack={**sample.record["attack"], "model": self.classifier.name, **found})
+        name = self.classifier.classes.names[found["clean_label"]]
+        if found["clean_label"] != label:
+            why = reason("dp-attack", "Misclassified", f"{self.classifier.name} already sees {name}")
+            return seen.update(skipped=why)
+        if target == label:
+            return seen.update(skipped=reason("dp-attack", "IsTarget", f"{name} is the target already"))
+        return seen
+
+    def _perturb(self, attack: Method, samples: Sequence[Sample]) -> "list[Outcome]":
+        import torch
+
         from dptools.attacks import perturb
 
-        label = sample.record["label"]
-        seed = sample.seed(self.options.seed)
-        outcome: Outcome = perturb(find(facts["name"]), self.classifier, image, label, seed=seed)
-        adversarial, adversarial_rank = self._predict(outcome.image, label)
+        if not samples:
+            return []
+        seeds = [sample.seed(self.options.seed) for sample in samples]
+        labels = [sample.record["label"] for sample in samples]
+        images = torch.cat([to_tensor(sample, self.classifier.device) for sample in samples])
+        if self.options.adversary.through is None:
+            return perturb(attack, self.classifier, images, labels, seeds=seeds, target=self.target)
+        return [
+            perturb(attack, victim, image, [label], seeds=[seed], target=self.target, repair=False)[0]
+            for image, label, seed in zip(images[:, None], labels, seeds, strict=True)
+            if (victim := self.options.adversary.victim(self.classifier, seed))
+        ]
+
+    def _done(self, sample: Sample, outcome: "Outcome") -> Sample:
         found = {
-            "adversarial_label": adversarial,
-            "adversarial_rank": adversarial_rank,
+            **_prediction(outcome.scores, sample.record["label"], "adversarial"),
             "success": outcome.success,
             "success_float": outcome.success_float,
+            **outcome.facts,
             "norms": outcome.norms,
             "queries": outcome.queries,
         }
-        return replace(sample.update(attack={**facts, **found}), pixels=to_pixels(outcome.image))
+        return replace(sample.update(attack={**sample.record["attack"], **found}), pixels=to_pixels(outcome.image))
 
-    def _predict(self, image: "Tensor", label: int) -> tuple[int, int]:
-        from dptools.classifiers import rank
 
-        probabilities = self.classifier.probabilities(image)[0]
-        return int(probabilities.argmax()), rank(probabilities, label)
+def _settings(attack: Method, target: int | None) -> Record:
+    """How an attack is set, for the record."""
+    limits = {} if attack.epsilon is None else {"epsilon": attack.epsilon}
+    return {"name": attack.name, "params": attack.settings, **limits, **({} if target is None else {"target": target})}
+
+
+def _prediction(scores: "Tensor", label: int, kind: str) -> Record:
+    """What a classifier says of an image: its class, that class's probability, and the rank of the true one."""
+    from dptools.classifiers import rank
+
+    probabilities = scores.float().softmax(dim=0).cpu()
+    predicted = int(probabilities.argmax())
+    return {
+        f"{kind}_label": predicted,
+        f"{kind}_p": round(float(probabilities[predicted]), 4),
+        f"{kind}_rank": rank(probabilities, label),
+    }

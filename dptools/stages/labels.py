@@ -38,10 +38,7 @@ class Labels:
         UsageError: the given label names no class.
         """
         if self.given is not None:
-            try:
-                classes.index(self.given)
-            except ValueError as error:
-                raise UsageError(str(error)) from None
+            class_index(self.given, classes)
 
     def find(self, sample: Sample, classes: "Classes") -> int | None:
         """The sample's label; None where nothing says it, or the prediction shall.
@@ -72,3 +69,15 @@ class Labels:
             if self.source is LabelFrom.DIRECTORY:
                 raise SampleError("UnknownLabel", f"the parent directory's name is no label: {error}") from None
             return None
+
+
+def class_index(text: str, classes: "Classes") -> int:
+    """The class that the user named.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    try:
+        return classes.index(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None

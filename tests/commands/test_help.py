@@ -40,14 +40,25 @@ def test_version_is_the_last_word(tool: str, sh: Run) -> None:
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("dp-attack -a fgsm x.png -o o", "dp-attack: unknown attack 'fgsm': choose gs, deepfool, all"),
+        (
+            "dp-attack -a fgsm x.png -o o",
+            "dp-attack: unknown attack 'fgsm' (did you mean FGSM, FGM, MIFGSM?): choose gs, agn",
+        ),
         ("dp-attack x.png", "dp-attack: -o DIR is needed: images go there, and records to standard output"),
         ("echo x | dp-attack", "dp-attack: -o DIR is needed: images go there"),
-        ("dp-attack -a all -", "dp-attack: -o DIR is needed: one image would become 2"),
+        ("dp-attack -a all -", "dp-attack: -o DIR is needed: one image would become 8"),
         (
             "dp-classify -0 --from jsonl < /dev/null",
             "dp-classify: -0 is for paths, and --from jsonl for",
         ),
+        ("dp-attack --set steps x.png -o o", "dp-attack: --set 'steps': give NAME=VALUE, or ATTACK.NAME=VALUE"),
+        ("dp-attack --set stepz=3 x.png -o o", "dp-attack: gs has no parameter 'stepz': it takes steps, ceiling"),
+        ("dp-attack --set cw.steps=3 x.png -o o", "dp-attack: --set: cw is none of the attacks: gs"),
+        ("dp-attack --epsilon 8 x.png -o o", "dp-attack: gs: --epsilon 8: give a number above 0 and at most 1"),
+        ("dp-attack -a PGD x.png -o o", "dp-attack: PGD needs --epsilon"),
+        ("dp-attack -a all --target 3 x.png -o o", "dp-attack: gs cannot aim at a class: leave --target out"),
+        ("dp-attack --through jpeg x.png -o o", "dp-attack: --through jpeg: choose denoise or denoise:PRESET"),
+        ("dp-attack --through denoise:q x.png -o o", "dp-attack: unknown preset 'q': choose paper, default"),
         ("touch f; dp-denoise -o f x.png", "dp-denoise: -o f: not a directory"),
         ("dp-eval --json --table", "dp-eval: --json and --table exclude each other"),
         ("dp-classify -o out x.png", "Error: No such option: -o"),
@@ -103,4 +114,8 @@ def test_an_image_is_not_sent_to_a_terminal(dog: Path, environment: dict[str, st
 
 def test_attacks_are_listed(sh: Run) -> None:
     listed = sh("dp-attack --list").stdout.splitlines()
-    assert [line.split()[0] for line in listed] == ["gs", "deepfool"]
+    short = [line.split()[0] for line in listed[: listed.index("")] if not line.startswith(" ")]
+    assert short == ["gs", "agn", "bun", "adef", "newtonfool", "deepfool", "cw", "spn", "pgd", "all"]
+    assert "            steps=50 candidates=10 overshoot=0.02" in listed
+    assert "DDNAttack(init_epsilon=1, steps=100, gamma=0.05)" in listed
+    assert "LinfFastGradientAttack(random_start=false, epsilon=...)" in listed

@@ -1,0 +1,28 @@
+"""Seeds for code that draws from the global random states."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """What torch, numpy and random draw inside follows from the seed, and outside from what it did before.
+
+    Args:
+        seed: 0 <= seed < 2**63.
+        device: where torch draws.
+    """
+    numpy_state, random_state = np.random.get_state(), random.getstate()
+    try:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            np.random.seed(seed % 2**32)
+            random.seed(seed)
+            yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(random_state)

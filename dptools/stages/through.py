@@ -1,0 +1,53 @@
+"""What an attacker knows besides the classifier: the defence that stands before it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dptools.errors import UsageError, check_name
+from dptools.pipe.record import Record
+from dptools.prior.presets import PRESETS
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """The attacker's knowledge.
+
+    Attributes:
+        through: ``denoise`` or ``denoise:PRESET``: what restores an image before it is classified; None for nothing.
+        draws: how many of its seeds a gradient is averaged over.
+    """
+
+    through: str | None = None
+    draws: int = 1
+
+    def __post_init__(self) -> None:
+        if self.through is not None:
+            tool, _, _ = self.through.partition(":")
+            if tool != "denoise":
+                raise UsageError(f"--through {self.through}: choose denoise or denoise:PRESET")
+            check_name("preset", self.preset, PRESETS)
+
+    @property
+    def preset(self) -> str:
+        """The restoration's."""
+        return (self.through or "").partition(":")[2] or "default"
+
+    @property
+    def facts(self) -> Record:
+        """For the record."""
+        return {"through": f"denoise:{self.preset}", "eot": self.draws} if self.through else {}
+
+    def victim(self, classifier: "nn.Module", seed: int) -> "nn.Module":
+        """What is attacked: the classifier, or all that stands before it too."""
+        if self.through is None:
+            return classifier
+        from dptools.attacks import Through
+        from dptools.prior import restore
+
+        def defence(image: "Tensor", seed: int) -> "Tensor":
+            return restore(image, self.preset, seed=seed).image
+
+        return Through(classifier, defence, draws=self.draws, seed=seed)

@@ -1,0 +1,78 @@
+"""ADef: the deformation is what it says, and small."""
+
+import numpy as np
+import pytest
+import torch
+from foolbox import PyTorchModel
+from foolbox.criteria import TargetedMisclassification
+from scipy.ndimage import gaussian_filter, map_coordinates
+from torch import Tensor
+
+from dptools.attacks import ADefAttack
+from dptools.attacks.adef import deformation, gaussian, resample
+from dptools.attacks.problem import Problem
+from dptools.classifiers import Classifier
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
+def test_the_filter_is_the_gaussian_of_scipy(sigma: float) -> None:
+    field = noise(2, 2, 24, 17)
+    expected = np.stack([[gaussian_filter(plane, sigma) for plane in image] for image in field.numpy()])
+    assert np.allclose(gaussian(field, sigma).numpy(), expected, atol=1e-6)
+
+
+def test_the_filter_is_its_own_adjoint() -> None:
+    a, b = noise(1, 1, 9, 9), noise(2, 1, 9, 9)[1:]
+    assert float((gaussian(a, 1.0) * b).sum()) == pytest.approx(float((a * gaussian(b, 1.0)).sum()), rel=1e-5)
+
+
+def test_images_are_resampled_bilinearly_and_go_on_at_the_border() -> None:
+    image, field = noise(1, 3, 12, 15), 6 * noise(1, 2, 12, 15) - 3
+    rows, columns = np.mgrid[0:12, 0:15]
+    at = [np.clip(rows + field[0, 1].numpy(), 0, 11), np.clip(columns + field[0, 0].numpy(), 0, 14)]
+    expected = np.stack([map_coordinates(plane, at, order=1) for plane in image[0].numpy()])
+    assert np.allclose(resample(image, field)[0].numpy(), expected, atol=1e-5)
+
+
+def test_the_size_of_a_field_is_its_longest_vector() -> None:
+    field = torch.zeros(2, 2, 4, 4)
+    field[0, :, 1, 2] = torch.tensor([3.0, -4.0])
+    assert deformation(field).tolist() == [5.0, 0.0]
+
+
+def test_the_image_is_the_original_along_the_field_that_is_reported(classifier: Classifier, image: Tensor) -> None:
+    attack = ADefAttack()
+    problem = Problem(classifier, image, [243], seeds=[0])
+    _, deformed, success = attack(problem.model, image, problem.criterion, epsilons=None)
+    assert success.all()
+    assert torch.equal(deformed, resample(image, attack.fields))
+    assert 0 < float(deformation(attack.fields)) < 1
+
+
+def test_it_can_aim_at_a_class(classifier: Classifier, image: Tensor) -> None:
+    model = PyTorchModel(classifier, bounds=(0, 1), device="cpu")
+    _, deformed, success = ADefAttack()(model, image, TargetedMisclassification(torch.tensor([242])), epsilons=None)
+    assert success.all()
+    assert int(classifier.probabilities(deformed).argmax()) == 242
+
+
+def test_it_gives_up_beyond_the_largest_deformation(classifier: Classifier, image: Tensor) -> None:
+    attack = ADefAttack(max_deformation=0.01)
+    problem = Problem(classifier, image, [243], seeds=[0])
+    _, _, success = attack(problem.model, image, problem.criterion, epsilons=None)
+    assert not success.any()
+
+
+def test_a_flat_image_has_nothing_to_move(classifier: Classifier) -> None:
+    flat = torch.full((1, 3, 224, 224), 0.5)
+    label = int(classifier.probabilities(flat).argmax())
+    problem = Problem(classifier, flat, [label], seeds=[0])
+    attack = ADefAttack(steps=2)
+    _, deformed, success = attack(problem.model, flat, problem.criterion, epsilons=None)
+    assert not success.any()
+    assert torch.allclose(deformed, flat)
+    assert torch.isfinite(attack.fields).all()
