@@ -66,6 +66,10 @@ lint: $(BIN)/dp-attack  ## ruff and mypy --strict
 test-slow: $(BIN)/dp-attack  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+.PHONY: bench-attack
+bench-attack: $(BIN)/dp-attack  ## the attacks' speed beside Foolbox alone, a table and results/bench-attack.json (half an hour)
+	python tests/benchmarks/attacks.py --out results/bench-attack.json
+
 .PHONY: clean
 clean:  ## delete what was made, but for .venv
 	rm -rf results build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

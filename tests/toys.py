@@ -1,5 +1,6 @@
 """Stages and tools that do next to nothing: for tests of the pipe and the engines, which know no domain."""
 
+import logging
 import os
 import signal
 import time
@@ -41,6 +42,8 @@ class Toy:
                     time.sleep(item.record["seconds"])
                 case "print":
                     print("a library speaks", flush=True)
+                case "tell":
+                    logging.getLogger("dptools.toy").info("%s: half way", item.id)
                 case "setup":
                     raise SetupError("no weights")
             yield item.update(worker=os.getpid(), batch=len(samples))

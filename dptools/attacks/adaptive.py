@@ -6,7 +6,7 @@ from itertools import count
 import torch
 from torch import Tensor, nn
 
-from dptools.attacks.problem import in_blocks
+from dptools.attacks.asked import in_blocks
 
 Defence = Callable[[Tensor, int], Tensor]
 """Image 1 x 3 x H x W in [0, 1] and seed to the restored image."""

@@ -13,9 +13,10 @@ from foolbox.attacks import LinfFastGradientAttack
 from foolbox.distances import l2, linf
 from torch import Tensor
 
+from dptools.attacks.asked import BLOCK
 from dptools.attacks.attempt import Attempt
 from dptools.attacks.lattice import Budget, rounded
-from dptools.attacks.problem import BLOCK, Problem
+from dptools.attacks.problem import Problem
 from dptools.attacks.search import weakest
 
 Perturbed = Callable[[float], Tensor]

@@ -15,8 +15,9 @@ from foolbox.attacks import (
 from torch import Tensor
 
 from dptools.attacks.adef import ADefAttack, deformation
+from dptools.attacks.asked import AllSucceeded
 from dptools.attacks.attempt import Attempt
-from dptools.attacks.problem import AllSucceeded, Problem
+from dptools.attacks.problem import Problem
 from dptools.attacks.randomness import seeded
 from dptools.errors import SampleError, SetupError
 
@@ -78,9 +79,8 @@ def run(problem: Problem, *, epsilon: float | None, attack: str, **params: Any) 
         except ImportError as error:
             raise SetupError(f"{attack}: package {error.name} is missing: pip install {error.name}") from None
         except (ValueError, AssertionError) as error:
-            raise SampleError(
-                "AttackFailed", f"{attack} cannot attack it: {error or 'Foolbox does not say why'}"
-            ) from None
+            why = str(error) or "Foolbox does not say why"
+            raise SampleError("AttackFailed", f"{attack} cannot attack it: {why}") from None
 
 
 def _run(attack: Any, problem: Problem, epsilon: float | None) -> Attempt:

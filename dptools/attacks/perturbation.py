@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from dptools.attacks.asked import BLOCK
 from dptools.attacks.attack import Attack
 from dptools.attacks.lattice import Budget, nearest, to_lattice
-from dptools.attacks.problem import BLOCK, Problem
+from dptools.attacks.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-SAFETY = 2.0
+SAFETY = 1.5
 """How many times steeper than seen nearby the margin may be between two levels that were asked."""
 
 Margins = Callable[[Sequence[int]], Sequence[float]]

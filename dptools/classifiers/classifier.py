@@ -76,7 +76,7 @@ class Classifier(nn.Module):
         self.name, self.weights, self.classes, self.geometry = name, weights, classes, geometry
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
-        self.eval().requires_grad_(False)
+        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # a tenth to a seventh faster
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores before the softmax, B x classes, of images B x 3 x S x S in [0, 1]."""

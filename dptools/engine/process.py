@@ -1,10 +1,13 @@
 """One worker process: it builds the stage once and then answers batches until its parent goes away."""
 
+import contextlib
+import logging
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 
@@ -14,6 +17,15 @@ from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Stage
 
 Batch = list[Sample]
+
+logger = logging.getLogger("dptools")
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a worker tells on the way to an answer."""
+
+    text: str
 
 
 class Process:
@@ -54,10 +66,12 @@ class Process:
             self._bury()
         connection = self._connection or self._start()
         connection.send(batch)
-        answer: Batch | BaseException = connection.recv()
+        while isinstance(answer := connection.recv(), Note):
+            logger.info("%s", answer.text)
         if isinstance(answer, BaseException):
             raise answer
-        return answer
+        done: Batch = answer
+        return done
 
     def _start(self) -> Connection:
         # Spawned, not forked: it inherits no other worker's connection, so it sees the end of its own.
@@ -101,6 +115,8 @@ def _serve(connection: Connection, stage: Stage) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what the parent reads is not for workers
     os.dup2(2, 1)  # standard output holds results; what a library prints goes to standard error
     one_thread()
+    logger.addHandler(_Tell(connection))
+    logger.setLevel(logging.INFO)
     worker = None
     while True:
         try:
@@ -113,6 +129,18 @@ def _serve(connection: Connection, stage: Stage) -> None:
         except Exception as error:
             answer = error
         _send(connection, answer)
+
+
+class _Tell(logging.Handler):
+    """Sends what is logged to the parent."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.send(Note(record.getMessage()))
 
 
 def _send(connection: Connection, answer: Batch | BaseException) -> None:

@@ -136,11 +136,15 @@ class Attacking:
         images = torch.cat([to_tensor(sample, self.classifier.device) for sample in samples])
         if self.options.adversary.through is None:
             return perturb(attack, self.classifier, images, labels, seeds=seeds, target=self.target)
-        return [
-            perturb(attack, victim, image, [label], seeds=[seed], target=self.target, repair=False)[0]
-            for image, label, seed in zip(images[:, None], labels, seeds, strict=True)
-            if (victim := self.options.adversary.victim(self.classifier, seed))
-        ]
+        return [self._through(attack, sample, image) for sample, image in zip(samples, images[:, None], strict=True)]
+
+    def _through(self, attack: Method, sample: Sample, image: "Tensor") -> "Outcome":
+        from dptools.attacks import perturb
+
+        label, seed = sample.record["label"], sample.seed(self.options.seed)
+        victim = self.options.adversary.victim(self.classifier, seed, sample.id)
+        (outcome,) = perturb(attack, victim, image, [label], seeds=[seed], target=self.target, repair=False)
+        return outcome
 
     def _done(self, sample: Sample, outcome: "Outcome") -> Sample:
         found = {

@@ -1,6 +1,8 @@
 """What an attacker knows besides the classifier: the defence that stands before it."""
 
+import logging
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from dptools.errors import UsageError, check_name
@@ -9,6 +11,8 @@ from dptools.prior.presets import PRESETS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,22 @@ class Adversary:
         """For the record."""
         return {"through": f"denoise:{self.preset}", "eot": self.draws} if self.through else {}
 
-    def victim(self, classifier: "nn.Module", seed: int) -> "nn.Module":
-        """What is attacked: the classifier, or all that stands before it too."""
+    def victim(self, classifier: "nn.Module", seed: int, name: str) -> "nn.Module":
+        """What is attacked: the classifier, or all that stands before it too.
+
+        Args:
+            seed: of the restorations.
+            name: the image's, for the log, to which each restoration is told: they take long.
+        """
         if self.through is None:
             return classifier
         from dptools.attacks import Through
         from dptools.prior import restore
 
+        number = count(1)
+
         def defence(image: "Tensor", seed: int) -> "Tensor":
+            logger.info("%s: restoration %d", name, next(number))
             return restore(image, self.preset, seed=seed).image
 
         return Through(classifier, defence, draws=self.draws, seed=seed)

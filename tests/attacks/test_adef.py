@@ -1,10 +1,13 @@
 """ADef: the deformation is what it says, and small."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from foolbox import PyTorchModel
 from foolbox.criteria import TargetedMisclassification
+from PIL import Image
 from scipy.ndimage import gaussian_filter, map_coordinates
 from torch import Tensor
 
@@ -76,3 +79,24 @@ def test_a_flat_image_has_nothing_to_move(classifier: Classifier) -> None:
     assert not success.any()
     assert torch.allclose(deformed, flat)
     assert torch.isfinite(attack.fields).all()
+
+
+# What the ADefAttack of Foolbox 2.4.0 gave on these images with the same classifier: its defaults are 100 steps, ten
+# candidates, a filter of 1 pixel, and it knows no overshoot.
+FOOLBOX_2 = {
+    "n02172182/imagenet_19_305.jpg": (305, 0.007117),
+    "n02108422/imagenet_00_243.jpg": (243, 0.215152),
+    "n04417672/imagenet_05_853.jpg": (853, 0.478934),
+    "n03998194/imagenet_12_741.jpg": (741, 0.586011),
+}
+
+
+@pytest.mark.parametrize("name", FOOLBOX_2)
+def test_without_overshoot_it_deforms_like_that_of_foolbox_2(name: str, classifier: Classifier, samples: Path) -> None:
+    label, size = FOOLBOX_2[name]
+    pixels = np.asarray(Image.open(samples / name).convert("RGB"))
+    problem = Problem(classifier, classifier.tensor(pixels), [label], seeds=[0])
+    attack = ADefAttack(overshoot=1)
+    _, _, success = attack(problem.model, problem.images, problem.criterion, epsilons=None)
+    assert success.all()
+    assert float(deformation(attack.fields)) == pytest.approx(size, rel=0.002)

@@ -1,5 +1,6 @@
 """The local engine: order, isolation, and memory bounded by the window."""
 
+import logging
 import os
 import signal
 import time
@@ -134,3 +135,10 @@ def test_workers_keep_standard_output_clean(capfd: pytest.CaptureFixture[str]) -
     out, err = capfd.readouterr()
     assert out == ""
     assert "a library speaks" in err
+
+
+def test_what_a_worker_tells_on_its_way_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
+    items = [sample(name, do="tell") for name in "abc"]
+    with caplog.at_level(logging.INFO, logger="dptools"):
+        assert ids(Local(1)(Toy(), items)) == ["a", "b", "c"]
+    assert [record.getMessage() for record in caplog.records] == ["a: half way", "b: half way", "c: half way"]
