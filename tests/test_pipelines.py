@@ -111,6 +111,7 @@ def test_a_target_that_there_is_not(dog: Path, sh: Run) -> None:
     assert "dp-attack: unknown label 'unicorn'" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_attack_through_the_restoration(dog: Path, sh: Run) -> None:
     through = "dp-attack -a pgd --set steps=2 --set random_start=no --through denoise --eot 2 --label 243"
     (record,) = records(sh(f"{through} {dog} -o adv").stdout)

@@ -19,6 +19,8 @@ class Through(nn.Module):
     (EOT, arXiv 1707.07397). Every question is answered with fresh seeds, so an attack cannot fit itself to a few.
     """
 
+    block = 1  # no copies to fill a block: each image costs several restorations
+
     def __init__(self, classifier: nn.Module, defence: Defence, *, draws: int, seed: int) -> None:
         """
         Args:

@@ -56,32 +56,34 @@ class ADefAttack(MinimizationAttack):
         criterion = get_criterion(criterion)
         images: Tensor = given.raw
         total = torch.zeros_like(images[:, :2])
-        deformed = images
+        deformed, stuck = images, torch.zeros(len(images), dtype=torch.bool, device=images.device)
         with torch.no_grad():
-            rivals, label = self._rivals(criterion, model(images))
+            rivals = self._rivals(criterion, model(images))
         for _ in range(self.steps):
             graded = deformed.detach().requires_grad_()
             scores: Tensor = model(graded)
-            done = criterion(graded.detach(), scores.detach()) | self._beyond(total)
+            done = criterion(graded.detach(), scores.detach()) | stuck
             if done.all():
                 break
-            step = self._step(graded, scores, rivals, label, total)
-            total = torch.where(done.view(-1, 1, 1, 1), total, total + step)
+            farther = total + self._step(graded, scores, rivals, _leader(criterion, scores), total)
+            stuck = stuck | self._too_far(farther)
+            total = torch.where((done | stuck).view(-1, 1, 1, 1), total, farther)
             deformed = resample(images, self.overshoot * total)
         self.fields = self.overshoot * total
         return restore_type(ep.astensor(deformed.detach()))
 
-    def _rivals(self, criterion: Any, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """B x K classes to go to, and B classes to leave."""
+    def _rivals(self, criterion: Any, scores: Tensor) -> Tensor:
+        """B x K classes to go to."""
         if isinstance(criterion, TargetedMisclassification):
-            return criterion.target_classes.raw[:, None], scores.argmax(dim=1)
-        label: Tensor = criterion.labels.raw
+            target: Tensor = criterion.target_classes.raw
+            return target[:, None]
         ranked = scores.argsort(dim=1, descending=True)
-        others = ranked[ranked != label[:, None]].view(len(scores), -1)
-        return others[:, : self.candidates - 1], label
+        others = ranked[ranked != criterion.labels.raw[:, None]].view(len(scores), -1)
+        return others[:, : self.candidates - 1]
 
-    def _beyond(self, field: Tensor) -> Tensor:
-        return deformation(self.overshoot * field) >= (self.max_deformation or inf)
+    def _too_far(self, field: Tensor) -> Tensor:
+        longest = inf if self.max_deformation is None else self.max_deformation
+        return deformation(self.overshoot * field) > longest
 
     def _step(self, graded: Tensor, scores: Tensor, rivals: Tensor, label: Tensor, total: Tensor) -> Tensor:
         """B x 2 x H x W: what to add to the field, for the rival that makes the sum the smallest."""
@@ -101,6 +103,14 @@ class ADefAttack(MinimizationAttack):
 
     def _smoothed(self, field: Tensor) -> Tensor:
         return gaussian(field, self.smooth) if self.smooth > 0 else field
+
+
+def _leader(criterion: Any, scores: Tensor) -> Tensor:
+    """B classes to leave: the label or, on the way to a target, the most probable other class."""
+    if isinstance(criterion, TargetedMisclassification):
+        return scores.detach().scatter(1, criterion.target_classes.raw[:, None], -inf).argmax(dim=1)
+    label: Tensor = criterion.labels.raw
+    return label
 
 
 def deformation(field: Tensor) -> Tensor:

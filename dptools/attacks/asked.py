@@ -1,4 +1,4 @@
-"""The classifier as attacks ask it: always in blocks of one size, counting, and keeping its last answer's graph."""
+"""The classifier as attacks ask it: always in blocks of one size, and counting."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 BLOCK = {"cpu": 1, "cuda": 16}
 """How many images a classifier is given at once. Always as many, so that an image's scores, to the last bit, do not
-hang on what else is attacked; on a CPU one by one is the fastest too."""
+hang on what else is attacked; on a CPU one by one is the fastest too. A classifier may have its own ``block``."""
 
 
 def in_blocks(classifier: nn.Module, images: Tensor) -> Tensor:
     """Scores, asked for in blocks of one size; the last is filled up with copies."""
-    size = BLOCK[images.device.type]
+    size: int = getattr(classifier, "block", BLOCK[images.device.type])
     missing = -len(images) % size
     whole = torch.cat([images, images[-1:].expand(missing, -1, -1, -1)]) if missing else images
     return torch.cat([classifier(block) for block in torch.split(whole, size)])[: len(images)]
@@ -34,8 +34,8 @@ class AllSucceeded(Exception):  # noqa: N818  # not an error
 class Asked(nn.Module):
     """A classifier for Foolbox, asked about the images of a problem, each in its row.
 
-    Foolbox asks for several gradients at the same images by asking about the images again; the last answer's graph is
-    kept, so that only the gradient is new.
+    Some attacks want several gradients at the same images, and ask about the images again for each. Once one has done so,
+    the last answer's graph is kept, so that only the gradient is new.
 
     Attributes:
         queries: for each row, the images asked about; one asked about twice on end counts once.
@@ -48,12 +48,14 @@ class Asked(nn.Module):
         self.queries = [0] * rows
         self.until: Criterion | None = None
         self._last: Tensor | None = None
+        self._repeats = False
         self._graph: tuple[Tensor, Tensor] | None = None
         self.train(classifier.training)
 
     def forward(self, images: Tensor) -> Tensor:
-        scores = _Answer.apply(images, self) if images.requires_grad else in_blocks(self.classifier, images)
-        self._count(images.detach())
+        self._count(images.detach(), graded=images.requires_grad)
+        keep = self._repeats and images.requires_grad
+        scores = _Answer.apply(images, self) if keep else in_blocks(self.classifier, images)
         if self.until is not None and self.until(images.detach(), scores.detach()).all():
             raise AllSucceeded(images.detach())
         return scores
@@ -67,11 +69,14 @@ class Asked(nn.Module):
                 self._graph = leaf, in_blocks(self.classifier, leaf)
         return self._graph
 
-    def _count(self, images: Tensor) -> None:
-        changed = [True] * len(images)
-        if self._last is not None and self._last.shape == images.shape:
-            changed = (images != self._last).flatten(1).any(dim=1).tolist()
-        self._last = images.clone()
+    def _count(self, images: Tensor, *, graded: bool) -> None:
+        last, self._last = self._last, images.clone()
+        if last is None or last.shape != images.shape:
+            changed = [True] * len(images)
+        elif torch.equal(last, images):
+            changed, self._repeats = [False] * len(images), self._repeats or graded
+        else:
+            changed = (images != last).flatten(1).any(dim=1).tolist() if len(images) > 1 else [True]
         for row, new in enumerate(changed):
             self.queries[row] += new
 

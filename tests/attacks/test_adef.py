@@ -64,10 +64,12 @@ def test_it_can_aim_at_a_class(classifier: Classifier, image: Tensor) -> None:
 
 
 def test_it_gives_up_beyond_the_largest_deformation(classifier: Classifier, image: Tensor) -> None:
-    attack = ADefAttack(max_deformation=0.01)
-    problem = Problem(classifier, image, [243], seeds=[0])
-    _, _, success = attack(problem.model, image, problem.criterion, epsilons=None)
-    assert not success.any()
+    for most in (0.0, 0.15):
+        attack = ADefAttack(max_deformation=most)
+        problem = Problem(classifier, image, [243], seeds=[0])
+        _, _, success = attack(problem.model, image, problem.criterion, epsilons=None)
+        assert not success.any()
+        assert float(deformation(attack.fields)) <= most
 
 
 def test_a_flat_image_has_nothing_to_move(classifier: Classifier) -> None:
