@@ -27,6 +27,8 @@ class ADefAttack(MinimizationAttack):
         smooth: standard deviation of the Gaussian filter that makes the field smooth, in pixels; 0 for none.
         overshoot: the field is applied so many times, to get past the border and not just to it; the authors' example
             for ImageNet has 1.1, where Foolbox 2 had 1.
+        margin: how far beyond the border each step aims, in scores. Without it, a step at the border is none, and the
+            attack may end just there.
         max_deformation: the longest vector that is allowed, in pixels; None for any; the authors allow 3.
 
     Attributes:
@@ -44,10 +46,11 @@ class ADefAttack(MinimizationAttack):
         candidates: int = 10,
         smooth: float = 1.0,
         overshoot: float = 1.1,
+        margin: float = 0.01,
         max_deformation: float | None = None,
     ) -> None:
         self.steps, self.candidates, self.smooth = steps, candidates, smooth
-        self.overshoot, self.max_deformation = overshoot, max_deformation
+        self.overshoot, self.margin, self.max_deformation = overshoot, margin, max_deformation
 
     def run(self, model: Any, inputs: Any, criterion: Any, *, early_stop: float | None = None, **kwargs: Any) -> Any:
         raise_if_kwargs(kwargs)
@@ -91,7 +94,7 @@ class ADefAttack(MinimizationAttack):
         own = scores.gather(1, label[:, None])
         best, smallest = torch.zeros_like(total), torch.full_like(own[:, 0], inf)
         for rival in rivals.T:
-            lead = scores.gather(1, rival[:, None]) - own
+            lead = scores.gather(1, rival[:, None]) - own - self.margin
             (gradient,) = torch.autograd.grad(lead.sum(), graded, retain_graph=True)
             alpha = self._smoothed((gradient[:, None] * slopes).sum(dim=2))
             energy = alpha.square().sum(dim=(1, 2, 3), keepdim=True)

@@ -34,8 +34,8 @@ class AllSucceeded(Exception):  # noqa: N818  # not an error
 class Asked(nn.Module):
     """A classifier for Foolbox, asked about the images of a problem, each in its row.
 
-    Some attacks want several gradients at the same images, and ask about the images again for each. Once one has done so,
-    the last answer's graph is kept, so that only the gradient is new.
+    Some attacks want several gradients at the same images, and ask about the images again for each. Of those the last
+    answer's graph is kept, so that only the gradient is new.
 
     Attributes:
         queries: for each row, the images asked about; one asked about twice on end counts once.

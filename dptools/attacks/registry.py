@@ -49,6 +49,7 @@ _ALL = (
             "candidates": Param(10, least=2),
             "smooth": Param(1.0, least=0),
             "overshoot": Param(1.1, least=1),
+            "margin": Param(0.01, least=0),
             "max_deformation": Param(None, (float, type(None)), least=0),
         },
         norm=None,

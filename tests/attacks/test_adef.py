@@ -84,7 +84,7 @@ def test_a_flat_image_has_nothing_to_move(classifier: Classifier) -> None:
 
 
 # What the ADefAttack of Foolbox 2.4.0 gave on these images with the same classifier: its defaults are 100 steps, ten
-# candidates, a filter of 1 pixel, and it knows no overshoot.
+# candidates, a filter of 1 pixel, and it knows neither overshoot nor margin.
 FOOLBOX_2 = {
     "n02172182/imagenet_19_305.jpg": (305, 0.007117),
     "n02108422/imagenet_00_243.jpg": (243, 0.215152),
@@ -98,7 +98,7 @@ def test_without_overshoot_it_deforms_like_that_of_foolbox_2(name: str, classifi
     label, size = FOOLBOX_2[name]
     pixels = np.asarray(Image.open(samples / name).convert("RGB"))
     problem = Problem(classifier, classifier.tensor(pixels), [label], seeds=[0])
-    attack = ADefAttack(overshoot=1)
+    attack = ADefAttack(overshoot=1, margin=0)
     _, _, success = attack(problem.model, problem.images, problem.criterion, epsilons=None)
     assert success.all()
     assert float(deformation(attack.fields)) == pytest.approx(size, rel=0.002)
