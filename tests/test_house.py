@@ -13,7 +13,7 @@ MODULES = {
     for path in ROOT.rglob("*.py")
 }
 BASE = {"errors", "lazy", "devices"}
-DOMAINS = {"classifiers", "attacks", "prior", "evaluation", "maps"}
+DOMAINS = {"classifiers", "attacks", "prior", "filters", "evaluation", "maps"}
 MAY_IMPORT = {
     **dict.fromkeys(DOMAINS, BASE),
     "pipe": BASE,

@@ -96,7 +96,7 @@ def test_the_eight_of_the_paper_on_one_image(dog: Path, sh: Run) -> None:
 
 
 def test_a_class_of_foolbox_aims_at_a_class(dog: Path, sh: Run) -> None:
-    aimed = "-a LinfPGD --set steps=20 --epsilon 4/255 --target 'Persian cat' --label 243"
+    aimed = "-a LinfPGD --set steps=20 --set rel_stepsize=0.1 --epsilon 4/255 --target 'Persian cat' --label 243"
     (record,) = records(sh(f"dp-attack {aimed} {dog} -o adv | dp-classify -k 1").stdout)
     assert record["classify"]["top"][0]["name"] == "Persian cat"
     assert record["attack"]["target"] == record["attack"]["adversarial_label"] == 283
@@ -120,6 +120,15 @@ def test_an_attack_through_the_restoration(dog: Path, sh: Run) -> None:
     assert facts["queries"] >= 3
     (again,) = records(sh(f"{through} {dog} -o adv").stdout)
     assert again["cached"]
+
+
+def test_a_filter_in_the_place_of_the_prior(dog: Path, sh: Run) -> None:
+    done = sh(f"dp-attack --label 243 -a deepfool {dog} -o adv | dp-denoise --method jpeg:50 -o jpeg | dp-classify")
+    (record,) = records(done.stdout)
+    assert record["denoise"]["method"] == "jpeg:50"
+    assert 20 < record["denoise"]["psnr_input"] < 50
+    assert record["classify"]["label_rank"] == 1
+    assert "seed" not in record["stages"][1]
 
 
 def test_one_image_through_pipes(dog: Path, sh: Run) -> None:

@@ -7,12 +7,16 @@ import typer
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
 from dptools.commands.options import Device, Seed
+from dptools.filters.registry import FORMS
 from dptools.prior.presets import PRECISIONS, PRESETS
 from dptools.prior.stopping import RULES
 from dptools.stages.denoise import Denoise
 
 
 def denoise(
+    method: Annotated[
+        str, typer.Option("--method", metavar="METHOD", help=f"dip (the prior), or a filter: {', '.join(FORMS)}.")
+    ] = "dip",
     preset: Annotated[str, typer.Option("--preset", metavar="NAME", help=f"{' or '.join(PRESETS)}.")] = "default",
     stop: Annotated[
         str | None, typer.Option("--stop", metavar="RULE", help=f"When to stop: {' or '.join(RULES)}.")
@@ -29,7 +33,8 @@ def denoise(
     device: Device = "auto",
 ) -> Denoise:
     """Restore images with a deep image prior: a network fitted to each image, and stopped in time."""
-    return Denoise(preset, stop, iterations, average, precision, device, seed)
+    drawn = seed if method == "dip" else None
+    return Denoise(preset, stop, iterations, average, precision, device, drawn, method)
 
 
 app = image_tool(denoise)

@@ -1,14 +1,15 @@
-"""dp-denoise: images restored by the deep image prior."""
+"""dp-denoise: images restored by the deep image prior, or by a filter to compare it with."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from dptools.errors import check_name
+from dptools.errors import UsageError, check_name
+from dptools.filters import Filter, parse_filter
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
-from dptools.pipe.stage import ToolStage
+from dptools.pipe.stage import Tool, ToolStage
 from dptools.prior.presets import PRESETS, Preset
 from dptools.prior.stopping import Fixed, parse_rule
 from dptools.stages.images import to_pixels, to_tensor
@@ -30,15 +31,24 @@ class Denoise(ToolStage):
     average: float | None = None
     precision: str | None = None
     device: str = "auto"
-    seed: int = 0
+    seed: int | None = 0
+    method: str = "dip"
 
-    def load(self) -> "Denoising":
+    def load(self) -> Tool:
+        if self.method != "dip":
+            return Filtering(parse_filter(self.method))
         from dptools.devices import resolve_device
 
         return Denoising(self, self.settings(), resolve_device(self.device))
 
     def __post_init__(self) -> None:
         self.settings()  # raises UsageError before any worker starts
+        if self.method != "dip":
+            parse_filter(self.method)
+            changed = {"--stop": self.stop, "--iterations": self.iterations, "--average": self.average}
+            for option, value in {**changed, "--precision": self.precision}.items():
+                if value is not None:
+                    raise UsageError(f"{option} is for the prior, and --method {self.method} is none")
 
     def settings(self) -> Preset:
         """The preset with the user's changes. Of a fixed rule, the most iterations are all."""
@@ -81,9 +91,36 @@ class Denoising:
         from dptools.prior import restore
 
         image = to_tensor(sample, self.device)
-        restored = restore(image, self.preset, seed=sample.seed(self.options.seed))
+        restored = restore(image, self.preset, seed=sample.seed(self.options.seed or 0))
         done = {"step": restored.step, "iterations": restored.iterations, "reason": restored.reason}
         stop = {"rule": str(self.preset.rule), **done}
-        psnr = -10 * math.log10(error) if (error := (restored.image - image).square().mean().item()) else None
-        found = {"method": "dip", "preset": self.options.preset, "stop": stop, "psnr_input": psnr and round(psnr, 2)}
+        psnr = _psnr((restored.image - image).square().mean().item())
+        found = {"method": "dip", "preset": self.options.preset, "stop": stop, "psnr_input": psnr}
         return replace(sample.update(denoise=found), pixels=to_pixels(restored.image))
+
+
+@dataclass(frozen=True)
+class Filtering:
+    """dp-denoise with a filter in the prior's place."""
+
+    filter: Filter
+
+    def expand(self, sample: Sample) -> Iterable[Sample]:
+        return [sample]
+
+    def params(self, sample: Sample) -> Record:
+        return {"method": str(self.filter)}
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        from dptools.filters import apply
+
+        for sample in samples:
+            assert sample.pixels is not None
+            filtered = apply(self.filter, sample.pixels)
+            psnr = _psnr(float(((filtered / 255.0 - sample.pixels / 255.0) ** 2).mean()))
+            yield replace(sample.update(denoise={"method": str(self.filter), "psnr_input": psnr}), pixels=filtered)
+
+
+def _psnr(error: float) -> float | None:
+    """In dB, of a mean squared error on the [0, 1] scale; None where there is none."""
+    return round(-10 * math.log10(error), 2) if error else None

@@ -10,7 +10,7 @@ import pytest
 from conftest import Run
 
 TOOLS = ("attack", "denoise", "classify", "eval", "mapsext")
-HEAVY = {"torch", "torchvision", "foolbox", "numpy", "PIL", "scipy", "rich", "fastjsonschema", "matplotlib", "ray"}
+HEAVY = {"torch", "torchvision", "foolbox", "numpy", "PIL", "scipy", "rich", "fastjsonschema", "matplotlib", "ray", "skimage", "pywt"}
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -63,6 +63,9 @@ def test_version_is_the_last_word(tool: str, sh: Run) -> None:
         ("dp-eval --json --table", "dp-eval: --json and --table exclude each other"),
         ("dp-classify -o out x.png", "Error: No such option: -o"),
         ("dp-denoise --preset fast x.png -o o", "dp-denoise: unknown preset 'fast': choose paper, default"),
+        ("dp-denoise --method blur x.png -o o", "dp-denoise: unknown method 'blur': choose dip, jpeg, median"),
+        ("dp-denoise --method jpeg:0 x.png -o o", "dp-denoise: method jpeg:0: give quality from 1 to 95"),
+        ("dp-denoise --method tv --stop fixed:9 x.png -o o", "dp-denoise: --stop is for the prior, and --method tv"),
         ("dp-denoise --stop never x.png -o o", "dp-denoise: unknown stop rule 'never': choose fixed:N, held-out"),
         ("dp-denoise --stop fixed:0 x.png -o o", "dp-denoise: stop rule fixed:N needs a whole number"),
         ("dp-denoise --precision fp8 x.png -o o", "dp-denoise: unknown precision 'fp8': choose auto, fp32, bf16"),
