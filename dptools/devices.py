@@ -39,6 +39,14 @@ def resolve_device(name: str) -> "torch.device":
     return device
 
 
+def exact_arithmetic() -> None:
+    """Let CUDA give the same numbers every time, in full single precision: classes may hang on a last bit."""
+    import torch
+
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory, the machine's or a GPU's, did not suffice."""
     if isinstance(error, MemoryError):

@@ -16,10 +16,11 @@ class Through(nn.Module):
     """A classifier behind a defence that cannot be differentiated.
 
     The gradient takes the defence for the identity (BPDA, arXiv 1802.00420) and is the mean over several of its seeds
-    (EOT, arXiv 1707.07397). Every question is answered with fresh seeds, so an attack cannot fit itself to a few.
+    (EOT, arXiv 1707.07397). Every restoration has a fresh seed, so an attack cannot fit itself to a few.
     """
 
     block = 1  # no copies to fill a block: each image costs several restorations
+    random = True
 
     def __init__(self, classifier: nn.Module, defence: Defence, *, draws: int, seed: int) -> None:
         """

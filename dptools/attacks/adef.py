@@ -72,6 +72,7 @@ class ADefAttack(MinimizationAttack):
             stuck = stuck | self._too_far(farther)
             total = torch.where((done | stuck).view(-1, 1, 1, 1), total, farther)
             deformed = resample(images, self.overshoot * total)
+            del graded, scores  # and with them the graph, before the next
         self.fields = self.overshoot * total
         return restore_type(ep.astensor(deformed.detach()))
 

@@ -11,9 +11,15 @@ BLOCK = {"cpu": 1, "cuda": 16}
 hang on what else is attacked; on a CPU one by one is the fastest too. A classifier may have its own ``block``."""
 
 
-def in_blocks(classifier: nn.Module, images: Tensor) -> Tensor:
+def block_size(classifier: nn.Module, device: torch.device) -> int:
+    """How many images to ask this classifier about at once."""
+    size: int = getattr(classifier, "block", BLOCK[device.type])
+    return size
+
+
+def in_blocks(classifier: nn.Module, images: Tensor, size: int | None = None) -> Tensor:
     """Scores, asked for in blocks of one size; the last is filled up with copies."""
-    size: int = getattr(classifier, "block", BLOCK[images.device.type])
+    size = size or block_size(classifier, images.device)
     missing = -len(images) % size
     whole = torch.cat([images, images[-1:].expand(missing, -1, -1, -1)]) if missing else images
     return torch.cat([classifier(block) for block in torch.split(whole, size)])[: len(images)]
@@ -42,9 +48,13 @@ class Asked(nn.Module):
         until: the criterion by which AllSucceeded is raised; None for never.
     """
 
-    def __init__(self, classifier: nn.Module, rows: int) -> None:
+    def __init__(self, classifier: nn.Module, rows: int, block: int | None = None) -> None:
+        """
+        Args:
+            block: how many images to ask about at once; None for what is usual.
+        """
         super().__init__()
-        self.classifier = classifier
+        self.classifier, self.block = classifier, block
         self.queries = [0] * rows
         self.until: Criterion | None = None
         self._last: Tensor | None = None
@@ -55,7 +65,7 @@ class Asked(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         self._count(images.detach(), graded=images.requires_grad)
         keep = self._repeats and images.requires_grad
-        scores = _Answer.apply(images, self) if keep else in_blocks(self.classifier, images)
+        scores = _Answer.apply(images, self) if keep else in_blocks(self.classifier, images, self.block)
         if self.until is not None and self.until(images.detach(), scores.detach()).all():
             raise AllSucceeded(images.detach())
         return scores
@@ -66,8 +76,12 @@ class Asked(nn.Module):
             self._graph = None  # no two graphs at a time
             leaf = images.detach().clone().requires_grad_()
             with torch.enable_grad():
-                self._graph = leaf, in_blocks(self.classifier, leaf)
+                self._graph = leaf, in_blocks(self.classifier, leaf, self.block)
         return self._graph
+
+    def forget(self) -> None:
+        """Let go of the last answer's graph."""
+        self._graph = None
 
     def _count(self, images: Tensor, *, graded: bool) -> None:
         last, self._last = self._last, images.clone()

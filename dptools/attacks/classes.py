@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import math
 import types
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -18,6 +19,9 @@ NORMS = ("l0", "l1", "l2", "linf")
 
 UNAIMED = {"L1FastGradientAttack", "L2FastGradientAttack", "LinfFastGradientAttack"}
 """These refuse a target, whatever their annotations say."""
+
+LEAST = {"steps": 1, "population": 2, "candidates": 2, "repeats": 1, "directions": 1, "binary_search_steps": 1}
+"""The smallest values with which they can do anything, which the constructors do not check."""
 
 LEFT_OUT = {"BinarizationRefinementAttack", "DatasetAttack"}
 """These refine or reuse images that other attacks have made."""
@@ -60,12 +64,12 @@ def _params(found: type) -> dict[str, Param]:
         return {}
     hints, params = get_type_hints(found.__init__), {}  # type: ignore[misc]
     for name, parameter in list(inspect.signature(found).parameters.items()):
-        if name in hints and (param := _param(hints[name], parameter.default)):
+        if name in hints and (param := _param(name, hints[name], parameter.default)):
             params[name] = param
     return params
 
 
-def _param(hint: Any, default: Any) -> Param | None:
+def _param(name: str, hint: Any, default: Any) -> Param | None:
     default = ... if default is inspect.Parameter.empty else default
     options = _options(hint)
     if Distance in options:
@@ -75,7 +79,7 @@ def _param(hint: Any, default: Any) -> Param | None:
     if float in kinds:
         kinds = (*kinds, int)
     known = all(option in kinds or get_origin(option) is Literal for option in options)
-    return Param(default, kinds, choices=words) if known else None
+    return Param(default, kinds, least=LEAST.get(name, -math.inf), choices=words) if known else None
 
 
 def _options(hint: Any) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from foolbox.attacks import LinfFastGradientAttack
 from foolbox.distances import l2, linf
 from torch import Tensor
 
-from dptools.attacks.asked import BLOCK
+from dptools.attacks.asked import block_size
 from dptools.attacks.attempt import Attempt
 from dptools.attacks.lattice import Budget, rounded
 from dptools.attacks.problem import Problem
@@ -92,7 +92,7 @@ class _Growth:
 
     def __call__(self, problem: Problem, perturb: Callable[[int], Perturbed]) -> Attempt:
         """Each image at its smallest strength that succeeds, or else at the largest that is allowed."""
-        found = [self._grow(problem, row, perturb(row)) for row in range(len(problem))]
+        found = [self._grow(problem, row, perturb(row)) for row in range(problem.wanted)]
         return Attempt(torch.cat([image for image, _ in found]), [{"strength": strength} for _, strength in found])
 
     def _grow(self, problem: Problem, row: int, perturbed: Perturbed) -> tuple[Tensor, float]:
@@ -110,5 +110,5 @@ class _Growth:
 
         limited = self.budget.epsilon is not None
         most = bisect_right(range(1, self.steps + 1), False, key=too_far) if limited else self.steps
-        level = weakest(margins, most, width=BLOCK[clean.device.type]) or most
+        level = weakest(margins, most, width=block_size(problem.classifier, clean.device)) or most
         return rounded(image(level)), self.ceiling * level / self.steps

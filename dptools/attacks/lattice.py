@@ -78,8 +78,12 @@ def nearest(clean: Tensor, adversarial: Tensor, budget: Budget) -> Tensor:
     """An image rounded to multiples of 1/255, or, where that is beyond the budget, rounded towards the clean one."""
     if budget.allows(clean, image := rounded(adversarial)):
         return image
-    steps = (adversarial - clean) * 255
-    return rounded(clean + (steps + 1e-3 * steps.sign()).trunc() / 255)
+    steps = (adversarial.double() - clean) * 255
+    for tolerance in (1e-4, 0.0):  # of whole steps in real numbers
+        image = rounded(clean + (steps + tolerance * steps.sign()).trunc().float() / 255)
+        if budget.allows(clean, image):
+            break
+    return image
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class _Moves:
         way = (1 + 2 * steps * off).clamp(min=0.05)
         gains = (gradient * steps).flatten() / 255
         order = (gains / way.flatten()).argsort(descending=True, stable=True)[: int(steps.count_nonzero())]
-        return cls(image, order, steps.flatten(), gains[order].cumsum(0))
+        return cls(image, order, steps.flatten(), gains[order].cpu().double().cumsum(0))
 
     def __call__(self, count: int) -> Tensor:
         """The image after so many moves."""

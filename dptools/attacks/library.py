@@ -12,6 +12,7 @@ from foolbox.attacks import (
     LinfProjectedGradientDescentAttack,
     NewtonFoolAttack,
 )
+from foolbox.attacks.base import FixedEpsilonAttack
 from torch import Tensor
 
 from dptools.attacks.adef import ADefAttack, deformation
@@ -36,10 +37,7 @@ def adef(problem: Problem, *, epsilon: float | None, **params: Any) -> Attempt:
 
 def carlini_wagner(problem: Problem, *, epsilon: float | None, **params: Any) -> Attempt:
     """The smallest perturbation in L2 by gradient descent, weighed against the margin (arXiv 1608.04644)."""
-    found = _run(L2CarliniWagnerAttack(**params), problem, epsilon)
-    # Where Foolbox finds nothing it gives a black image, which the classifier, of course, gets wrong.
-    black = (found.images == 0).flatten(1).all(dim=1).view(-1, 1, 1, 1)
-    return Attempt(torch.where(black, problem.images, found.images))
+    return _run(L2CarliniWagnerAttack(**params), problem, epsilon)
 
 
 def newtonfool(problem: Problem, *, epsilon: float | None, **params: Any) -> Attempt:
@@ -52,8 +50,7 @@ def newtonfool(problem: Problem, *, epsilon: float | None, **params: Any) -> Att
         with problem.until_all_succeed():
             return _run(attack, problem, epsilon)
     except AllSucceeded as done:
-        clip = attack.distance.clip_perturbation
-        return Attempt(done.images if epsilon is None else clip(problem.images, done.images, epsilon))
+        return _finished(attack, problem, done.images, epsilon)
 
 
 def pgd(problem: Problem, *, epsilon: float | None, **params: Any) -> Attempt:
@@ -78,15 +75,26 @@ def run(problem: Problem, *, epsilon: float | None, attack: str, **params: Any) 
             return _run(getattr(foolbox.attacks, attack)(**params), problem, epsilon)
         except ImportError as error:
             raise SetupError(f"{attack}: package {error.name} is missing: pip install {error.name}") from None
-        except (ValueError, AssertionError) as error:
+        except (ValueError, AssertionError, NotImplementedError) as error:
             why = str(error) or "Foolbox does not say why"
             raise SampleError("AttackFailed", f"{attack} cannot attack it: {why}") from None
 
 
 def _run(attack: Any, problem: Problem, epsilon: float | None) -> Attempt:
-    _, clipped, _ = attack(problem.model, problem.images, problem.criterion, epsilons=epsilon)
-    images: Tensor = clipped
-    return Attempt(images.detach().clamp(0, 1))
+    bounded = isinstance(attack, FixedEpsilonAttack)
+    _, images, _ = attack(problem.model, problem.images, problem.criterion, epsilons=epsilon if bounded else None)
+    return _finished(attack, problem, images.detach(), None if bounded else epsilon)
+
+
+def _finished(attack: Any, problem: Problem, images: Tensor, epsilon: float | None) -> Attempt:
+    """The images within epsilon. Where Foolbox finds nothing, some attacks give a black image, which the classifier of
+    course gets wrong, and NewtonFool may divide by zero: there the image stays as it was."""
+    rows = images.flatten(1)
+    nothing = (rows == 0).all(dim=1) | ~rows.isfinite().all(dim=1)
+    found = torch.where(nothing.view(-1, 1, 1, 1), problem.images, images)
+    if epsilon is not None:
+        found = attack.distance.clip_perturbation(problem.images, found, epsilon)
+    return Attempt(found.clamp(0, 1))
 
 
 class _SeededPGD(LinfProjectedGradientDescentAttack):

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from dptools.attacks.asked import BLOCK
+from dptools.attacks.asked import BLOCK, block_size
 from dptools.attacks.attack import Attack
 from dptools.attacks.lattice import Budget, nearest, to_lattice
 from dptools.attacks.problem import Problem
+from dptools.devices import free_memory, out_of_memory
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,45 @@ def perturb(
         repair: mend what rounding undoes; it takes some queries.
 
     Returns:
-        B outcomes, each as it would be if the image had been attacked alone.
+        B outcomes, each as it would be if the image had been attacked alone. Where a GPU's memory does not suffice, the
+        classifier is asked about half as many images at once, from then on; its last bits may then differ.
     """
-    size = BLOCK[images.device.type] if attack.together else 1
-    parts = [slice(start, start + size) for start in range(0, len(images), size)]
-    problems = [Problem(classifier, images[at], labels[at], seeds=seeds[at], target=target) for at in parts]
-    return [outcome for problem in problems for outcome in solve(attack, problem, repair=repair)]
+    size = block_size(classifier, images.device)
+    block = size if attack.together else 1
+    parts = [slice(start, start + block) for start in range(0, len(images), block)]
+    problems = (_filled(classifier, images[at], labels[at], seeds[at], target, block) for at in parts)
+    try:
+        return [outcome for problem in problems for outcome in solve(attack, problem, repair=repair)]
+    except Exception as error:
+        if size == 1 or not out_of_memory(error):
+            raise
+    free_memory()
+    BLOCK[images.device.type] = size // 2
+    return perturb(attack, classifier, images, labels, seeds=seeds, target=target, repair=repair)
 
 
 def solve(attack: Attack, problem: Problem, *, repair: bool = True) -> list[Outcome]:
     """The outcomes of an attack on all images of a problem at once; see :func:`perturb`."""
     attempt = attack(problem)
-    return [_outcome(problem, row, *attempt.of(row), attack, repair) for row in range(len(problem))]
+    problem.forget()
+    return [_outcome(problem, row, *attempt.of(row), attack, repair) for row in range(problem.wanted)]
+
+
+def _filled(
+    classifier: nn.Module, images: Tensor, labels: Sequence[int], seeds: Sequence[int], target: int | None, block: int
+) -> Problem:
+    """A problem of ``block`` rows, the last image again and again: sums over a batch may hang, to the last bit, on its
+    size."""
+    rows = [*range(len(images)), *[len(images) - 1] * (block - len(images))]
+    return Problem(
+        classifier,
+        images[rows],
+        [labels[row] for row in rows],
+        seeds=[seeds[row] for row in rows],
+        target=target,
+        block=block,
+        wanted=len(images),
+    )
 
 
 def norms(perturbation: Tensor) -> dict[str, float]:

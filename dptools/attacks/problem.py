@@ -20,7 +20,9 @@ class Problem:
         labels: B true classes.
         target: the class to reach; None where any other than the label will do.
         seeds: B seeds for what is drawn at random.
-        model: the classifier for Foolbox; it takes as many images as the problem has, each in its row.
+        wanted: how many of the images matter; the rest fill the batch.
+        model: the classifier for Foolbox; it takes as many images as the problem has, each in its row, and asks about
+            ``block`` at once.
     """
 
     def __init__(
@@ -31,10 +33,13 @@ class Problem:
         *,
         seeds: Sequence[int],
         target: int | None = None,
+        block: int | None = None,
+        wanted: int | None = None,
     ) -> None:
         self.classifier, self.images, self.seeds, self.target = classifier, images, tuple(seeds), target
+        self.wanted = len(images) if wanted is None else wanted
         self.labels = torch.tensor(list(labels), device=images.device)
-        self._asked = Asked(classifier, len(images))
+        self._asked = Asked(classifier, len(images), block)
         self.model = PyTorchModel(self._asked, bounds=(0, 1), device=images.device)
         self._known: list[dict[int, Tensor]] = [{} for _ in images]
 
@@ -66,10 +71,17 @@ class Problem:
         finally:
             self._asked.until = None
 
+    def forget(self) -> None:
+        """Let go of what was kept for gradients, when no more are asked for."""
+        self._asked.forget()
+
     def scores(self, row: int, candidates: Tensor) -> Tensor:
-        """K x classes: scores of candidates, K x 3 x H x W, for the image in this row."""
+        """K x classes: scores of candidates, K x 3 x H x W, for the image in this row.
+
+        They are remembered, unless the classifier says that it is ``random``: then each is a fresh answer.
+        """
         keys = [hash(each.cpu().numpy().tobytes()) for each in candidates]
-        known = self._known[row]
+        known: dict[int, Tensor] = {} if getattr(self.classifier, "random", False) else self._known[row]
         if new := {key: at for at, key in enumerate(keys) if key not in known}:
             with torch.no_grad():
                 known.update(zip(new, in_blocks(self.classifier, candidates[list(new.values())]), strict=True))

@@ -13,8 +13,9 @@ Margins = Callable[[Sequence[int]], Sequence[float]]
 def weakest(margins: Margins, most: int, width: int = 1) -> int | None:
     """The smallest level, 1 <= level <= most, with a margin above 0; None if there is none.
 
-    That is where a linear search from 1 upwards ends. It asks at 1, 2, 4, 8, ... up to the first success, and then
-    only in those gaps below it in which, as steep as the margin is there, an earlier success could hide.
+    It asks at 1, 2, 4, 8, ... up to the first success, and then only in those gaps below it in which, were the margin
+    up to SAFETY times as steep as it is seen to be there, an earlier success could hide. On margins no wilder than that
+    it ends where a linear search from 1 upwards ends.
 
     Args:
         width: how many levels to ask at once.

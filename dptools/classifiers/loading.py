@@ -5,7 +5,7 @@ from pathlib import Path
 from dptools.classifiers import bundled, zoo
 from dptools.classifiers.classifier import Classifier
 from dptools.classifiers.names import BUNDLED
-from dptools.devices import resolve_device
+from dptools.devices import exact_arithmetic, resolve_device
 
 
 def load(name: str, weights: Path | None = None, device: str = "auto") -> Classifier:
@@ -21,5 +21,7 @@ def load(name: str, weights: Path | None = None, device: str = "auto") -> Classi
         SetupError: its weights or the device cannot be had; the message says how to get them.
     """
     where = resolve_device(device)
+    if where.type == "cuda":
+        exact_arithmetic()
     classifier = bundled.load(name, weights) if name in BUNDLED else zoo.load(name, weights)
     return classifier.to(where)

@@ -48,8 +48,9 @@ def attack(
         typer.Option("--through", metavar="DEFENCE", help="Attack through a defence too: denoise or denoise:PRESET."),
     ] = None,
     eot: Annotated[
-        int, typer.Option("--eot", min=1, metavar="N", help="Seeds of the defence that gradients are averaged over.")
-    ] = 1,
+        int | None,
+        typer.Option("--eot", min=1, metavar="N", help="Seeds of the defence to average over.  [default: 1]"),
+    ] = None,
     model: Model = DEFAULT,
     weights: Weights = None,
     label: Label = None,

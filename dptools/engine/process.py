@@ -117,6 +117,7 @@ def _serve(connection: Connection, stage: Stage) -> None:
     one_thread()
     logger.addHandler(_Tell(connection))
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # some libraries make the root logger print
     worker = None
     while True:
         try:

@@ -45,7 +45,9 @@ def progress(samples: Iterable[Sample], title: str) -> Iterator[Sample]:
 
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}  {task.completed:g} done  {task.fields[failed]}{task.fields[last]}"),
+        TextColumn(
+            "{task.description}  {task.completed:g} done  {task.fields[failed]}{task.fields[last]}", markup=False
+        ),
         TimeElapsedColumn(),
     )
     failed = 0

@@ -58,7 +58,11 @@ class Sample:
         record = {**self.record, "error": reason(stage, kind, message)}
         return Sample(record)
 
-    def seed(self, seed: int) -> int:
-        """The sample's own seed, 0 <= s < 2**63: a hash of the run's seed and the id, so it depends on nothing else."""
-        digest = hashlib.sha256(f"{seed}:{self.id}".encode("utf-8", "surrogatepass")).digest()
+    def seed(self, seed: int, purpose: str = "") -> int:
+        """The sample's own seed, 0 <= s < 2**63: a hash of the run's seed and the id, so it depends on nothing else.
+
+        Args:
+            purpose: tells seeds apart that two uses of one sample must not share.
+        """
+        digest = hashlib.sha256(f"{purpose}{seed}:{self.id}".encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:8], "big") >> 1

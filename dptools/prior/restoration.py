@@ -30,6 +30,7 @@ class Restored:
     reason: str
 
 
+@torch.enable_grad()  # whoever calls it: an attack, for instance, asks without gradients
 def restore(image: Tensor, preset: Preset | str = "default", *, seed: int = 0) -> Restored:
     """Restore an image with the deep image prior.
 

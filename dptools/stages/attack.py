@@ -17,7 +17,7 @@ from dptools.stages.labels import LabelFrom, Labels, class_index
 from dptools.stages.through import Adversary
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from dptools.attacks import Outcome
     from dptools.classifiers import Classifier
@@ -99,26 +99,43 @@ class Attacking:
             "NoLabel", "no label: give --label, --label-from prediction, or a folder named by class, wnid or index"
         )
 
-    def _scores(self, sample: Sample) -> "Tensor":
+    def _scores(self, sample: Sample, victim: "nn.Module | None" = None) -> "Tensor":
         import torch
 
         with torch.no_grad():
-            scores: Tensor = self.classifier(to_tensor(sample, self.classifier.device))
+            scores: Tensor = (victim or self.classifier)(to_tensor(sample, self.classifier.device))
         return scores[0]
 
     def _attack(self, attack: Method, samples: Sequence[Sample]) -> list[Sample]:
-        looked = [self._look(sample) for sample in samples]
+        if self.options.adversary.through:
+            return [self._through(attack, sample) for sample in samples]
+        looked = [self._look(sample, self.classifier) for sample in samples]
         outcomes = iter(self._perturb(attack, [sample for sample in looked if not sample.finished]))
         return [sample if sample.finished else self._done(sample, next(outcomes)) for sample in looked]
 
-    def _look(self, sample: Sample) -> Sample:
-        """The sample with what the classifier says of it; skipped where there is nothing to attack."""
+    def _through(self, attack: Method, sample: Sample) -> Sample:
+        """One image, whose classifier has a defence of its own before it."""
+        from dptools.attacks import perturb
+
+        seed = sample.seed(self.options.seed, "defence:")
+        victim = self.options.adversary.victim(self.classifier, seed, sample.id)
+        looked = self._look(sample, victim)
+        if looked.finished:
+            return looked
+        image, label = to_tensor(sample, self.classifier.device), sample.record["label"]
+        seeds = [sample.seed(self.options.seed)]
+        (outcome,) = perturb(attack, victim, image, [label], seeds=seeds, target=self.target, repair=False)
+        return self._done(looked, outcome)
+
+    def _look(self, sample: Sample, victim: "nn.Module") -> Sample:
+        """The sample with what is said of it before it is attacked; skipped where there is nothing to attack."""
         label, target = sample.record["label"], sample.record["attack"].get("target")
-        found = _prediction(self._scores(sample), label, "clean")
+        found = _prediction(self._scores(sample, victim), label, "clean")
         seen = sample.update(attack={**sample.record["attack"], "model": self.classifier.name, **found})
         name = self.classifier.classes.names[found["clean_label"]]
         if found["clean_label"] != label:
-            why = reason("dp-attack", "Misclassified", f"{self.classifier.name} already sees {name}")
+            behind = " behind the defence" if self.options.adversary.through else ""
+            why = reason("dp-attack", "Misclassified", f"{self.classifier.name}{behind} already sees {name}")
             return seen.update(skipped=why)
         if target == label:
             return seen.update(skipped=reason("dp-attack", "IsTarget", f"{name} is the target already"))
@@ -134,17 +151,7 @@ class Attacking:
         seeds = [sample.seed(self.options.seed) for sample in samples]
         labels = [sample.record["label"] for sample in samples]
         images = torch.cat([to_tensor(sample, self.classifier.device) for sample in samples])
-        if self.options.adversary.through is None:
-            return perturb(attack, self.classifier, images, labels, seeds=seeds, target=self.target)
-        return [self._through(attack, sample, image) for sample, image in zip(samples, images[:, None], strict=True)]
-
-    def _through(self, attack: Method, sample: Sample, image: "Tensor") -> "Outcome":
-        from dptools.attacks import perturb
-
-        label, seed = sample.record["label"], sample.seed(self.options.seed)
-        victim = self.options.adversary.victim(self.classifier, seed, sample.id)
-        (outcome,) = perturb(attack, victim, image, [label], seeds=[seed], target=self.target, repair=False)
-        return outcome
+        return perturb(attack, self.classifier, images, labels, seeds=seeds, target=self.target)
 
     def _done(self, sample: Sample, outcome: "Outcome") -> Sample:
         found = {

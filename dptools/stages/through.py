@@ -21,13 +21,15 @@ class Adversary:
 
     Attributes:
         through: ``denoise`` or ``denoise:PRESET``: what restores an image before it is classified; None for nothing.
-        draws: how many of its seeds a gradient is averaged over.
+        draws: how many of its seeds a gradient is averaged over; None for one.
     """
 
     through: str | None = None
-    draws: int = 1
+    draws: int | None = None
 
     def __post_init__(self) -> None:
+        if self.through is None and self.draws is not None:
+            raise UsageError("--eot is for --through: without a defence nothing is drawn")
         if self.through is not None:
             tool, _, _ = self.through.partition(":")
             if tool != "denoise":
@@ -42,7 +44,7 @@ class Adversary:
     @property
     def facts(self) -> Record:
         """For the record."""
-        return {"through": f"denoise:{self.preset}", "eot": self.draws} if self.through else {}
+        return {"through": f"denoise:{self.preset}", "eot": self.draws or 1} if self.through else {}
 
     def victim(self, classifier: "nn.Module", seed: int, name: str) -> "nn.Module":
         """What is attacked: the classifier, or all that stands before it too.
@@ -62,4 +64,4 @@ class Adversary:
             logger.info("%s: restoration %d", name, next(number))
             return restore(image, self.preset, seed=seed).image
 
-        return Through(classifier, defence, draws=self.draws, seed=seed)
+        return Through(classifier, defence, draws=self.draws or 1, seed=seed)

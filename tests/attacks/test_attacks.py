@@ -12,7 +12,7 @@ from foolbox.distances import l2
 from torch import Tensor, nn
 
 from dptools.attacks import ATTACKS, PAPER, Attack, Outcome, Setting, Through, configure, find, perturb
-from dptools.attacks.asked import in_blocks
+from dptools.attacks.asked import BLOCK, in_blocks
 from dptools.attacks.lattice import rounded
 from dptools.attacks.perturbation import norms, solve
 from dptools.attacks.problem import Problem
@@ -143,10 +143,41 @@ def test_the_paper_is_attacked_in_its_order() -> None:
     assert list(ATTACKS)[: len(PAPER)] == list(PAPER)
 
 
-def test_scores_do_not_hang_on_the_batch(classifier: Classifier, image: Tensor) -> None:
-    images = torch.cat([image, image.flip(3), image.flip(2)])
-    together = in_blocks(classifier, images)
-    assert torch.equal(together, torch.cat([in_blocks(classifier, each) for each in images[:, None]]))
+class Sum(nn.Module):
+    """Two classes by brightness; it has memory for so many images, and tells how many it is shown."""
+
+    def __init__(self, room: int = 99) -> None:
+        super().__init__()
+        self.room, self.shown = room, list[int]()
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.shown.append(len(images))
+        if len(images) > self.room:
+            raise MemoryError
+        return torch.stack([images.sum(dim=(1, 2, 3)), images.amax(dim=(1, 2, 3))], dim=1)
+
+
+def test_a_classifier_is_always_asked_about_as_many_images() -> None:
+    classifier, images = Sum(), torch.rand(7, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(in_blocks(classifier, images, 3), Sum()(images))
+    assert classifier.shown == [3, 3, 3]
+
+
+def test_where_memory_does_not_suffice_fewer_are_asked_about_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BLOCK, "cpu", 8)
+    classifier, images = Sum(room=2), torch.full((5, 3, 4, 4), 100 / 255)
+    outcomes = perturb(find("gs"), classifier, images, [0] * 5, seeds=range(5))
+    assert len(outcomes) == 5
+    assert BLOCK["cpu"] == 2
+    assert classifier.shown[:3] == [8, 4, 2]
+    alone = perturb(find("gs"), Sum(), images[:1], [0], seeds=[0])
+    assert torch.equal(outcomes[0].image, alone[0].image)
+
+
+def test_one_image_too_large_for_the_memory_is_an_error() -> None:
+    with pytest.raises(MemoryError):
+        perturb(find("gs"), Sum(room=0), torch.zeros(1, 3, 4, 4), [0], seeds=[0])
 
 
 def test_an_attack_through_a_defence_sees_what_the_defence_gives() -> None:
@@ -156,14 +187,24 @@ def test_an_attack_through_a_defence_sees_what_the_defence_gives() -> None:
         asked.append(seed)
         return (image * 2).round() / 2
 
-    class Sum(nn.Module):
-        def forward(self, images: Tensor) -> Tensor:
-            return torch.stack([images.sum(dim=(1, 2, 3)), images.amax(dim=(1, 2, 3))], dim=1)
-
     image = torch.full((1, 3, 4, 4), 0.3, requires_grad=True)
-    scores = Through(Sum().eval(), defence, draws=3, seed=7)(image)
+    scores = Through(Sum(), defence, draws=3, seed=7)(image)
     assert scores.tolist() == [[24.0, 0.5]]
     scores[0, 0].backward()
     assert image.grad is not None
     assert image.grad.unique().tolist() == [1.0]  # the defence counts as the identity
     assert asked == [7, 8, 9]
+
+
+def test_an_attack_through_a_defence_is_judged_by_other_draws() -> None:
+    def defence(image: Tensor, seed: int) -> Tensor:
+        return image - 2 * (seed % 2)  # every other seed fools the classifier by itself
+
+    image = torch.full((1, 3, 4, 4), 100 / 255)
+    found = []
+    for seed in range(6):
+        victim = Through(Sum(), defence, draws=1, seed=seed)
+        (outcome,) = perturb(attack("gs", "ceiling=0.02"), victim, image, [0], seeds=[0], repair=False)
+        found.append((outcome.success_float, outcome.success))
+    assert found == [found[0], found[1]] * 3  # the seed decides, not what the search saw
+    assert all(first != second for first, second in found)

@@ -51,6 +51,7 @@ def attack(name: str, network: nn.Module, image: Tensor, *, aimed: bool) -> Outc
     except (SampleError, SetupError) as error:
         return str(error)
     assert Budget.of(ready.norm, ready.epsilon).allows(image, outcome.image)
+    assert outcome.image.any()
     return outcome
 
 
@@ -68,3 +69,28 @@ def test_each_runs_or_says_why_not(name: str, network: nn.Module, image: Tensor)
 def test_those_that_cannot_aim_are_known(name: str, network: nn.Module, image: Tensor) -> None:
     assert find(name).targets == "no"
     assert "unsupported criterion" in str(attack(name, network, image, aimed=True))
+
+
+@pytest.mark.parametrize("epsilon", [None, "1"])
+@pytest.mark.parametrize("name", ["L2CarliniWagnerAttack", "EADAttack", "cw"])
+def test_a_search_that_finds_nothing_changes_nothing(
+    name: str, epsilon: str | None, network: nn.Module, image: Tensor
+) -> None:
+    texts = [*["steps=1", "binary_search_steps=1", "initial_const=1e-9"]]
+    if epsilon and name == "EADAttack":
+        epsilon = "100"
+    given = configure(find(name), [Setting.parse(text) for text in texts], epsilon, aimed=False)
+    label = int(network(image).argmax())
+    (outcome,) = solve(given, Problem(network, image, [label], seeds=[0]))
+    assert not outcome.success
+    assert torch.equal(outcome.image, image)
+
+
+def test_an_attack_that_divides_by_zero_changes_nothing(image: Tensor) -> None:
+    class Certain(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images.sum(dim=(1, 2, 3))[:, None] * torch.tensor([[1e6, -1e6]])
+
+    (outcome,) = solve(find("newtonfool"), Problem(Certain().eval(), image, [0], seeds=[0]))
+    assert not outcome.success
+    assert torch.equal(outcome.image, image)

@@ -90,6 +90,14 @@ def test_a_budget_of_whole_steps_is_used_to_its_end() -> None:
         assert norms(nearest(clean, exact, Budget.of("linf", steps / 255)) - clean)["linf_255"] == steps
 
 
+@pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.03137), ("linf", 0.00392), ("l2", 0.99951 * 192**0.5 / 255)])
+def test_a_budget_just_below_whole_steps_is_kept(norm: str, epsilon: float) -> None:
+    clean = torch.full((1, 3, 8, 8), 100 / 255)
+    change = epsilon if norm == "linf" else epsilon / 192**0.5
+    budget = Budget.of(norm, epsilon)
+    assert budget.allows(clean, nearest(clean, clean + change, budget))
+
+
 def test_norms_of_a_known_perturbation() -> None:
     perturbation = torch.zeros(1, 3, 2, 2)
     perturbation[0, 0, 0, 0] = 3 / 255

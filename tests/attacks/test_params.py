@@ -65,6 +65,8 @@ def test_settings_reach_the_attack_that_they_name() -> None:
         ("deepfool", [], None, True, "deepfool cannot aim at a class: leave --target out"),
         ("LinfPGD", [], None, False, "LinfPGD needs --epsilon: the largest perturbation in linf"),
         ("GenAttack", [], "8/255", False, "GenAttack needs a class to aim at: give --target"),
+        ("LinfPGD", ["steps=-5"], "4/255", False, "LinfPGD: steps=-5: give a whole number from 1"),
+        ("LinfDeepFoolAttack", ["candidates=1"], None, False, "candidates=1: give a whole number from 2 or none"),
         ("VirtualAdversarialAttack", [], "3", False, "needs --set steps=VALUE: a whole number"),
         ("EADAttack", ["decision_rule=L3"], None, False, "decision_rule=L3: give EN or L1"),
     ],

@@ -200,7 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="dp-attack's attacks beside Foolbox alone.")
     parser.add_argument("--images", type=int, default=20, help="the most images (20)")
     parser.add_argument("--out", type=Path, help="a JSON file for the table")
-    parser.add_argument("attacks", nargs="*", default=PAPER)
+    parser.add_argument("attacks", nargs="*", default=list(PAPER), help=", ".join(PAPER))
     options = parser.parse_args()
     torch.set_num_threads(1)
     classifier = load("efficientnet-lite0", device="cpu")

@@ -10,7 +10,20 @@ import pytest
 from conftest import Run
 
 TOOLS = ("attack", "denoise", "classify", "eval", "mapsext")
-HEAVY = {"torch", "torchvision", "foolbox", "numpy", "PIL", "scipy", "rich", "fastjsonschema", "matplotlib", "ray", "skimage", "pywt"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "foolbox",
+    "numpy",
+    "PIL",
+    "scipy",
+    "rich",
+    "fastjsonschema",
+    "matplotlib",
+    "ray",
+    "skimage",
+    "pywt",
+}
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -57,6 +70,7 @@ def test_version_is_the_last_word(tool: str, sh: Run) -> None:
         ("dp-attack --epsilon 8 x.png -o o", "dp-attack: gs: --epsilon 8: give a number above 0 and at most 1"),
         ("dp-attack -a PGD x.png -o o", "dp-attack: PGD needs --epsilon"),
         ("dp-attack -a all --target 3 x.png -o o", "dp-attack: gs cannot aim at a class: leave --target out"),
+        ("dp-attack --eot 3 x.png -o o", "dp-attack: --eot is for --through: without a defence nothing is drawn"),
         ("dp-attack --through jpeg x.png -o o", "dp-attack: --through jpeg: choose denoise or denoise:PRESET"),
         ("dp-attack --through denoise:q x.png -o o", "dp-attack: unknown preset 'q': choose paper, default"),
         ("touch f; dp-denoise -o f x.png", "dp-denoise: -o f: not a directory"),

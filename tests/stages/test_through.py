@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dptools.attacks import Setting, configure, find, perturb
 from dptools.errors import UsageError
 from dptools.stages.through import Adversary
 
@@ -31,6 +32,16 @@ def test_every_question_is_a_restoration_that_is_told(caplog: pytest.LogCaptureF
     scores[0, 1].backward()
     assert image.grad is not None
     assert torch.allclose(image.grad, torch.full_like(image, 1 / image.numel()))
+
+
+def test_an_attack_of_foolbox_gets_through(caplog: pytest.LogCaptureFixture) -> None:
+    image = torch.full((1, 3, 16, 16), 128 / 255)
+    victim = Adversary("denoise").victim(Brightness().eval(), 7, "a.png@pgd")
+    given = configure(find("pgd"), [Setting.parse("steps=2")], "8/255", aimed=False)
+    with caplog.at_level(logging.INFO, logger="dptools"):
+        (outcome,) = perturb(given, victim, image, [1], seeds=[0], repair=False)
+    assert 0 < outcome.norms["linf_255"] <= 8
+    assert len(caplog.records) >= 4  # two steps, and two verdicts
 
 
 def test_without_a_defence_the_classifier_itself_is_attacked() -> None:
