@@ -9,7 +9,7 @@ from dptools.commands.image_tool import image_tool
 from dptools.commands.options import Device, Seed
 from dptools.filters.registry import FORMS
 from dptools.prior.presets import PRECISIONS, PRESETS
-from dptools.prior.stopping import RULES
+from dptools.prior.rules import RULES
 from dptools.stages.denoise import Denoise
 
 

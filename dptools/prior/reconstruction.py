@@ -19,6 +19,7 @@ class Step:
         iteration: how many were done, from 1.
         output: what the network gave in this iteration, before its weights were changed.
         average: the moving average of its outputs, which is smoother.
+        residual: the output less the image.
         loss: what was minimised, of this output.
         error: mean squared error of the average against the pixels that are fitted.
         held_out: the same against the pixels that are held out; None where there are none.
@@ -27,6 +28,7 @@ class Step:
     iteration: int
     output: Tensor
     average: Tensor
+    residual: Tensor
     loss: float
     error: float
     held_out: float | None
@@ -84,6 +86,7 @@ def reconstruct(
             iteration=iteration,
             output=output,
             average=mean,
+            residual=residual.detach(),
             loss=value.item(),
             error=squared[fitted].mean().item(),
             held_out=squared[hidden].mean().item() if some_hidden else None,

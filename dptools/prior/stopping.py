@@ -1,12 +1,9 @@
 """When the fit is enough. A rule is a small value with its source; ``start`` gives the watcher of one fit."""
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-
-from dptools.errors import UsageError
 
 if TYPE_CHECKING:
     from dptools.prior.reconstruction import Step
@@ -90,29 +87,3 @@ class HeldOut:
 
     def __str__(self) -> str:
         return "held-out"
-
-
-RULES: dict[str, Callable[[str], Rule]] = {
-    "fixed:N": lambda count: Fixed(_positive(count)),
-    "held-out": lambda _: HeldOut(),
-}
-"""How rules are written, and made from what stands behind the colon; it is written if the form has one."""
-
-
-def parse_rule(text: str) -> Rule:
-    """The rule that a text such as ``fixed:1750`` means.
-
-    Raises:
-        UsageError: there is no such rule, or its number is none.
-    """
-    name, colon, value = text.partition(":")
-    for form, make in RULES.items():
-        if form.partition(":")[:2] == (name, colon):
-            return make(value)
-    raise UsageError(f"unknown stop rule {text!r}: choose {', '.join(RULES)}")
-
-
-def _positive(text: str) -> int:
-    if not re.fullmatch(r"\d{1,9}", text) or int(text) < 1:
-        raise UsageError(f"stop rule fixed:N needs a whole number of iterations from 1, not {text!r}")
-    return int(text)

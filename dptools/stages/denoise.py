@@ -11,11 +11,15 @@ from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Tool, ToolStage
 from dptools.prior.presets import PRESETS, Preset
-from dptools.prior.stopping import Fixed, parse_rule
+from dptools.prior.rules import parse_rule
+from dptools.prior.stopping import Fixed, HeldOut
 from dptools.stages.images import to_pixels, to_tensor
 
 if TYPE_CHECKING:
     import torch
+
+MOST = 3000
+"""Iterations at the most for the rules of other papers: as many as the Deep Protection paper allows, section 3.1."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Denoise(ToolStage):
         if isinstance(rule, Fixed):
             rule = Fixed(self.iterations if self.iterations and not self.stop else rule.iterations)
             preset = replace(preset, iterations=rule.iterations)
+        elif not isinstance(rule, HeldOut):  # others take long to be sure
+            preset = replace(preset, iterations=MOST)
         return replace(
             preset,
             rule=rule,

@@ -14,7 +14,8 @@ from dptools.prior import PRESETS, Preset, Step, reconstruct, restore
 from dptools.prior.losses import LOSSES, MSE, StudentT
 from dptools.prior.networks import NETWORKS
 from dptools.prior.reconstruction import _hidden
-from dptools.prior.stopping import Fixed, HeldOut, parse_rule
+from dptools.prior.rules import parse_rule
+from dptools.prior.stopping import Fixed, HeldOut
 
 
 def smooth(size: int = 64) -> Tensor:
@@ -118,7 +119,7 @@ def test_losses_are_listed() -> None:
 def steps(held_out: list[float], error: float = 0.01) -> Iterator[Step]:
     nothing = torch.zeros(1)
     for iteration, value in enumerate(held_out, start=1):
-        yield Step(iteration, nothing, nothing, loss=0.0, error=error, held_out=value)
+        yield Step(iteration, nothing, nothing, nothing, loss=0.0, error=error, held_out=value)
 
 
 def test_held_out_stops_after_its_minimum_and_keeps_that() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dptools.prior.published import LossThreshold, Variance
 from dptools.prior.stopping import Fixed, HeldOut
 from dptools.stages.denoise import Denoise
 
@@ -14,6 +15,8 @@ from dptools.stages.denoise import Denoise
         ({"stop": "fixed:500"}, Fixed(500), 500),
         ({"stop": "fixed:500", "iterations": 90}, Fixed(500), 90),
         ({"preset": "paper"}, Fixed(1750), 1750),
+        ({"stop": "variance"}, Variance(), 3000),
+        ({"stop": "loss:0.001", "iterations": 500}, LossThreshold(0.001), 500),
         ({"preset": "paper", "iterations": 3000}, Fixed(3000), 3000),
         ({"preset": "paper", "stop": "held-out"}, HeldOut(), 3000),
     ],

@@ -1,0 +1,48 @@
+"""The stop rules by the names that users write."""
+
+import math
+import re
+from collections.abc import Callable
+
+from dptools.errors import UsageError
+from dptools.prior.published import DIPDefend, LossThreshold, Plateau, Variance
+from dptools.prior.stopping import Fixed, HeldOut, Rule
+
+RULES: dict[str, Callable[[str], Rule]] = {
+    "fixed:N": lambda count: Fixed(_positive(count)),
+    "held-out": lambda _: HeldOut(),
+    "loss:T": lambda threshold: LossThreshold(_threshold(threshold)),
+    "plateau": lambda _: Plateau(),
+    "variance": lambda _: Variance(),
+    "dipdefend": lambda _: DIPDefend(),
+}
+"""How rules are written, and made from what stands behind the colon; it is written if the form has one."""
+
+
+def parse_rule(text: str) -> Rule:
+    """The rule that a text such as ``fixed:1750`` means.
+
+    Raises:
+        UsageError: there is no such rule, or its number is none.
+    """
+    name, colon, value = text.partition(":")
+    for form, make in RULES.items():
+        if form.partition(":")[:2] == (name, colon):
+            return make(value)
+    raise UsageError(f"unknown stop rule {text!r}: choose {', '.join(RULES)}")
+
+
+def _positive(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text) or int(text) < 1:
+        raise UsageError(f"stop rule fixed:N needs a whole number of iterations from 1, not {text!r}")
+    return int(text)
+
+
+def _threshold(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 1 or not math.isfinite(value):
+        raise UsageError(f"stop rule loss:T needs a mean squared error above 0 and at most 1, not {text!r}")
+    return value
