@@ -8,7 +8,7 @@ from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
 from dptools.commands.options import Device, Seed
 from dptools.filters.registry import FORMS
-from dptools.prior.presets import PRECISIONS, PRESETS
+from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES, PRECISIONS, PRESETS
 from dptools.prior.rules import RULES
 from dptools.stages.denoise import Denoise
 
@@ -29,12 +29,16 @@ def denoise(
         typer.Option("--average", min=0, max=0.9999, metavar="X", help="Weight of the past in the average of outputs."),
     ] = None,
     precision: Annotated[str | None, typer.Option("--precision", metavar="P", help=f"{', '.join(PRECISIONS)}.")] = None,
+    network: Annotated[
+        str | None, typer.Option("--network", metavar="NAME", help=f"{', '.join(NETWORK_NAMES)}.")
+    ] = None,
+    loss: Annotated[str | None, typer.Option("--loss", metavar="NAME", help=f"{', '.join(LOSS_NAMES)}.")] = None,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> Denoise:
     """Restore images with a deep image prior: a network fitted to each image, and stopped in time."""
     drawn = seed if method == "dip" else None
-    return Denoise(preset, stop, iterations, average, precision, device, drawn, method)
+    return Denoise(preset, stop, iterations, average, precision, network, loss, device, drawn, method)
 
 
 app = image_tool(denoise)

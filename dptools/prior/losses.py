@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import huber_loss
 
 
 class MSE(nn.Module):
@@ -11,6 +12,17 @@ class MSE(nn.Module):
 
     def forward(self, residual: Tensor) -> Tensor:
         return residual.square().mean()
+
+
+class Huber(nn.Module):
+    """Squares below ``delta``, absolute values above (Huber, 1964): outliers pull, but not ever harder."""
+
+    def __init__(self, delta: float = 0.05) -> None:
+        super().__init__()
+        self.delta = delta
+
+    def forward(self, residual: Tensor) -> Tensor:
+        return huber_loss(residual, torch.zeros_like(residual), delta=self.delta)
 
 
 class StudentT(nn.Module):
@@ -34,4 +46,4 @@ class StudentT(nn.Module):
         return (half * spread).mean() + scale - normaliser
 
 
-LOSSES: dict[str, Callable[[], nn.Module]] = {"mse": MSE, "student-t": StudentT}
+LOSSES: dict[str, Callable[[], nn.Module]] = {"mse": MSE, "huber": Huber, "student-t": StudentT}

@@ -94,4 +94,17 @@ def default() -> Network:
     return hourglass((32, 64, 128, 128), shuffle=2)
 
 
-NETWORKS: dict[str, Callable[[], Network]] = {"paper": paper, "default": default}
+def decoder(width: int = 64, scales: int = 5) -> Network:
+    """The deep decoder (Heckel and Hand, arXiv 1810.03982): no convolution looks at a neighbour, only upsampling does.
+
+    It has fewer parameters than the image has values, so it cannot fit noise for long.
+    """
+    layers: list[nn.Module] = []
+    for _ in range(scales):
+        layers += [nn.Conv2d(width, width, 1, bias=False), nn.Upsample(scale_factor=2, mode="bilinear")]
+        layers += [nn.ReLU(inplace=True), nn.BatchNorm2d(width)]
+    body = nn.Sequential(*layers, nn.Conv2d(width, 3, 1))
+    return Network(body, code_depth=width, code_scale=0.1, shrink=2**scales, multiple=2**scales)
+
+
+NETWORKS: dict[str, Callable[[], Network]] = {"paper": paper, "default": default, "decoder": decoder}

@@ -7,6 +7,10 @@ from dptools.prior.stopping import Fixed, HeldOut, Rule
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
+NETWORK_NAMES = ("paper", "default", "decoder")
+LOSS_NAMES = ("mse", "huber", "student-t")
+"""The keys of NETWORKS and LOSSES, for those who do not want to wait for torch."""
+
 
 @dataclass(frozen=True)
 class Preset:

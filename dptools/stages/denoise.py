@@ -10,7 +10,7 @@ from dptools.filters import Filter, parse_filter
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Tool, ToolStage
-from dptools.prior.presets import PRESETS, Preset
+from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES, PRESETS, Preset
 from dptools.prior.rules import parse_rule
 from dptools.prior.stopping import Fixed, HeldOut
 from dptools.stages.images import to_pixels, to_tensor
@@ -34,6 +34,8 @@ class Denoise(ToolStage):
     iterations: int | None = None
     average: float | None = None
     precision: str | None = None
+    network: str | None = None
+    loss: str | None = None
     device: str = "auto"
     seed: int | None = 0
     method: str = "dip"
@@ -50,7 +52,8 @@ class Denoise(ToolStage):
         if self.method != "dip":
             parse_filter(self.method)
             changed = {"--stop": self.stop, "--iterations": self.iterations, "--average": self.average}
-            for option, value in {**changed, "--precision": self.precision}.items():
+            fit = {"--precision": self.precision, "--network": self.network, "--loss": self.loss}
+            for option, value in {**changed, **fit}.items():
                 if value is not None:
                     raise UsageError(f"{option} is for the prior, and --method {self.method} is none")
 
@@ -69,6 +72,8 @@ class Denoise(ToolStage):
             iterations=self.iterations or preset.iterations,
             average=preset.average if self.average is None else self.average,
             precision=self.precision or preset.precision,
+            network=check_name("network", self.network or preset.network, NETWORK_NAMES),
+            loss=check_name("loss", self.loss or preset.loss, LOSS_NAMES),
         )
 
 

@@ -13,6 +13,7 @@ from dptools.errors import SampleError, UsageError
 from dptools.prior import PRESETS, Preset, Step, reconstruct, restore
 from dptools.prior.losses import LOSSES, MSE, StudentT
 from dptools.prior.networks import NETWORKS
+from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES
 from dptools.prior.reconstruction import _hidden
 from dptools.prior.rules import parse_rule
 from dptools.prior.stopping import Fixed, HeldOut
@@ -112,8 +113,10 @@ def test_student_t_is_the_negative_log_likelihood(scale: float, freedom: float) 
 
 
 def test_losses_are_listed() -> None:
-    assert set(LOSSES) == {"mse", "student-t"}
+    assert set(LOSSES) == {"mse", "huber", "student-t"} == set(LOSS_NAMES)
+    assert tuple(NETWORKS) == NETWORK_NAMES
     assert LOSSES["mse"]()(torch.tensor([1.0, -3.0])).item() == 5
+    assert LOSSES["huber"]()(torch.tensor([0.02, -1.0])).item() == pytest.approx((0.02**2 / 2 + 0.05 * 0.975) / 2)
 
 
 def steps(held_out: list[float], error: float = 0.01) -> Iterator[Step]:
