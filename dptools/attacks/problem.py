@@ -43,9 +43,6 @@ class Problem:
         self.model = PyTorchModel(self._asked, bounds=(0, 1), device=images.device)
         self._known: list[dict[int, Tensor]] = [{} for _ in images]
 
-    def __len__(self) -> int:
-        return len(self.images)
-
     @property
     def queries(self) -> list[int]:
         """For each image, how many images the classifier was asked about; one that is judged again does not count."""

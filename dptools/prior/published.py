@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dptools.prior.stopping import Verdict, Watcher
+from dptools.prior.stopping import Minimum, Verdict, Watcher
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,20 +82,17 @@ class Variance:
 
     def start(self) -> Watcher:
         mean: Tensor | None = None
-        variance, best, best_iteration = 0.0, math.inf, 0
+        variance, lowest = 0.0, Minimum(self.patience)
 
         def watch(step: "Step") -> Verdict:
-            nonlocal mean, variance, best, best_iteration
+            nonlocal mean, variance
             mean = step.output if mean is None else mean
             distance = step.output - mean
             mean = mean + self.weight * distance
             variance = (1 - self.weight) * (variance + self.weight * float(distance.square().mean()))
             if step.iteration <= self.floor:
                 return Verdict(keep=True)
-            if keep := variance < best:
-                best, best_iteration = variance, step.iteration
-            waited = step.iteration - best_iteration >= self.patience
-            return Verdict(keep, "variance past its minimum" if waited else None)
+            return lowest.watch(step.iteration, variance, "variance past its minimum")
 
         return watch
 
@@ -125,10 +122,10 @@ class DIPDefend:
 
     def start(self) -> Watcher:
         first: list[float] = []
-        level, trend, best, best_iteration = 0.0, 0.0, -math.inf, 0
+        level, trend, lowest = 0.0, 0.0, Minimum(self.patience)
 
         def watch(step: "Step") -> Verdict:
-            nonlocal level, trend, best, best_iteration
+            nonlocal level, trend
             worst = _worst_patch(step.residual, self.patch)
             if len(first) < self.warm_up:
                 first.append(worst)
@@ -136,10 +133,7 @@ class DIPDefend:
                 return Verdict(keep=True)
             before, level = level, self.weight * worst + (1 - self.weight) * (level + trend)
             trend = self.weight * (level - before) + (1 - self.weight) * trend
-            if keep := level > best:
-                best, best_iteration = level, step.iteration
-            waited = step.iteration - best_iteration >= self.patience
-            return Verdict(keep, "PSNR of the worst patch past its maximum" if waited else None)
+            return lowest.watch(step.iteration, -level, "PSNR of the worst patch past its maximum")
 
         return watch
 

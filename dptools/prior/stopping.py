@@ -36,6 +36,25 @@ class Rule(Protocol):
         """A fresh watcher, to be shown every step of one fit."""
 
 
+@dataclass
+class Minimum:
+    """The smallest value so far, and how long it has stood.
+
+    Attributes:
+        patience: iterations without a smaller one before it is believed.
+    """
+
+    patience: int
+    value: float = math.inf
+    iteration: int = 0
+
+    def watch(self, iteration: int, value: float, reason: str) -> Verdict:
+        """Keep a step with a new minimum; stop for this reason when the last one has stood long enough."""
+        if keep := value < self.value:
+            self.value, self.iteration = value, iteration
+        return Verdict(keep, reason if iteration - self.iteration >= self.patience else None)
+
+
 @dataclass(frozen=True)
 class Fixed:
     """A fixed number of iterations: 1,750 in the Deep Protection paper, section 4.2."""
@@ -70,18 +89,15 @@ class HeldOut:
     cap: float = 33.0
 
     def start(self) -> Watcher:
-        best, best_iteration = math.inf, 0
+        lowest = Minimum(self.patience)
 
         def watch(step: "Step") -> Verdict:
-            nonlocal best, best_iteration
             # An image of one pixel has none to hold out.
             error = step.error if step.held_out is None else step.held_out
-            if keep := error < best:
-                best, best_iteration = error, step.iteration
+            verdict = lowest.watch(step.iteration, error, "held-out error past its minimum")
             if step.error <= 10 ** (-self.cap / 10):
-                return Verdict(keep, f"fidelity of {self.cap:g} dB reached")
-            waited = step.iteration - best_iteration >= self.patience
-            return Verdict(keep, "held-out error past its minimum" if waited else None)
+                return Verdict(verdict.keep, f"fidelity of {self.cap:g} dB reached")
+            return verdict
 
         return watch
 
