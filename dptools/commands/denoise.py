@@ -1,16 +1,20 @@
 """dp-denoise."""
 
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from dptools.classifiers.names import DEFAULT
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
-from dptools.commands.options import Device, Seed
+from dptools.commands.options import Device, Label, Seed, Weights
 from dptools.filters.registry import FORMS
 from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES, PRECISIONS, PRESETS
 from dptools.prior.rules import RULES
-from dptools.stages.denoise import Denoise
+from dptools.stages.denoise import Changes, Denoise
+from dptools.stages.labels import Labels
+from dptools.stages.looking import Looking
 
 
 def denoise(
@@ -33,12 +37,29 @@ def denoise(
         str | None, typer.Option("--network", metavar="NAME", help=f"{', '.join(NETWORK_NAMES)}.")
     ] = None,
     loss: Annotated[str | None, typer.Option("--loss", metavar="NAME", help=f"{', '.join(LOSS_NAMES)}.")] = None,
+    tile: Annotated[
+        int | None, typer.Option("--tile", min=0, metavar="N", help="Larger images in tiles of N pixels; 0: never.")
+    ] = None,
+    every: Annotated[int, typer.Option("--every", min=1, metavar="K", help="Iterations between two looks.")] = 50,
+    trace: Annotated[
+        Path | None, typer.Option("--trace", metavar="FILE", help="Write a JSON line for each look at the fit.")
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", metavar="DIR", help="Write the image of each look at the fit.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help=f"Classifier for the oracle and the looks: {DEFAULT}.")
+    ] = None,
+    weights: Weights = None,
+    label: Label = None,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> Denoise:
     """Restore images with a deep image prior: a network fitted to each image, and stopped in time."""
+    changes = Changes(stop, iterations, average, precision, network, loss, tile)
+    looking = Looking(every, trace, keep, model, weights, Labels(label))
     drawn = seed if method == "dip" else None
-    return Denoise(preset, stop, iterations, average, precision, network, loss, device, drawn, method)
+    return Denoise(preset, changes, looking, device, drawn, method)
 
 
 app = image_tool(denoise)

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import fields
 from typing import Any, BinaryIO, TextIO, TypeVar, get_type_hints
 
@@ -21,6 +22,7 @@ from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import Form
 from dptools.pipe.source import Source, open_source
 from dptools.pipe.stage import Engine, Stage, ToolStage
+from dptools.pipe.trace import traced
 
 Show = Callable[[TextIO], Emit]
 """Puts records out for people to read."""
@@ -91,7 +93,9 @@ def _run(stage: ToolStage, common: Common, output: Output, device: str, people: 
     if wanted() and not common.quiet:
         engine = _with_progress(engine)
     filed = Filed(stage, output.out, output.force)
-    return run(filed, source.samples, engine, _emit(as_image, people), report)
+    emit = _emit(as_image, people)
+    with traced(emit, stage.trace, stage.key) if stage.trace else nullcontext(emit) as put:
+        return run(filed, source.samples, engine, put, report)
 
 
 def _check_output(stage: ToolStage, as_image: bool) -> None:

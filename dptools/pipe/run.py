@@ -51,7 +51,7 @@ def emit_lines(stream: BinaryIO) -> Emit:
     """Put out records, each a flushed line."""
 
     def emit(sample: Sample) -> None:
-        _put(stream, dump(sample.record).encode("ascii") + b"\n")
+        put(stream, dump(sample.record).encode("ascii") + b"\n")
 
     return emit
 
@@ -61,12 +61,18 @@ def emit_image(stream: BinaryIO) -> Emit:
 
     def emit(sample: Sample) -> None:
         if sample.encoded is not None and not sample.failed:
-            _put(stream, sample.encoded)
+            put(stream, sample.encoded)
 
     return emit
 
 
-def _put(stream: BinaryIO, data: bytes) -> None:
+def put(stream: BinaryIO, data: bytes) -> None:
+    """Write and flush.
+
+    Raises:
+        DptoolsError: it cannot be written.
+        BrokenPipeError: nobody reads it any more.
+    """
     try:
         stream.write(data)
         stream.flush()

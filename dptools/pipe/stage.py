@@ -1,6 +1,7 @@
 """What runs in the pipe."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from dptools.pipe.record import Record
@@ -56,6 +57,12 @@ class ToolStage(Protocol):
     @property
     def seed(self) -> int | None:
         """The run's seed; None for a tool that draws nothing at random."""
+        return None
+
+    @property
+    def trace(self) -> Path | None:
+        """The file for what records hold under :data:`dptools.pipe.trace.TRACE`; None for a tool that traces
+        nothing."""
         return None
 
     @property

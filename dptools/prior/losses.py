@@ -1,4 +1,4 @@
-"""What the fit minimises: a mean over the pixels that are not held out. Each is a small value with its source."""
+"""What the fit minimises: a weighted mean over the values of the residual. Each is a small value with its source."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,9 @@ from torch.nn.functional import huber_loss
 class MSE(nn.Module):
     """Mean squared error, as in the deep image prior (arXiv 1711.10925) and the Deep Protection paper."""
 
-    def forward(self, residual: Tensor) -> Tensor:
-        return residual.square().mean()
+    def forward(self, residual: Tensor, weight: Tensor) -> Tensor:
+        """The loss of a residual, whose weights, of the same shape or one that spreads to it, sum to 1."""
+        return (weight * residual.square()).sum()
 
 
 class Huber(nn.Module):
@@ -21,8 +22,9 @@ class Huber(nn.Module):
         super().__init__()
         self.delta = delta
 
-    def forward(self, residual: Tensor) -> Tensor:
-        return huber_loss(residual, torch.zeros_like(residual), delta=self.delta)
+    def forward(self, residual: Tensor, weight: Tensor) -> Tensor:
+        """As :meth:`MSE.forward`."""
+        return (weight * huber_loss(residual, torch.zeros_like(residual), reduction="none", delta=self.delta)).sum()
 
 
 class StudentT(nn.Module):
@@ -37,13 +39,14 @@ class StudentT(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(-2.0))
         self.log_freedom = nn.Parameter(torch.tensor(1.0))
 
-    def forward(self, residual: Tensor) -> Tensor:
+    def forward(self, residual: Tensor, weight: Tensor) -> Tensor:
+        """As :meth:`MSE.forward`."""
         scale = self.log_scale.clamp(-7, 1)  # 0.001, a quarter of an 8-bit step, keeps it from running to zero
         freedom = self.log_freedom.clamp(-2, 5).exp()
         half = (freedom + 1) / 2
         normaliser = torch.lgamma(half) - torch.lgamma(freedom / 2) - 0.5 * torch.log(freedom * torch.pi)
         spread = torch.log1p((residual / scale.exp()).square() / freedom)
-        return (half * spread).mean() + scale - normaliser
+        return half * (weight * spread).sum() + scale - normaliser
 
 
 LOSSES: dict[str, Callable[[], nn.Module]] = {"mse": MSE, "huber": Huber, "student-t": StudentT}

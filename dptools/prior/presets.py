@@ -7,7 +7,7 @@ from dptools.prior.stopping import Fixed, HeldOut, Rule
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
-NETWORK_NAMES = ("paper", "default", "decoder")
+NETWORK_NAMES = ("warm", "small", "paper", "decoder")
 LOSS_NAMES = ("mse", "huber", "student-t")
 """The keys of NETWORKS and LOSSES, for those who do not want to wait for torch."""
 
@@ -20,10 +20,14 @@ class Preset:
         network: a name in NETWORKS.
         loss: a name in LOSSES.
         rule: when to stop.
-        learning_rate: Adam's.
+        learning_rate: Adam's; 0 leaves the network's weights as they are.
         average: weight of the past in the moving average of outputs; 0 gives the plain output.
+        jitter: standard deviation of the noise that is added to the network's input, drawn anew in each iteration.
+        retain: how much of the image is mixed into what the network made of it, 0 to 1. A classifier misses the
+            texture that goes with the noise more than it minds a rest of the noise.
         iterations: the most that are done, whatever the rule says.
         precision: ``auto``, ``fp32`` or ``bf16``.
+        tile: larger images are done in tiles of so many pixels a side; 0 never.
     """
 
     network: str
@@ -31,8 +35,11 @@ class Preset:
     rule: Rule
     learning_rate: float = 0.01
     average: float = 0.95
+    jitter: float = 0.0
+    retain: float = 0.0
     iterations: int = 3000
     precision: str = "auto"
+    tile: int = 512
 
     def __post_init__(self) -> None:
         check_name("precision", self.precision, PRECISIONS)
@@ -41,5 +48,6 @@ class Preset:
 PRESETS = {
     # The Deep Protection paper, sections 2.1, 3.1 and 4.2; the learning rate is the deep image prior's own.
     "paper": Preset("paper", "mse", Fixed(1750), average=0.0, precision="fp32"),
-    "default": Preset("default", "student-t", HeldOut(), iterations=350),
+    "cold": Preset("small", "student-t", HeldOut(), iterations=350),
+    "default": Preset("warm", "mse", Fixed(4), learning_rate=1e-5, average=0.9, jitter=10 / 255, iterations=4),
 }

@@ -1,16 +1,47 @@
-"""Stop rules of other papers, to compare with. None needs a label; see :mod:`dptools.prior.stopping`."""
+"""Stop rules of other papers, to compare with. Only the oracle needs a label; see :mod:`dptools.prior.stopping`."""
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dptools.errors import UsageError
 from dptools.prior.stopping import Minimum, Verdict, Watcher
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from dptools.prior.reconstruction import Step
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """The first image that a classifier gets right: the automatic termination of the Deep Protection paper, section
+    3.1, which knows the answer. It says how good a stop could be, and serves no one who has no label.
+
+    Attributes:
+        right: whether an image 1 x 3 x H x W shows the true label, and not the adversarial one, in its top five.
+        every: iterations from one look to the next.
+    """
+
+    right: Callable[["Tensor"], bool] | None = None
+    every: int = 50
+    held_out: float = 0.0
+
+    def start(self) -> Watcher:
+        right = self.right
+        if right is None:
+            raise UsageError("stop rule oracle needs a classifier to ask, and a label")
+
+        def watch(step: "Step") -> Verdict:
+            looks = step.iteration % self.every == 0
+            return Verdict(keep=True, stop="true label found" if looks and right(step.average) else None)
+
+        return watch
+
+    def __str__(self) -> str:
+        return "oracle"
 
 
 @dataclass(frozen=True)

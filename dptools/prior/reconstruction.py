@@ -1,13 +1,15 @@
-"""The deep image prior in one loop: fit a random network to an image, and show every step."""
+"""The deep image prior in one loop: fit a network to an image, and show every step."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, pad
 
-from dptools.prior.networks import Network
+from dptools.prior.network import Network
 from dptools.prior.precision import autocast
 
 
@@ -44,67 +46,86 @@ def reconstruct(
     loss_rate: float = 0.05,
     average: float = 0.95,
     held_out: float = 0.05,
+    jitter: float = 0.0,
     precision: str = "auto",
 ) -> Iterator[Step]:
     """Fit the network to the image, one iteration a step, without end; the caller decides when it is enough.
 
     Args:
         image: 1 x 3 x H x W in [0, 1], of any size.
-        network: with fresh weights; it is trained in place.
+        network: with random or warm weights; it is trained in place.
         loss: of the residual; its own parameters, if any, are fitted too.
         generator: draws the code and the held-out pixels; on the CPU, so that every device sees the same.
-        learning_rate: Adam's, for the network.
+        learning_rate: Adam's, for the network; 0 leaves it as it is, which is enough for one that starts warm: then a
+            step is one more draw of the jitter.
         loss_rate: Adam's, for the loss's own parameters.
-        average: weight of the past in the moving average, 0 <= average < 1.
+        average: weight of the past in the moving average, 0 <= average < 1; until that many outputs are there, their
+            plain mean.
         held_out: share of the pixels that the loss never sees.
+        jitter: standard deviation of the noise that is added to the code, drawn anew in each step.
         precision: ``auto``, ``fp32`` or ``bf16``.
     """
     device, (height, width) = image.device, image.shape[-2:]
-    whole = _whole(height, network.multiple), _whole(width, network.multiple)
-    code = network.code(*whole, generator).to(device)
-    hidden = _hidden(height, width, held_out, generator).expand_as(image).to(device)
-    fitted, some_hidden = ~hidden, bool(hidden.any())
+    hidden = _hidden(height, width, held_out, generator).to(device)
+    fitted, held_back, some_hidden = _weights(~hidden), _weights(hidden), bool(hidden.any())
+    guide = _padded(_filled(image, hidden), network.multiple)
+    code = network.code(guide, generator).to(device).contiguous(memory_format=torch.channels_last)
     network = network.to(device).to(memory_format=torch.channels_last)
-    code = code.contiguous(memory_format=torch.channels_last)
     optimizer = _adam(network, learning_rate, loss.to(device), loss_rate)
-    mean: Tensor | None = None
-    iteration = 0
-    while True:
-        iteration += 1
-        optimizer.zero_grad()
-        with autocast(device, precision):
-            output = network(code)
-        output = output.float()[..., :height, :width]
+    mean = torch.zeros_like(image)
+    for iteration in count(1):
+        noisy = code + jitter * torch.randn(code.shape, generator=generator).to(code) if jitter else code
+        with torch.set_grad_enabled(learning_rate > 0), autocast(device, precision):
+            output = network(noisy).float()[..., :height, :width]
         residual = output - image
-        value = loss(residual[fitted])
-        value.backward()
-        optimizer.step()
-        output = output.detach()
-        mean = output if mean is None else torch.lerp(output, mean, average)
+        value = loss(residual, fitted)
+        if learning_rate > 0:
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+        output, residual = output.detach(), residual.detach()
+        mean = torch.lerp(output, mean, min(average, 1 - 1 / iteration))
         squared = (mean - image).square()
         yield Step(
             iteration=iteration,
             output=output,
             average=mean,
-            residual=residual.detach(),
+            residual=residual,
             loss=value.item(),
-            error=squared[fitted].mean().item(),
-            held_out=squared[hidden].mean().item() if some_hidden else None,
+            error=(squared * fitted).sum().item(),
+            held_out=(squared * held_back).sum().item() if some_hidden else None,
         )
 
 
-def _whole(side: int, multiple: int) -> int:
-    """The side that the network works at: a multiple, and at the smallest scale at least the two pixels that
-    BatchNorm and reflected borders need. What it adds at the right and the bottom stands in no loss."""
-    return max(2, math.ceil(side / multiple)) * multiple
+def _padded(image: Tensor, multiple: int) -> Tensor:
+    """The image with sides that the network works at: multiples, and at the smallest scale at least the two pixels
+    that BatchNorm and reflected borders need. What is added at the right and the bottom stands in no loss."""
+    height, width = image.shape[-2:]
+    right, below = (max(2, math.ceil(side / multiple)) * multiple - side for side in (width, height))
+    return pad(image, (0, right, 0, below), mode="replicate")
 
 
 def _hidden(height: int, width: int, share: float, generator: torch.Generator) -> Tensor:
     """Which pixels are held out, 1 x 1 x H x W: the share of them, at least one, but never the only one."""
-    count = height * width
-    order = torch.randperm(count, generator=generator)
-    wanted = min(max(1, round(share * count)), count - 1) if share else 0
+    pixels = height * width
+    order = torch.randperm(pixels, generator=generator)
+    wanted = min(max(1, round(share * pixels)), pixels - 1) if share else 0
     return (order < wanted).view(1, 1, height, width)
+
+
+def _filled(image: Tensor, hidden: Tensor) -> Tensor:
+    """The image with each hidden pixel replaced by the mean of the seen ones around it, so that it betrays nothing."""
+    if not hidden.any():
+        return image
+    seen = (~hidden).float()
+    around = avg_pool2d(image * seen, 3, 1, 1) / avg_pool2d(seen, 3, 1, 1).clamp(min=1e-6)
+    return torch.where(hidden, around, image)
+
+
+def _weights(pixels: Tensor) -> Tensor:
+    """For a mean over the three values of each of these pixels, 1 x 1 x H x W: a sum of products, which needs no
+    gathering of values in every step."""
+    return pixels.float() / max(1, 3 * int(pixels.sum()))
 
 
 def _adam(network: nn.Module, learning_rate: float, loss: nn.Module, loss_rate: float) -> torch.optim.Optimizer:

@@ -5,12 +5,13 @@ import re
 from collections.abc import Callable
 
 from dptools.errors import UsageError
-from dptools.prior.published import DIPDefend, LossThreshold, Plateau, Variance
+from dptools.prior.published import DIPDefend, LossThreshold, Oracle, Plateau, Variance
 from dptools.prior.stopping import Fixed, HeldOut, Rule
 
 RULES: dict[str, Callable[[str], Rule]] = {
     "fixed:N": lambda count: Fixed(_positive(count)),
     "held-out": lambda _: HeldOut(),
+    "oracle": lambda _: Oracle(),
     "loss:T": lambda threshold: LossThreshold(_threshold(threshold)),
     "plateau": lambda _: Plateau(),
     "variance": lambda _: Variance(),

@@ -1,65 +1,40 @@
 """dp-denoise: images restored by the deep image prior, or by a filter to compare it with."""
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from dptools.errors import UsageError, check_name
-from dptools.filters import Filter, parse_filter
-from dptools.pipe.record import Record
-from dptools.pipe.sample import Sample
+from dptools.filters import parse_filter
 from dptools.pipe.stage import Tool, ToolStage
 from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES, PRESETS, Preset
+from dptools.prior.published import Oracle
 from dptools.prior.rules import parse_rule
 from dptools.prior.stopping import Fixed, HeldOut
-from dptools.stages.images import to_pixels, to_tensor
-
-if TYPE_CHECKING:
-    import torch
+from dptools.stages.looking import Looking
 
 MOST = 3000
 """Iterations at the most for the rules of other papers: as many as the Deep Protection paper allows, section 3.1."""
 
 
 @dataclass(frozen=True)
-class Denoise(ToolStage):
-    """Options of dp-denoise; None leaves a value to the preset."""
+class Changes:
+    """What the user wants otherwise than the preset has it; None where nothing."""
 
-    tool = "dp-denoise"
-    key = "denoise"
-
-    preset: str = "default"
     stop: str | None = None
     iterations: int | None = None
     average: float | None = None
     precision: str | None = None
     network: str | None = None
     loss: str | None = None
-    device: str = "auto"
-    seed: int | None = 0
-    method: str = "dip"
+    tile: int | None = None
 
-    def load(self) -> Tool:
-        if self.method != "dip":
-            return Filtering(parse_filter(self.method))
-        from dptools.devices import resolve_device
+    def settings(self, name: str) -> Preset:
+        """The preset of this name with the changes. Of a fixed rule, the most iterations are all.
 
-        return Denoising(self, self.settings(), resolve_device(self.device))
-
-    def __post_init__(self) -> None:
-        self.settings()  # raises UsageError before any worker starts
-        if self.method != "dip":
-            parse_filter(self.method)
-            changed = {"--stop": self.stop, "--iterations": self.iterations, "--average": self.average}
-            fit = {"--precision": self.precision, "--network": self.network, "--loss": self.loss}
-            for option, value in {**changed, **fit}.items():
-                if value is not None:
-                    raise UsageError(f"{option} is for the prior, and --method {self.method} is none")
-
-    def settings(self) -> Preset:
-        """The preset with the user's changes. Of a fixed rule, the most iterations are all."""
-        preset = PRESETS[check_name("preset", self.preset, PRESETS)]
+        Raises:
+            UsageError: a name is unknown.
+        """
+        preset = PRESETS[check_name("preset", name, PRESETS)]
         rule = parse_rule(self.stop) if self.stop else preset.rule
         if isinstance(rule, Fixed):
             rule = Fixed(self.iterations if self.iterations and not self.stop else rule.iterations)
@@ -74,64 +49,54 @@ class Denoise(ToolStage):
             precision=self.precision or preset.precision,
             network=check_name("network", self.network or preset.network, NETWORK_NAMES),
             loss=check_name("loss", self.loss or preset.loss, LOSS_NAMES),
+            tile=preset.tile if self.tile is None else self.tile,
         )
 
 
 @dataclass(frozen=True)
-class Denoising:
-    """dp-denoise at work."""
+class Denoise(ToolStage):
+    """Options of dp-denoise."""
 
-    options: Denoise
-    preset: Preset
-    device: "torch.device"
+    tool = "dp-denoise"
+    key = "denoise"
 
-    def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample]
+    preset: str = "default"
+    changes: Changes = field(default_factory=Changes)
+    looking: Looking = field(default_factory=Looking)
+    device: str = "auto"
+    seed: int | None = 0
+    method: str = "dip"
 
-    def params(self, sample: Sample) -> Record:
-        from dptools.prior.precision import effective
+    def __post_init__(self) -> None:
+        """Raises:
+        UsageError: options that do not go together, before any worker starts.
+        """
+        settings = self.changes.settings(self.preset)
+        if self.method != "dip":
+            parse_filter(self.method)
+            for option in self._of_the_prior():
+                raise UsageError(f"--{option} is for the prior, and --method {self.method} is none")
+        if isinstance(settings.rule, Oracle) and self.looking.model is None:
+            raise UsageError("--stop oracle asks a classifier: name it with --model")
+        if self.looking.model and not self.looking and not isinstance(settings.rule, Oracle):
+            raise UsageError("--model is for --stop oracle, --trace or --keep: nothing else asks a classifier")
 
-        settings = {**asdict(self.preset), "precision": effective(self.device, self.preset.precision)}
-        rule = {"name": str(self.preset.rule), **settings["rule"]}
-        return {"method": "dip", "preset": self.options.preset, **settings, "rule": rule, "device": self.device.type}
+    @property
+    def trace(self) -> Path | None:
+        return self.looking.trace
 
-    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        return map(self._restore, samples)
+    def load(self) -> Tool:
+        if self.method != "dip":
+            from dptools.stages.filtering import Filtering
 
-    def _restore(self, sample: Sample) -> Sample:
-        from dptools.prior import restore
+            return Filtering(parse_filter(self.method))
+        from dptools.devices import resolve_device
+        from dptools.stages.restoring import Restoring
 
-        image = to_tensor(sample, self.device)
-        restored = restore(image, self.preset, seed=sample.seed(self.options.seed or 0))
-        done = {"step": restored.step, "iterations": restored.iterations, "reason": restored.reason}
-        stop = {"rule": str(self.preset.rule), **done}
-        psnr = _psnr((restored.image - image).square().mean().item())
-        found = {"method": "dip", "preset": self.options.preset, "stop": stop, "psnr_input": psnr}
-        return replace(sample.update(denoise=found), pixels=to_pixels(restored.image))
+        settings, classifier = self.changes.settings(self.preset), self.looking.classifier(self.device)
+        return Restoring(self.preset, settings, resolve_device(self.device), self.seed or 0, self.looking, classifier)
 
-
-@dataclass(frozen=True)
-class Filtering:
-    """dp-denoise with a filter in the prior's place."""
-
-    filter: Filter
-
-    def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample]
-
-    def params(self, sample: Sample) -> Record:
-        return {"method": str(self.filter)}
-
-    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        from dptools.filters import apply
-
-        for sample in samples:
-            assert sample.pixels is not None
-            filtered = apply(self.filter, sample.pixels)
-            psnr = _psnr(float(((filtered / 255.0 - sample.pixels / 255.0) ** 2).mean()))
-            yield replace(sample.update(denoise={"method": str(self.filter), "psnr_input": psnr}), pixels=filtered)
-
-
-def _psnr(error: float) -> float | None:
-    """In dB, of a mean squared error on the [0, 1] scale; None where there is none."""
-    return round(-10 * math.log10(error), 2) if error else None
+    def _of_the_prior(self) -> list[str]:
+        """Options given that only the prior has."""
+        looking = {"trace": self.looking.trace, "keep": self.looking.keep, "model": self.looking.model}
+        return [name for name, value in {**vars(self.changes), **looking}.items() if value is not None]

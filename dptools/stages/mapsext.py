@@ -37,7 +37,7 @@ class Mapsext(ToolStage):
     @property
     def prior(self) -> Preset:
         """The early prior: background and roads, and no text yet."""
-        return Preset("default", "mse", Fixed(self.iterations), average=0.9, iterations=self.iterations)
+        return Preset("small", "mse", Fixed(self.iterations), average=0.9, iterations=self.iterations)
 
     def load(self) -> "Mapping":
         from dptools.devices import resolve_device

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +50,7 @@ def test_the_paper_network_is_the_published_one() -> None:
     widths = [kernel.out_channels for kernel in kernels]
     assert (widths.count(4), widths.count(128), widths.count(3)) == (5, 20, 1)
     assert kernels[0].in_channels == 32
-    code = network.code(64, 64, torch.Generator().manual_seed(0))
+    code = network.code(torch.rand(1, 3, 64, 64), torch.Generator().manual_seed(0))
     assert code.shape == (1, 32, 64, 64)
     assert code.min() >= 0
     assert code.max() <= 0.1
@@ -57,7 +59,7 @@ def test_the_paper_network_is_the_published_one() -> None:
 def test_the_fit_gets_nearer_and_the_average_is_smooth() -> None:
     image = smooth()
     torch.manual_seed(0)
-    steps = reconstruct(image, NETWORKS["default"](), MSE(), generator=torch.Generator().manual_seed(0), held_out=0.1)
+    steps = reconstruct(image, NETWORKS["small"](), MSE(), generator=torch.Generator().manual_seed(0), held_out=0.1)
     errors = [next(steps) for _ in range(60)]
     assert [step.iteration for step in errors] == list(range(1, 61))
     assert errors[-1].loss < errors[0].loss / 10
@@ -82,7 +84,7 @@ def test_salt_and_pepper_is_taken_off() -> None:
     assert psnr(restored.image, clean) > psnr(noisy, clean) + 8
 
 
-@pytest.mark.parametrize("preset", [Preset("default", "student-t", HeldOut(), iterations=12), "paper"])
+@pytest.mark.parametrize("preset", [Preset("small", "student-t", HeldOut(), iterations=12), "paper"])
 def test_the_same_seed_gives_the_same_image(preset: Preset | str) -> None:
     if preset == "paper":
         preset = Preset("paper", "mse", Fixed(3), average=0.0, precision="fp32")
@@ -109,14 +111,16 @@ def test_student_t_is_the_negative_log_likelihood(scale: float, freedom: float) 
         loss.log_scale.fill_(math.log(scale))
         loss.log_freedom.fill_(math.log(freedom))
         expected = -scipy.stats.t.logpdf(residual.numpy(), freedom, scale=scale).mean()
-        assert loss(residual).item() == pytest.approx(expected, rel=1e-4)
+        assert loss(residual, torch.tensor(1 / residual.numel())).item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_losses_are_listed() -> None:
     assert set(LOSSES) == {"mse", "huber", "student-t"} == set(LOSS_NAMES)
     assert tuple(NETWORKS) == NETWORK_NAMES
-    assert LOSSES["mse"]()(torch.tensor([1.0, -3.0])).item() == 5
-    assert LOSSES["huber"]()(torch.tensor([0.02, -1.0])).item() == pytest.approx((0.02**2 / 2 + 0.05 * 0.975) / 2)
+    assert LOSSES["mse"]()(torch.tensor([1.0, -3.0]), torch.tensor(0.5)).item() == 5
+    assert LOSSES["huber"]()(torch.tensor([0.02, -1.0]), torch.tensor(0.5)).item() == pytest.approx(
+        (0.02**2 / 2 + 0.05 * 0.975) / 2
+    )
 
 
 def steps(held_out: list[float], error: float = 0.01) -> Iterator[Step]:
@@ -148,7 +152,7 @@ def test_five_per_cent_of_the_pixels_are_held_out_but_never_all(side: int, count
 
 def test_an_image_of_one_pixel_is_fitted_too() -> None:
     pixel = torch.full((1, 3, 1, 1), 0.9)
-    restored = restore(pixel, Preset("default", "student-t", HeldOut(), iterations=60), seed=0)
+    restored = restore(pixel, Preset("small", "student-t", HeldOut(), iterations=60), seed=0)
     assert (restored.image - pixel).abs().max() < 0.2
 
 
@@ -160,14 +164,33 @@ def test_held_out_stops_at_its_cap() -> None:
 
 
 def test_a_fit_ends_at_its_most_iterations() -> None:
-    restored = restore(smooth(32), Preset("default", "mse", HeldOut(), iterations=4), seed=0)
+    restored = restore(smooth(32), Preset("small", "mse", HeldOut(), iterations=4), seed=0)
     assert (restored.iterations, restored.reason) == (4, "most iterations done")
 
 
 def test_a_fit_that_diverges_is_an_error() -> None:
     image = torch.full((1, 3, 32, 32), float("nan"))
-    with pytest.raises(SampleError, match="diverged at iteration 1"):
-        restore(image, Preset("default", "mse", Fixed(5)), seed=0)
+    with pytest.raises(SampleError, match="diverged at iteration 1, with a smaller step too"):
+        restore(image, Preset("small", "mse", Fixed(5)), seed=0)
+
+
+def test_a_fit_that_diverges_is_begun_again_with_a_smaller_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unstable(*given: Any, **settings: Any) -> Iterator[Step]:
+        for step in reconstruct(*given, **settings):
+            yield replace(step, loss=math.nan) if settings["learning_rate"] > 0.005 and step.iteration == 3 else step
+
+    monkeypatch.setattr("dptools.prior.restoration.reconstruct", unstable)
+    preset = Preset("small", "mse", Fixed(5))
+    seen: list[int] = []
+    restored = restore(smooth(32), preset, observe=lambda step: seen.append(step.iteration))
+    assert (restored.restarted, restored.iterations, seen) == (True, 5, [1, 2, 1, 2, 3, 4, 5])
+    assert torch.equal(restored.image, restore(smooth(32), replace(preset, learning_rate=0.001)).image)
+
+
+def test_a_fit_that_runs_away_from_the_image_has_diverged() -> None:
+    preset = Preset("small", "mse", Fixed(110), learning_rate=1e6, precision="fp32")
+    with pytest.raises(SampleError, match=r"diverged at iteration \d+"):
+        restore(0.5 + 0.01 * smooth(32), preset)
 
 
 @pytest.mark.parametrize("text", ["fixed", "fixed:0", "fixed:-1", "fixed:x", "held-out:3", "oracles", "", "fixed:1e3"])
@@ -183,7 +206,7 @@ def test_rules_are_written_as_they_are_read() -> None:
 
 def test_presets_refuse_unknown_precisions() -> None:
     with pytest.raises(UsageError, match="unknown precision 'fp8': choose auto, fp32, bf16"):
-        Preset("default", "mse", Fixed(1), precision="fp8")
+        Preset("small", "mse", Fixed(1), precision="fp8")
 
 
 def test_a_constant_image_stays_constant() -> None:

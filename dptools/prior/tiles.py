@@ -1,0 +1,63 @@
+"""Images larger than a fit should be: restored in overlapping tiles, of which each fades into the next."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+OVERLAP = 8
+"""The part of a tile's side, one in so many, over which two tiles fade into each other."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle of an image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, image: Tensor) -> Tensor:
+        """What lies in it, a view."""
+        return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+def tiles(height: int, width: int, side: int) -> list[Tile]:
+    """Tiles no longer than ``side`` that cover an image, row by row, all of one size and evenly spread."""
+    rows, columns = _spans(height, side), _spans(width, side)
+    return [Tile(top, left, tall, wide) for top, tall in rows for left, wide in columns]
+
+
+def tiled(image: Tensor, side: int, restore: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """Do something tile by tile.
+
+    Args:
+        image: 1 x 3 x H x W.
+        side: the most pixels of a tile's side.
+        restore: gives a tile, and its number from 0, another of the same size.
+    """
+    _, _, height, width = image.shape
+    whole, weights = torch.zeros_like(image), torch.zeros_like(image[:, :1])
+    for number, tile in enumerate(tiles(height, width, side)):
+        fade = _ramp(tile.height, side)[:, None] * _ramp(tile.width, side)
+        fade = fade.to(image.device)
+        tile.of(whole).add_(restore(tile.of(image), number) * fade)
+        tile.of(weights).add_(fade)
+    return whole / weights
+
+
+def _spans(length: int, side: int) -> list[tuple[int, int]]:
+    """Starts and lengths along one side of an image."""
+    if length <= side:
+        return [(0, length)]
+    step = side - side // OVERLAP
+    count = -(-(length - side) // step) + 1
+    return [(round(index * (length - side) / (count - 1)), side) for index in range(count)]
+
+
+def _ramp(length: int, side: int) -> Tensor:
+    """Weights of a tile's rows or columns, that rise from its borders inwards, and are never zero."""
+    inwards = torch.arange(1, length + 1).float()
+    return torch.minimum(inwards, inwards.flip(0)).clamp(max=max(1, side // OVERLAP))

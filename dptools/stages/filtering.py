@@ -1,0 +1,32 @@
+"""dp-denoise with a filter in the prior's place, to compare it with."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from dptools.filters import Filter
+from dptools.pipe.record import Record
+from dptools.pipe.sample import Sample
+from dptools.stages.images import psnr
+
+
+@dataclass(frozen=True)
+class Filtering:
+    """The filter at work."""
+
+    filter: Filter
+
+    def expand(self, sample: Sample) -> Iterable[Sample]:
+        return [sample]
+
+    def params(self, sample: Sample) -> Record:
+        return {"method": str(self.filter)}
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        from dptools.filters import apply
+
+        for sample in samples:
+            assert sample.pixels is not None
+            filtered = apply(self.filter, sample.pixels)
+            error = float(((filtered / 255.0 - sample.pixels / 255.0) ** 2).mean())
+            found = {"method": str(self.filter), "psnr_input": psnr(error)}
+            yield replace(sample.update(denoise=found), pixels=filtered)

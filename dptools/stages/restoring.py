@@ -1,0 +1,93 @@
+"""dp-denoise at work with the prior."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dptools.errors import SampleError
+from dptools.pipe.record import Record
+from dptools.pipe.sample import Sample
+from dptools.pipe.trace import TRACE
+from dptools.prior.presets import Preset
+from dptools.prior.published import Oracle
+from dptools.stages.images import psnr, to_pixels, to_tensor
+from dptools.stages.judge import Judge
+from dptools.stages.looking import Looking, Looks
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from dptools.classifiers import Classifier
+    from dptools.prior import Restored
+
+
+@dataclass(frozen=True)
+class Restoring:
+    """The prior with all that it needs.
+
+    Attributes:
+        name: of the preset that the settings began with.
+        preset: the settings.
+        seed: the run's.
+        looking: what is wanted besides the image.
+        classifier: for the oracle and for a trace.
+    """
+
+    name: str
+    preset: Preset
+    device: "torch.device"
+    seed: int = 0
+    looking: Looking = field(default_factory=Looking)
+    classifier: "Classifier | None" = None
+
+    def expand(self, sample: Sample) -> Iterable[Sample]:
+        return [sample]
+
+    def params(self, sample: Sample) -> Record:
+        from dptools.prior.precision import effective
+
+        settings = {**asdict(self.preset), "precision": effective(self.device, self.preset.precision)}
+        rule = {"name": str(self.preset.rule), **settings["rule"]}
+        rule.pop("right", None)  # whom the oracle asks stands under "model"
+        asked = {"model": self.classifier.name, "weights": self.classifier.weights} if self.classifier else {}
+        where = {"device": self.device.type}
+        return {"method": "dip", "preset": self.name, **settings, "rule": rule, **where, **self.looking.params, **asked}
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        return map(self._restore, samples)
+
+    def _restore(self, sample: Sample) -> Sample:
+        from dptools.prior import restore
+
+        image = to_tensor(sample, self.device)
+        judge = Judge.of(sample, self.classifier, self.looking.labels) if self.classifier else None
+        looks = Looks(self.looking, sample, image, judge)
+        preset = self._told(image, judge)
+        restored = restore(image, preset, seed=sample.seed(self.seed), observe=looks)
+        error = (restored.image - image).square().mean().item()
+        found = {"method": "dip", "preset": self.name, "stop": self._stop(restored), "psnr_input": psnr(error)}
+        traced = {TRACE: looks.points} if self.looking.trace else {}
+        return replace(sample.update(denoise={**found, **traced}), pixels=to_pixels(restored.image))
+
+    def _told(self, image: "Tensor", judge: Judge | None) -> Preset:
+        """The settings for one image, whose oracle knows whom to ask.
+
+        Raises:
+            SampleError: there is no label for the oracle, or the image is never seen whole.
+        """
+        tile, rule = self.preset.tile, self.preset.rule
+        if tile and max(image.shape) > tile and (self.looking or isinstance(rule, Oracle)):
+            message = f"it is done in tiles of {tile} pixels, and never seen whole on the way: give --tile 0"
+            raise SampleError("TooLarge", message)
+        if not isinstance(rule, Oracle):
+            return self.preset
+        if judge is None or judge.label is None:
+            raise SampleError("NoLabel", "the oracle needs a true label: in the record, as the folder, or by --label")
+        return replace(self.preset, rule=replace(rule, right=judge.right))
+
+    def _stop(self, restored: "Restored") -> Record:
+        done = {"step": restored.step, "iterations": restored.iterations, "reason": restored.reason}
+        tiles = {"tiles": restored.tiles} if restored.tiles > 1 else {}
+        restarted = {"restarted": True} if restored.restarted else {}
+        return {"rule": str(self.preset.rule), **done, **tiles, **restarted}

@@ -1,0 +1,50 @@
+"""Large images in tiles: nothing is left out, seams do not show, small images stay whole."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from dptools.prior import Preset, restore
+from dptools.prior.stopping import Fixed
+from dptools.prior.tiles import tiled, tiles
+
+SIDES = st.integers(1, 300)
+
+
+@given(height=SIDES, width=SIDES, side=st.integers(8, 100))
+def test_what_is_left_alone_comes_back_as_it_was(height: int, width: int, side: int) -> None:
+    image = torch.rand(1, 3, height, width)
+    assert torch.allclose(tiled(image, side, lambda tile, _: tile), image, atol=1e-6)
+
+
+@given(height=SIDES, width=SIDES, side=st.integers(1, 100))
+def test_tiles_are_no_larger_than_asked_and_of_one_size(height: int, width: int, side: int) -> None:
+    found = tiles(height, width, side)
+    assert {(tile.height, tile.width) for tile in found} == {(min(height, side), min(width, side))}
+
+
+def test_each_tile_fades_into_the_next() -> None:
+    stripes = tiled(torch.zeros(1, 3, 64, 200), 64, lambda tile, number: torch.full_like(tile, number))
+    steps = stripes[0, 0, 32].diff()
+    assert steps.min() >= 0
+    assert 0 < steps.max() <= 0.2
+    assert (stripes[0, 0, 0, 0], stripes[0, 0, -1, -1]) == (0, 3)
+
+
+def test_a_large_image_is_restored_in_tiles_each_with_its_own_seed() -> None:
+    image = torch.full((1, 3, 40, 100), 0.5)
+    preset = Preset("small", "mse", Fixed(2), tile=40)
+    seen: list[Tensor] = []
+    restored = restore(image, preset, seed=1, observe=lambda step: seen.append(step.output))
+    assert (restored.tiles, restored.iterations, restored.image.shape) == (3, 2, image.shape)
+    assert len(seen) == 6
+    assert not torch.equal(seen[0], seen[2])
+    assert restore(image, Preset("small", "mse", Fixed(2), tile=0)).tiles == 1
+
+
+@pytest.mark.slow
+def test_three_thousand_by_two_thousand_pixels_end() -> None:
+    restored = restore(torch.rand(1, 3, 2000, 3000), Preset("small", "mse", Fixed(2)))
+    assert restored.image.shape == (1, 3, 2000, 3000)
