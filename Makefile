@@ -70,6 +70,56 @@ test-slow: $(BIN)/dp-attack  ## the tests that take minutes
 bench-attack: $(BIN)/dp-attack  ## the attacks' speed beside Foolbox alone, a table and results/bench-attack.json (half an hour)
 	python tests/benchmarks/attacks.py --out results/bench-attack.json
 
+# --- benchmark of the restoration: IMAGES=DIR names a folder of labelled images
+
+IMAGES ?= $(BENCH)/samples
+PART ?= all
+METHODS ?=
+BENCH := results/bench
+
+.PHONY: bench
+bench: results/bench.json  ## the restoration beside filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
+
+$(BENCH)/samples: | $(BIN)/dp-attack
+	python -m dptools.samples $@ > /dev/null
+
+$(BENCH)/attacked.jsonl: | $(IMAGES) $(BIN)/dp-attack
+	mkdir -p $(@D)
+	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
+
+results/bench.json: $(BENCH)/attacked.jsonl
+	python tests/benchmarks/restore.py $< --part $(PART) --out $@ $(METHODS)
+
+# --- the weights that the restoration starts from, of photographs in Debian's packages and scikit-image
+
+PHOTOS ?= results/photos
+DEBIAN := mate-backgrounds lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 plasma-workspace-wallpapers \
+	tuxpaint-stamps-default
+PLASMA := Autumn BytheWater ColorfulCups ColdRipple DarkestHour EveningGlow FallenLeaf Flow Grey Kite OneStandsOut \
+	Path SafeLanding Shell summer_1am
+STAMPS := animals clothes food hobbies household military/vehicles people plants vehicles
+SKIMAGE := astronaut.png brick.png chelsea.png coffee.png coins.png grass.png gravel.png hubble_deep_field.jpg ihc.png \
+	motorcycle_left.png page.png retina.jpg rocket.jpg
+
+.PHONY: weights
+weights: results/warm.pt  ## train the network that restoration starts from, on free photographs (hours)
+
+results/warm.pt: | $(PHOTOS) $(BIN)/dp-attack
+	python -m dptools.prior.training $(PHOTOS) -o $@
+
+results/photos: | $(BIN)/dp-attack
+	rm -rf results/debian $@.part
+	mkdir -p results/debian $@.part
+	cd results/debian && apt-get download $(DEBIAN) && for package in *.deb; do dpkg-deb -x "$$package" .; done
+	cd results/debian/usr/share && find backgrounds backgrounds/mate/nature -maxdepth 1 -name '*.jpg' \
+		-exec cp --parents -t $(abspath $@.part) {} +
+	cd results/debian/usr/share/wallpapers && for name in $(PLASMA); do \
+		cp "$$(ls -S $$name/contents/images/* | head -n 1)" "$(abspath $@.part)/$$name.jpg"; done
+	cd results/debian/usr/share/tuxpaint/stamps && find $(STAMPS) -name '*.png' -size +30000c ! -path '*cartoon*' \
+		-exec cp --parents -t $(abspath $@.part) {} +
+	cd $(VENV)/lib/python*/site-packages/skimage/data && cp $(SKIMAGE) $(abspath $@.part)
+	mv $@.part $@
+
 .PHONY: clean
 clean:  ## delete what was made, but for .venv
 	rm -rf results build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

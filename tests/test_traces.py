@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conftest import Run
 
-COLD = "--network small --stop fixed:6 --every 2"
+COLD = "--preset cold --stop fixed:6 --every 2"
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_images_on_the_way_are_kept_with_their_records(attacked: Path, sh: Run) 
 
 
 def test_the_oracle_stops_when_the_label_is_found(attacked: Path, sh: Run) -> None:
-    options = "--network small --loss student-t --stop oracle --iterations 200 --model efficientnet-lite0"
+    options = "--preset cold --stop oracle --iterations 200 --model efficientnet-lite0"
     done = sh(f"dp-denoise {options} -o out < adv.jsonl > out.jsonl; dp-classify < out.jsonl")
     records = [json.loads(line) for line in done.stdout.splitlines()]
     stops = [record["denoise"]["stop"] for record in records]
@@ -73,11 +73,11 @@ def test_the_oracle_stops_when_the_label_is_found(attacked: Path, sh: Run) -> No
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ("--stop oracle", "--stop oracle asks a classifier: name it with --model"),
+        ("--preset cold --stop oracle", "--stop oracle asks a classifier: name it with --model"),
         ("--model efficientnet-lite0", "--model is for --stop oracle, --trace or --keep"),
         ("--method median:3 --trace t.jsonl", "--trace is for the prior"),
         ("--method median:3 --tile 64", "--tile is for the prior"),
-        ("--trace no/t.jsonl --network small --stop fixed:1", "no/t.jsonl: No such file or directory"),
+        ("--trace no/t.jsonl --preset cold --stop fixed:1", "no/t.jsonl: No such file or directory"),
         ("--trace t.jsonl --every 0", "--every"),
     ],
 )
@@ -90,7 +90,7 @@ def test_what_makes_no_sense_is_said(options: str, complaint: str, dog: Path, sh
 
 def test_without_a_label_the_oracle_fails_that_image_alone(dog: Path, sh: Run, tmp_path: Path) -> None:
     (tmp_path / "loose.jpg").write_bytes(dog.read_bytes())
-    options = "--network small --stop oracle --iterations 1 --model efficientnet-lite0"
+    options = "--preset cold --stop oracle --iterations 1 --model efficientnet-lite0"
     done = sh(f"dp-denoise {options} loose.jpg {dog} -o out")
     assert done.returncode == 1
     assert "loose.jpg: the oracle needs a true label" in done.stderr
@@ -98,8 +98,8 @@ def test_without_a_label_the_oracle_fails_that_image_alone(dog: Path, sh: Run, t
 
 
 def test_what_is_done_in_tiles_is_not_looked_at(dog: Path, sh: Run) -> None:
-    done = sh(f"dp-denoise --network small --stop fixed:1 --tile 100 --trace t.jsonl {dog} -o out")
+    done = sh(f"dp-denoise --preset cold --stop fixed:1 --tile 100 --trace t.jsonl {dog} -o out")
     assert done.returncode == 1
     assert "done in tiles of 100 pixels" in done.stderr
-    done = sh(f"dp-denoise --network small --stop fixed:1 --tile 300 {dog} -o out")
+    done = sh(f"dp-denoise --preset cold --stop fixed:1 --tile 300 {dog} -o out")
     assert json.loads(done.stdout)["denoise"]["stop"]["tiles"] == 4

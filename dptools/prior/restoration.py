@@ -101,7 +101,7 @@ def _fit(image: Tensor, preset: Preset, seed: int, observe: Observer | None) -> 
         worst = 2 * spread + 0.01 if step.iteration > GRACE else WORST
         if not math.isfinite(step.loss) or step.error > worst:
             raise _DivergedError(f"at iteration {step.iteration}")
-        step = replace(step, average=torch.lerp(step.average, image, preset.retain).clamp(0, 1))
+        step = replace(step, average=_finished(step.average, image, preset, seed))
         if observe:
             observe(step)
         verdict = watch(step)
@@ -110,6 +110,13 @@ def _fit(image: Tensor, preset: Preset, seed: int, observe: Observer | None) -> 
         if reason:
             return Restored(best.average, best.iteration, step.iteration, reason)
     raise AssertionError("reconstruct never ends by itself")
+
+
+def _finished(output: Tensor, image: Tensor, preset: Preset, seed: int) -> Tensor:
+    """What would come out if the fit stopped here."""
+    if preset.texture:
+        output = preset.texture.added(image, output.clamp(0, 1), torch.Generator().manual_seed(seed))
+    return output.clamp(0, 1)
 
 
 def _steps(image: Tensor, preset: Preset, seed: int) -> Iterator[Step]:

@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photographs", type=Path, help="folder of photographs; those with transparency are cut-outs")
     parser.add_argument("-o", "--out", type=Path, required=True, help="the weights")
-    parser.add_argument("--iterations", type=int, default=30_000)
+    parser.add_argument("--iterations", type=int, default=26_000)
     parser.add_argument("--start", type=Path, help="weights to start from")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()

@@ -9,7 +9,7 @@ from dptools.pipe.stage import Tool, ToolStage
 from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES, PRESETS, Preset
 from dptools.prior.published import Oracle
 from dptools.prior.rules import parse_rule
-from dptools.prior.stopping import Fixed, HeldOut
+from dptools.prior.stopping import Fixed, HeldOut, Rule
 from dptools.stages.looking import Looking
 
 MOST = 3000
@@ -32,10 +32,14 @@ class Changes:
         """The preset of this name with the changes. Of a fixed rule, the most iterations are all.
 
         Raises:
-            UsageError: a name is unknown.
+            UsageError: a name is unknown, or a change is for a fit where none takes place.
         """
         preset = PRESETS[check_name("preset", name, PRESETS)]
+        network = check_name("network", self.network or preset.network, NETWORK_NAMES)
+        loss = check_name("loss", self.loss or preset.loss, LOSS_NAMES)
         rule = parse_rule(self.stop) if self.stop else preset.rule
+        if not preset.learning_rate:
+            self._check_unfitted(name, preset, rule)
         if isinstance(rule, Fixed):
             rule = Fixed(self.iterations if self.iterations and not self.stop else rule.iterations)
             preset = replace(preset, iterations=rule.iterations)
@@ -47,10 +51,20 @@ class Changes:
             iterations=self.iterations or preset.iterations,
             average=preset.average if self.average is None else self.average,
             precision=self.precision or preset.precision,
-            network=check_name("network", self.network or preset.network, NETWORK_NAMES),
-            loss=check_name("loss", self.loss or preset.loss, LOSS_NAMES),
+            network=network,
+            loss=loss,
             tile=preset.tile if self.tile is None else self.tile,
         )
+
+    def _check_unfitted(self, name: str, preset: Preset, rule: Rule) -> None:
+        changes = {
+            f"--network {self.network}": self.network not in (None, preset.network),
+            f"--loss {self.loss}": self.loss is not None,
+            f"--stop {self.stop}": not isinstance(rule, Fixed),
+        }
+        for change in (change for change, made in changes.items() if made):
+            fitting = " or ".join(other for other, settings in PRESETS.items() if settings.learning_rate)
+            raise UsageError(f"{change} is for a fit, and preset {name} fits nothing: choose --preset {fitting}")
 
 
 @dataclass(frozen=True)
@@ -71,11 +85,11 @@ class Denoise(ToolStage):
         """Raises:
         UsageError: options that do not go together, before any worker starts.
         """
-        settings = self.changes.settings(self.preset)
         if self.method != "dip":
             parse_filter(self.method)
             for option in self._of_the_prior():
                 raise UsageError(f"--{option} is for the prior, and --method {self.method} is none")
+        settings = self.changes.settings(self.preset)
         if isinstance(settings.rule, Oracle) and self.looking.model is None:
             raise UsageError("--stop oracle asks a classifier: name it with --model")
         if self.looking.model and not self.looking and not isinstance(settings.rule, Oracle):

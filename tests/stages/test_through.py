@@ -54,7 +54,7 @@ def test_without_a_defence_the_classifier_itself_is_attacked() -> None:
     ("through", "message"),
     [
         ("jpeg", "--through jpeg: choose denoise or denoise:PRESET"),
-        ("denoise:quick", "unknown preset 'quick': choose paper, cold, default"),
+        ("denoise:quick", "unknown preset 'quick': choose default, photo, cold, paper"),
     ],
 )
 def test_an_unknown_defence_is_refused(through: str, message: str) -> None:
