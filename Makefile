@@ -105,7 +105,8 @@ SKIMAGE := astronaut.png brick.png chelsea.png coffee.png coins.png grass.png gr
 weights: results/warm.pt  ## train the network that restoration starts from, on free photographs (hours)
 
 results/warm.pt: | $(PHOTOS) $(BIN)/dp-attack
-	python -m dptools.prior.training $(PHOTOS) -o $@
+	python -m dptools.prior.training $(PHOTOS) -o $@.part
+	python -m dptools.prior.training $(PHOTOS) -o $@ --start $@.part --rate 4e-4 --iterations 10000 --seed 1
 
 results/photos: | $(BIN)/dp-attack
 	rm -rf results/debian $@.part

@@ -44,6 +44,11 @@ def test_a_trace_has_a_line_for_each_look_in_the_order_of_the_records(attacked: 
     assert (here / "t.jsonl").read_bytes() == before
 
 
+def test_a_short_fit_is_looked_at_in_its_last_iteration(dog: Path, sh: Run, tmp_path: Path) -> None:
+    assert sh(f"dp-denoise --trace t.jsonl {dog} -o out").returncode == 0
+    assert [point["iteration"] for point in lines(tmp_path / "t.jsonl")] == [8]
+
+
 def test_images_on_the_way_are_kept_with_their_records(attacked: Path, sh: Run) -> None:
     done = sh(f"dp-denoise {COLD} --keep way -o out < adv.jsonl > out.jsonl; dp-classify way | wc -l; find way | sort")
     assert done.stderr == ""

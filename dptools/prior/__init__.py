@@ -1,4 +1,4 @@
-"""The deep image prior: an untrained network fitted to one image, and stopped in time (arXiv 1711.10925)."""
+"""The deep image prior: a network fitted to one image, and stopped in time (arXiv 1711.10925), or started warm."""
 
 from typing import TYPE_CHECKING
 

@@ -39,14 +39,14 @@ def none(image: Tensor, _: random.Random) -> Tensor:
     return image
 
 
-CORRUPTIONS: dict[Corruption, float] = {gaussian: 0.3, blended: 0.25, salt_and_pepper: 0.25, faint: 0.12, none: 0.08}
+CORRUPTIONS: dict[Corruption, float] = {gaussian: 0.3, blended: 0.23, salt_and_pepper: 0.23, faint: 0.18, none: 0.06}
 """How often each is drawn."""
 
 
 def corrupt(image: Tensor, draw: random.Random) -> Tensor:
-    """One kind of noise in 8 bits, as in a file; and half of the time jitter on it, as a restoration adds it."""
+    """One kind of noise in 8 bits, as in a file; and a quarter of the time jitter on it, as a restoration adds it."""
     kind = draw.choices(list(CORRUPTIONS), list(CORRUPTIONS.values()))[0]
     noisy = (kind(image, draw).clamp(0, 1) * 255).round() / 255
-    if draw.random() < 0.5:
-        noisy = noisy + draw.uniform(0, 25) / 255 * torch.randn_like(image)
+    if draw.random() < 0.25:
+        noisy = noisy + draw.uniform(0, 20) / 255 * torch.randn_like(image)
     return noisy

@@ -23,7 +23,7 @@ EVERY = 500
 
 
 def train(
-    photographs: list[Pixels], network: nn.Module, iterations: int, draw: random.Random
+    photographs: list[Pixels], network: nn.Module, iterations: int, draw: random.Random, *, rate: float = RATE
 ) -> Iterator[tuple[int, float, nn.Module]]:
     """Teach a network to take noise off pieces of photographs.
 
@@ -32,6 +32,7 @@ def train(
     Args:
         network: images B x 3 x H x W to images; trained in place.
         iterations: how many batches it sees.
+        rate: AdamW's, at its highest.
 
     Yields:
         Every now and then, and at the end: the iteration, its loss, and a network with the moving average of the
@@ -43,7 +44,7 @@ def train(
     for iteration in range(1, iterations + 1):
         for group in optimizer.param_groups:
             falling = (1 + math.cos(math.pi * iteration / iterations)) / 2
-            group["lr"] = RATE * min(1, iteration / 200) * (0.01 + 0.99 * falling)
+            group["lr"] = rate * min(1, iteration / 200) * (0.01 + 0.99 * falling)
         loss = _step(network, optimizer, torch.stack([piece(photographs, draw) for _ in range(BATCH)]), draw)
         with torch.no_grad():
             for kept, new in zip(average.parameters(), network.parameters(), strict=True):
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("photographs", type=Path, help="folder of photographs; those with transparency are cut-outs")
     parser.add_argument("-o", "--out", type=Path, required=True, help="the weights")
     parser.add_argument("--iterations", type=int, default=26_000)
+    parser.add_argument("--rate", type=float, default=RATE, help="AdamW's learning rate, at its highest")
     parser.add_argument("--start", type=Path, help="weights to start from")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -78,7 +80,11 @@ def main() -> None:
     if given.start:
         state = torch.load(given.start, weights_only=True)
         network.load_state_dict({name: value.float() for name, value in state.items()})
-    for iteration, loss, trained in train(read(given.photographs, draw), network, given.iterations, draw):
+    try:
+        photographs = read(given.photographs, draw)
+    except ValueError as error:
+        parser.error(str(error))
+    for iteration, loss, trained in train(photographs, network, given.iterations, draw, rate=given.rate):
         torch.save({name: value.half() for name, value in trained.state_dict().items()}, given.out)
         print(f"{iteration} of {given.iterations} iterations, loss {loss:.4f}", file=sys.stderr, flush=True)
 

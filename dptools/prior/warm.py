@@ -1,5 +1,6 @@
 """A network that knows photographs before it sees its first image: the fit starts warm, and ends in a few steps."""
 
+from functools import cache
 from importlib.resources import files
 from typing import cast
 
@@ -93,8 +94,14 @@ def _level(width: int, *below: int) -> nn.Module:
 
 def warm() -> Network:
     """The network with the weights that come with dptools; see :mod:`dptools.prior.training`."""
-    network = Guided()
-    with files("dptools.prior").joinpath("warm.pt").open("rb") as file:
-        state = torch.load(file, weights_only=True)
-    network.load_state_dict({name: value.float() for name, value in state.items()})
+    with torch.device("meta"):  # draws no weights that are thrown away at once
+        network = Guided()
+    network.load_state_dict({name: value.float() for name, value in _weights().items()}, assign=True)
     return network
+
+
+@cache
+def _weights() -> dict[str, Tensor]:
+    """Kept as they are stored, in 16 bits; whoever trains, trains a copy."""
+    with files("dptools.prior").joinpath("warm.pt").open("rb") as file:
+        return cast(dict[str, Tensor], torch.load(file, weights_only=True))

@@ -108,7 +108,8 @@ class Denoise(ToolStage):
         from dptools.stages.restoring import Restoring
 
         settings, classifier = self.changes.settings(self.preset), self.looking.classifier(self.device)
-        return Restoring(self.preset, settings, resolve_device(self.device), self.seed or 0, self.looking, classifier)
+        looking = replace(self.looking, every=min(self.looking.every, settings.iterations))
+        return Restoring(self.preset, settings, resolve_device(self.device), self.seed or 0, looking, classifier)
 
     def _of_the_prior(self) -> list[str]:
         """Options given that only the prior has."""
