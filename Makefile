@@ -72,23 +72,21 @@ bench-attack: $(BIN)/dp-attack  ## the attacks' speed beside Foolbox alone, a ta
 
 # --- benchmark of the restoration: IMAGES=DIR names a folder of labelled images
 
+BENCH := results/bench
 IMAGES ?= $(BENCH)/samples
 PART ?= all
 METHODS ?=
-BENCH := results/bench
 
 .PHONY: bench
-bench: results/bench.json  ## the restoration beside filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
+bench: $(BENCH)/$(notdir $(IMAGES)).jsonl  ## the restoration beside filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
+	python tests/benchmarks/restore.py $< --part $(PART) --out results/bench.json $(METHODS)
 
 $(BENCH)/samples: | $(BIN)/dp-attack
 	python -m dptools.samples $@ > /dev/null
 
-$(BENCH)/attacked.jsonl: | $(IMAGES) $(BIN)/dp-attack
+$(BENCH)/$(notdir $(IMAGES)).jsonl: | $(IMAGES) $(BIN)/dp-attack
 	mkdir -p $(@D)
 	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
-
-results/bench.json: $(BENCH)/attacked.jsonl
-	python tests/benchmarks/restore.py $< --part $(PART) --out $@ $(METHODS)
 
 # --- the weights that the restoration starts from, of photographs in Debian's packages and scikit-image
 
@@ -102,7 +100,7 @@ SKIMAGE := astronaut.png brick.png chelsea.png coffee.png coins.png grass.png gr
 	motorcycle_left.png page.png retina.jpg rocket.jpg
 
 .PHONY: weights
-weights: results/warm.pt  ## train the network that restoration starts from, on free photographs (hours)
+weights: results/warm.pt  ## train the network that restoration starts from, on free photographs (hours); copy it to dptools/prior
 
 results/warm.pt: | $(PHOTOS) $(BIN)/dp-attack
 	python -m dptools.prior.training $(PHOTOS) -o $@.part

@@ -55,7 +55,7 @@ def denoise(
     seed: Seed = 0,
     device: Device = "auto",
 ) -> Denoise:
-    """Restore images with a deep image prior: a network fitted to each image, and stopped in time."""
+    """Restore images with a deep image prior: a network that shows an image more easily than noise."""
     changes = Changes(stop, iterations, average, precision, network, loss, tile)
     looking = Looking(every, trace, keep, model, weights, Labels(label))
     drawn = seed if method == "dip" else None

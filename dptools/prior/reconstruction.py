@@ -107,9 +107,11 @@ def _padded(image: Tensor, multiple: int) -> Tensor:
 
 def _hidden(height: int, width: int, share: float, generator: torch.Generator) -> Tensor:
     """Which pixels are held out, 1 x 1 x H x W: the share of them, at least one, but never the only one."""
+    if not share:
+        return torch.zeros(1, 1, height, width, dtype=torch.bool)
     pixels = height * width
     order = torch.randperm(pixels, generator=generator)
-    wanted = min(max(1, round(share * pixels)), pixels - 1) if share else 0
+    wanted = min(max(1, round(share * pixels)), pixels - 1)
     return (order < wanted).view(1, 1, height, width)
 
 

@@ -15,10 +15,13 @@ from dptools.prior.reconstruction import Step, reconstruct
 from dptools.prior.tiles import tiled
 
 Observer = Callable[[Step], None]
-"""Is shown every step of every fit, one tile after another; its average is what would come out."""
+"""Is shown every step of every fit, one tile after another. Texture is added to the last of them only."""
 
 GRACE = 100
 """Iterations in which a fit may still be worse than a flat colour."""
+
+TEXTURE = 1 << 32
+"""Makes another seed of one, so that the grain has nothing in common with the jitter."""
 
 WORST = 1.0
 """No two images are further apart than this in mean squared error."""
@@ -54,12 +57,12 @@ def restore(
     image: Tensor, preset: Preset | str = "default", *, seed: int = 0, observe: Observer | None = None
 ) -> Restored:
     """Restore an image with the deep image prior; a large one tile by tile. A fit that diverges is begun again, once,
-    at a tenth of the rate.
+    at a tenth of the rate. A grey image comes back grey.
 
     Args:
         image: 1 x 3 x H x W in [0, 1], of any size; on the device to compute on.
         preset: a Preset, or a name in PRESETS.
-        seed: decides the network's first weights, the code and the held-out pixels.
+        seed: decides all that is drawn: weights, code, jitter, held-out pixels, grain.
         observe: is shown every step; those of a fit that diverges, too.
 
     Raises:
@@ -73,19 +76,22 @@ def restore(
     parts: list[Restored] = []
 
     def part(tile: Tensor, number: int) -> Tensor:
-        parts.append(_patiently(tile, preset, seed + number, observe))
-        return parts[-1].image
+        done = _patiently(tile, preset, seed + number, observe)
+        parts.append(replace(done, image=done.image[..., :0, :0]))  # which would fill the memory
+        return done.image
 
-    whole = tiled(image, preset.tile or max(image.shape), part)
+    whole = tiled(image, preset.tile or max(image.shape[-2:]), part)
     longest = max(parts, key=lambda done: done.iterations)
     restarted = any(done.restarted for done in parts)
-    return replace(longest, image=whole, restarted=restarted, tiles=len(parts))
+    return replace(longest, image=_finished(whole, image, preset, seed), restarted=restarted, tiles=len(parts))
 
 
 def _patiently(image: Tensor, preset: Preset, seed: int, observe: Observer | None) -> Restored:
     try:
         return _fit(image, preset, seed, observe)
-    except _DivergedError:
+    except _DivergedError as error:
+        if not preset.learning_rate:
+            raise SampleError("Diverged", f"the network's output is far from any image {error}") from None
         smaller = replace(preset, learning_rate=preset.learning_rate / 10)
     try:
         return replace(_fit(image, smaller, seed, observe), restarted=True)
@@ -101,7 +107,6 @@ def _fit(image: Tensor, preset: Preset, seed: int, observe: Observer | None) -> 
         worst = 2 * spread + 0.01 if step.iteration > GRACE else WORST
         if not math.isfinite(step.loss) or step.error > worst:
             raise _DivergedError(f"at iteration {step.iteration}")
-        step = replace(step, average=_finished(step.average, image, preset, seed))
         if observe:
             observe(step)
         verdict = watch(step)
@@ -113,15 +118,17 @@ def _fit(image: Tensor, preset: Preset, seed: int, observe: Observer | None) -> 
 
 
 def _finished(output: Tensor, image: Tensor, preset: Preset, seed: int) -> Tensor:
-    """What would come out if the fit stopped here."""
+    """The restored image, with its texture."""
+    output = output.clamp(0, 1)
     if preset.texture:
-        output = preset.texture.added(image, output.clamp(0, 1), torch.Generator().manual_seed(seed))
-    return output.clamp(0, 1)
+        output = preset.texture.added(image, output, torch.Generator().manual_seed(seed ^ TEXTURE)).clamp(0, 1)
+    grey = bool((image == image[:, :1]).all())
+    return output.mean(1, keepdim=True).expand_as(output).contiguous() if grey else output
 
 
 def _steps(image: Tensor, preset: Preset, seed: int) -> Iterator[Step]:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # of the CPU alone: an attacker's CUDA draws go on as they were
         network, loss = NETWORKS[preset.network](), LOSSES[preset.loss]()
     return reconstruct(
         image,

@@ -25,8 +25,8 @@ class Texture:
     comes back a few pixels beside its place, and as random grain: as film grain is taken off a film, described, and
     made anew by the decoder (AV1 specification, section 7.18.3).
 
-    Nothing exceeds two standard deviations of what was taken off, so that a flat image stays flat and the black and
-    white pixels of impulse noise stay away.
+    Where little was taken off, little is added, and what is beyond two standard deviations of it is cut: a flat image
+    stays nearly flat, and the black and white pixels of impulse noise stay away.
 
     Attributes:
         share: of what was taken off that comes back at its place, 0 to 1, under noise of STRONG or more.
@@ -52,7 +52,17 @@ class Texture:
         deviation = TO_DEVIATION * lost.abs().median()
         strong = (deviation / STRONG).clamp(max=1)
         lost = lost.clamp(-2 * deviation, 2 * deviation)
-        beside = lost.roll((AWAY, AWAY), (2, 3)).clamp(-self.moved, self.moved)
+        beside = _moved(lost).clamp(-self.moved, self.moved)
         grain = torch.randn(image.shape, generator=generator).to(image) * (2 * deviation).clamp(max=self.grain)
         whole: Tensor = output + strong * self.share * lost + (1 - strong) * (beside + grain)
         return whole
+
+
+def _moved(image: "Tensor") -> "Tensor":
+    """An image AWAY pixels to the right and down, with its mirror image where it leaves; nothing of a tiny one."""
+    from torch.nn.functional import pad
+
+    height, width = image.shape[-2:]
+    if min(height, width) <= AWAY:
+        return image.new_zeros(image.shape)
+    return pad(image, (AWAY, 0, AWAY, 0), mode="reflect")[..., :height, :width]

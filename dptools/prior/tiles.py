@@ -25,7 +25,8 @@ class Tile:
 
 
 def tiles(height: int, width: int, side: int) -> list[Tile]:
-    """Tiles no longer than ``side`` that cover an image, row by row, all of one size and evenly spread."""
+    """Tiles no longer than ``side`` that cover an image, row by row, all of one size, evenly spread, and no larger than
+    their overlap needs."""
     rows, columns = _spans(height, side), _spans(width, side)
     return [Tile(top, left, tall, wide) for top, tall in rows for left, wide in columns]
 
@@ -52,8 +53,9 @@ def _spans(length: int, side: int) -> list[tuple[int, int]]:
     """Starts and lengths along one side of an image."""
     if length <= side:
         return [(0, length)]
-    step = side - side // OVERLAP
-    count = -(-(length - side) // step) + 1
+    overlap = side // OVERLAP
+    count = -(-(length - side) // (side - overlap)) + 1
+    side = -(-(length + (count - 1) * overlap) // count)
     return [(round(index * (length - side) / (count - 1)), side) for index in range(count)]
 
 

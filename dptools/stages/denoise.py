@@ -16,6 +16,10 @@ MOST = 3000
 """Iterations at the most for the rules of other papers: as many as the Deep Protection paper allows, section 3.1."""
 
 
+SMALLEST = 64
+"""Pixels of a tile's side."""
+
+
 @dataclass(frozen=True)
 class Changes:
     """What the user wants otherwise than the preset has it; None where nothing."""
@@ -32,8 +36,10 @@ class Changes:
         """The preset of this name with the changes. Of a fixed rule, the most iterations are all.
 
         Raises:
-            UsageError: a name is unknown, or a change is for a fit where none takes place.
+            UsageError: a name is unknown, the tiles are too small, or a change is for a fit where none takes place.
         """
+        if self.tile and self.tile < SMALLEST:
+            raise UsageError(f"--tile {self.tile}: tiles have {SMALLEST} pixels or more a side; 0 is for none")
         preset = PRESETS[check_name("preset", name, PRESETS)]
         network = check_name("network", self.network or preset.network, NETWORK_NAMES)
         loss = check_name("loss", self.loss or preset.loss, LOSS_NAMES)
@@ -92,6 +98,8 @@ class Denoise(ToolStage):
         settings = self.changes.settings(self.preset)
         if isinstance(settings.rule, Oracle) and self.looking.model is None:
             raise UsageError("--stop oracle asks a classifier: name it with --model")
+        if self.looking.model is None and (self.looking.weights or self.looking.labels.given is not None):
+            raise UsageError("--weights and --label are for the classifier that --model names")
         if self.looking.model and not self.looking and not isinstance(settings.rule, Oracle):
             raise UsageError("--model is for --stop oracle, --trace or --keep: nothing else asks a classifier")
 
@@ -104,9 +112,10 @@ class Denoise(ToolStage):
             from dptools.stages.filtering import Filtering
 
             return Filtering(parse_filter(self.method))
-        from dptools.devices import resolve_device
+        from dptools.devices import exact_arithmetic, resolve_device
         from dptools.stages.restoring import Restoring
 
+        exact_arithmetic()
         settings, classifier = self.changes.settings(self.preset), self.looking.classifier(self.device)
         looking = replace(self.looking, every=min(self.looking.every, settings.iterations))
         return Restoring(self.preset, settings, resolve_device(self.device), self.seed or 0, looking, classifier)

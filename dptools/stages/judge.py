@@ -23,7 +23,7 @@ class Judge:
 
     Attributes:
         label: the true class; None where it is not known.
-        wrong: the class that an attack made of it; None where there was no attack.
+        wrong: the class that an attack made of it; None where there was no attack, or no success.
     """
 
     classifier: "Classifier"
@@ -35,11 +35,13 @@ class Judge:
         """The judge for a sample."""
         attack = sample.record.get("attack")
         wrong = attack.get("adversarial_label") if isinstance(attack, dict) else None
-        return cls(classifier, labels.find(sample, classifier.classes), wrong)
+        label = labels.find(sample, classifier.classes)
+        return cls(classifier, label, None if wrong == label else wrong)
 
     def right(self, image: "Tensor") -> bool:
         """The top five hold the true label, and not the wrong one; 1 x 3 x H x W."""
-        top = self._probabilities(image).topk(TOP).indices.tolist()
+        found = self._probabilities(image)
+        top = found.topk(min(TOP, len(found))).indices.tolist()
         return self.label in top and self.wrong not in top
 
     def scores(self, image: "Tensor") -> Record:

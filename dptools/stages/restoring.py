@@ -50,8 +50,15 @@ class Restoring:
         settings = {**asdict(self.preset), "precision": effective(self.device, self.preset.precision)}
         rule = {"name": str(self.preset.rule), **settings["rule"]}
         rule.pop("right", None)  # whom the oracle asks stands under "model"
-        asked = {"model": self.classifier.name, "weights": self.classifier.weights} if self.classifier else {}
+        asked: Record = {"model": self.classifier.name, "weights": self.classifier.weights} if self.classifier else {}
         where = {"device": self.device.type}
+        if self.classifier:
+            judge = Judge.of(sample, self.classifier, self.looking.labels)
+            asked |= {"label": judge.label, "wrong": judge.wrong}
+        if self.preset.network == "warm":
+            from dptools.prior.warm import fingerprint
+
+            where["warm"] = fingerprint()
         return {"method": "dip", "preset": self.name, **settings, "rule": rule, **where, **self.looking.params, **asked}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
@@ -77,7 +84,7 @@ class Restoring:
             SampleError: there is no label for the oracle, or the image is never seen whole.
         """
         tile, rule = self.preset.tile, self.preset.rule
-        if tile and max(image.shape) > tile and (self.looking or isinstance(rule, Oracle)):
+        if tile and max(image.shape[-2:]) > tile and (self.looking or isinstance(rule, Oracle)):
             message = f"it is done in tiles of {tile} pixels, and never seen whole on the way: give --tile 0"
             raise SampleError("TooLarge", message)
         if not isinstance(rule, Oracle):
