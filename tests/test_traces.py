@@ -38,10 +38,24 @@ def test_a_trace_has_a_line_for_each_look_in_the_order_of_the_records(attacked: 
     assert {"label_rank", "label_p", "adversarial_rank", "adversarial_p"} <= set(trace[0])
     assert all("trace" not in record["denoise"] for record in lines(here / "out.jsonl"))
 
+    done = sh("dp-classify out")
+    assert all("trace" not in json.loads(line)["denoise"] for line in done.stdout.splitlines())
+
     before = (here / "t.jsonl").read_bytes()
     assert sh(command).returncode == 0
     assert all(record["cached"] for record in lines(here / "out.jsonl"))
     assert (here / "t.jsonl").read_bytes() == before
+
+
+def test_a_run_that_cannot_start_leaves_the_last_trace_alone(dog: Path, sh: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text("as it was\n")
+    assert sh(f"dp-denoise --trace t.jsonl --model nosuch {dog} -o out").returncode != 0
+    assert (tmp_path / "t.jsonl").read_text() == "as it was\n"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".t")] == []
+    done = sh(
+        f"mkfifo pipe; (cat pipe > got.jsonl) & dp-denoise --trace pipe {dog} -o out > out.jsonl; wait; wc -l got.jsonl"
+    )
+    assert done.stdout.split() == ["1", "got.jsonl"]
 
 
 def test_a_short_fit_is_looked_at_in_its_last_iteration(dog: Path, sh: Run, tmp_path: Path) -> None:

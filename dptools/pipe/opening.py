@@ -4,10 +4,11 @@ import hashlib
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 from dptools.errors import SampleError
 from dptools.pipe.image import decode
-from dptools.pipe.record import Record
+from dptools.pipe.record import TRACE, Record
 from dptools.pipe.sample import Sample
 
 MAX_FILE = 2**30
@@ -24,7 +25,7 @@ def open_sample(sample: Sample, tool: str) -> Sample:
     data = sample.encoded if sample.encoded is not None else _read(sample.path)
     image = decode(data)
     record = _merged(sample, image.record) if image.record else sample.record
-    record = {key: value for key, value in record.items() if key != "cached"}
+    record = {key: _untraced(value) for key, value in record.items() if key != "cached"}
     entry = {
         "tool": tool,
         "version": _version(),
@@ -33,6 +34,11 @@ def open_sample(sample: Sample, tool: str) -> Sample:
         **({"notes": list(image.notes)} if image.notes else {}),
     }
     return replace(sample, record=record, pixels=image.pixels, encoded=None, entry=entry)
+
+
+def _untraced(value: Any) -> Any:
+    """What a tool told, without its trace, which stays in the file and goes no further."""
+    return {name: told for name, told in value.items() if name != TRACE} if isinstance(value, dict) else value
 
 
 @cache

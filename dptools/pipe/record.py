@@ -11,6 +11,9 @@ from dptools.errors import SampleError
 
 Record = dict[str, Any]
 
+TRACE = "trace"
+"""The key, below a tool's own, under which a record carries what happened on the way, to a file or in an image."""
+
 SCHEMA_VERSION = 1
 MAX_LINE = 16 * 2**20
 """Longest line of JSON accepted, in bytes. A record has a few thousand."""

@@ -1,23 +1,23 @@
 """Lines of a file of their own, that a tool may have for each sample: what happened on the way to its result."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from dptools.errors import DptoolsError
-from dptools.pipe.record import Record, dump
+from dptools.pipe.record import TRACE, Record, dump
 from dptools.pipe.run import Emit, put
 from dptools.pipe.sample import Sample
-
-TRACE = "trace"
-"""The key, below the tool's own, under which a record carries its lines out of the worker, and in the image file."""
 
 
 @contextmanager
 def traced(emit: Emit, path: Path, key: str) -> Iterator[Emit]:
     """Take what the tool traced out of each record, and write it to a file: a line a point, with the sample's id.
 
-    The file is written anew by every run. An output that is reused brings the trace that its image file holds.
+    The file is replaced when the run is through. An output that is reused brings the trace that its image file holds.
 
     Args:
         key: the tool's own key in the record.
@@ -25,21 +25,38 @@ def traced(emit: Emit, path: Path, key: str) -> Iterator[Emit]:
     Raises:
         DptoolsError: the file cannot be written.
     """
+    with _replaced(path) as file:
+
+        def emit_traced(sample: Sample) -> None:
+            found = sample.record.get(key)
+            if isinstance(found, dict) and TRACE in found and not sample.failed:
+                put(file, _lines(sample.record, found[TRACE]))
+                sample = sample.update(**{key: {name: found[name] for name in found if name != TRACE}})
+            emit(sample)
+
+        yield emit_traced
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """A new file in the place of an old one, once it is whole; what is no file, a pipe for instance, is written to."""
     try:
-        with path.open("wb") as file:
-
-            def emit_traced(sample: Sample) -> None:
-                found = sample.record.get(key)
-                if isinstance(found, dict) and TRACE in found and not sample.failed:
-                    put(file, _lines(sample.record, found[TRACE]))
-                    sample = sample.update(**{key: {name: found[name] for name in found if name != TRACE}})
-                emit(sample)
-
-            yield emit_traced
+        if path.exists() and not path.is_file():
+            file, new = path.open("wb"), None
+        else:
+            handle, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+            file = os.fdopen(handle, "wb")
     except OSError as error:
-        if error.filename != str(path):
-            raise
         raise DptoolsError(f"{path}: {error.strerror}") from error
+    try:
+        with file:
+            yield file
+        if new:
+            os.chmod(new, 0o644)
+            os.replace(new, path)
+    finally:
+        if new:
+            Path(new).unlink(missing_ok=True)
 
 
 def _lines(record: Record, points: list[Record]) -> bytes:

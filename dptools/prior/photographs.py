@@ -28,15 +28,17 @@ def read(folder: Path, draw: random.Random) -> list[Pixels]:
     Raises:
         ValueError: there is no photograph large enough.
     """
-    opaque: list[Image.Image] = []
-    cut_out: list[Image.Image] = []
+    photographs: list[Pixels] = []
+    cut_outs: list[Path] = []
     for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")):
-        image = Image.open(path)
-        (cut_out if image.mode in ("RGBA", "LA", "PA") else opaque).append(image)
-    photographs = [scaled for image in opaque for scaled in _scales(image)]
+        with Image.open(path) as image:
+            if image.has_transparency_data:
+                cut_outs.append(path)
+            else:
+                photographs += _scales(image)
     if not photographs:
         raise ValueError(f"{folder}: no photograph of {SIDES[0]} pixels or more a side")
-    return photographs + [seen for image in cut_out for seen in _before(image, photographs, draw)]
+    return photographs + [scene for path in cut_outs for scene in _before(path, photographs, draw)]
 
 
 def piece(photographs: list[Pixels], draw: random.Random) -> Tensor:
@@ -63,10 +65,12 @@ def _scales(image: Image.Image) -> Iterator[Pixels]:
             yield np.asarray(colours.resize(size, Image.Resampling.LANCZOS))
 
 
-def _before(image: Image.Image, photographs: list[Pixels], draw: random.Random) -> Iterator[Pixels]:
+def _before(path: Path, photographs: list[Pixels], draw: random.Random) -> Iterator[Pixels]:
     """A cut-out object in the middle of random pieces of photographs."""
+    with Image.open(path) as file:
+        image = file.convert("RGBA")
     for side in CUT_OUT_SIDES:
-        cut_out = image.convert("RGBA")
+        cut_out = image.copy()
         cut_out.thumbnail((side, side), Image.Resampling.LANCZOS)
         width, height = (max(130, length + 20) for length in cut_out.size)
         large = [other for other in photographs if other.shape[0] >= height and other.shape[1] >= width]

@@ -98,6 +98,8 @@ class Denoise(ToolStage):
         settings = self.changes.settings(self.preset)
         if isinstance(settings.rule, Oracle) and self.looking.model is None:
             raise UsageError("--stop oracle asks a classifier: name it with --model")
+        if self.looking.keep and self.looking.keep.is_file():
+            raise UsageError(f"--keep {self.looking.keep}: a file, where a directory is meant")
         if self.looking.model is None and (self.looking.weights or self.looking.labels.given is not None):
             raise UsageError("--weights and --label are for the classifier that --model names")
         if self.looking.model and not self.looking and not isinstance(settings.rule, Oracle):

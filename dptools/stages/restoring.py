@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dptools.errors import SampleError
-from dptools.pipe.record import Record
+from dptools.pipe.record import TRACE, Record
 from dptools.pipe.sample import Sample
-from dptools.pipe.trace import TRACE
 from dptools.prior.presets import Preset
 from dptools.prior.published import Oracle
 from dptools.stages.images import psnr, to_pixels, to_tensor
