@@ -140,6 +140,8 @@ class FiledWorker:
 
     def _keep(self, sample: Sample, seconds: float) -> Sample:
         """The sample with its image written, and fit to leave the process."""
+        if sample.failed:
+            return sample
         entry = {**(sample.entry or {}), "seconds": seconds}
         entered = sample.update(stages=[*sample.record.get("stages", []), entry])
         if not self.options.stage.makes_images:

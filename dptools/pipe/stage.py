@@ -36,7 +36,8 @@ class Tool(Protocol):
         """All that determines this sample's output besides the input, the seed and the version of dptools."""
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        """The samples with the tool's own key set and, from a tool that makes images, with new pixels."""
+        """The samples with the tool's own key set and, from a tool that makes images, with new pixels; one that fails
+        while others do not, as an error record. Whatever is raised, the samples are tried again one by one."""
 
 
 class ToolStage(Protocol):

@@ -7,8 +7,10 @@ from dptools.prior.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
     from dptools.prior.reconstruction import Step, reconstruct
-    from dptools.prior.restoration import Restored, restore
+    from dptools.prior.restoration import Restored, Wanted, restore, restore_all
 else:
-    __getattr__ = lazy(__name__, reconstruction=("Step", "reconstruct"), restoration=("Restored", "restore"))
+    __getattr__ = lazy(
+        __name__, reconstruction=("Step", "reconstruct"), restoration=("Restored", "Wanted", "restore", "restore_all")
+    )
 
-__all__ = ["PRESETS", "Preset", "Restored", "Step", "reconstruct", "restore"]
+__all__ = ["PRESETS", "Preset", "Restored", "Step", "Wanted", "reconstruct", "restore", "restore_all"]

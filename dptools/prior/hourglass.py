@@ -48,7 +48,7 @@ class _Scale(nn.Module):
         self.up = nn.Upsample(scale_factor=2, mode="bilinear")
         joined = skip + inner_width
         self.merge = nn.Sequential(
-            nn.BatchNorm2d(joined), _convolve(joined, width, 3, pad), _convolve(width, width, 1, pad)
+            _normalise(joined), _convolve(joined, width, 3, pad), _convolve(width, width, 1, pad)
         )
 
     def forward(self, x: Tensor) -> Tensor:  # B x below x H x W -> B x width x H x W
@@ -60,7 +60,11 @@ class _Scale(nn.Module):
 def _convolve(below: int, width: int, kernel: int, pad: Padding, stride: int = 1) -> nn.Sequential:
     # No bias: the BatchNorm that follows would take it off again.
     convolution = nn.Conv2d(below, width, kernel, stride, kernel // 2, bias=False, padding_mode=pad)
-    return nn.Sequential(convolution, nn.BatchNorm2d(width), nn.SiLU(inplace=True))
+    return nn.Sequential(convolution, _normalise(width), nn.SiLU(inplace=True))
+
+
+def _normalise(width: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(width, track_running_stats=False)  # a network sees one image, and its statistics are those
 
 
 def hourglass(
@@ -104,6 +108,6 @@ def decoder(width: int = 64, scales: int = 5) -> Network:
     layers: list[nn.Module] = []
     for _ in range(scales):
         layers += [nn.Conv2d(width, width, 1, bias=False), nn.Upsample(scale_factor=2, mode="bilinear")]
-        layers += [nn.ReLU(inplace=True), nn.BatchNorm2d(width)]
+        layers += [nn.ReLU(inplace=True), _normalise(width)]
     body = nn.Sequential(*layers, nn.Conv2d(width, 3, 1))
     return Hourglass(body, code_depth=width, code_scale=0.1, shrink=2**scales, multiple=2**scales)

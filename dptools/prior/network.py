@@ -1,5 +1,7 @@
 """What every network of the prior is."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -9,9 +11,11 @@ class Network(nn.Module):
 
     Attributes:
         multiple: image sides must be multiples of this.
+        drawn: its weights are random, so two of a kind differ.
     """
 
     multiple: int
+    drawn: ClassVar[bool] = True
 
     def code(self, guide: Tensor, generator: torch.Generator) -> Tensor:
         """What is put in for an image.

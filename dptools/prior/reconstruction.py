@@ -1,9 +1,9 @@
-"""The deep image prior in one loop: fit a network to an image, and show every step."""
+"""The deep image prior: fit a network to an image, several to as many in lockstep, and show every step."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.nn.functional import avg_pool2d, pad
 
 from dptools.prior.network import Network
 from dptools.prior.precision import autocast
+from dptools.prior.together import Together, optimizer_of
 
 
 @dataclass(frozen=True)
@@ -36,26 +37,11 @@ class Step:
     held_out: float | None
 
 
-def reconstruct(
-    image: Tensor,
-    network: Network,
-    loss: nn.Module,
-    *,
-    generator: torch.Generator,
-    learning_rate: float = 0.01,
-    loss_rate: float = 0.05,
-    average: float = 0.95,
-    held_out: float = 0.05,
-    jitter: float = 0.0,
-    precision: str = "auto",
-) -> Iterator[Step]:
-    """Fit the network to the image, one iteration a step, without end; the caller decides when it is enough.
+@dataclass(frozen=True)
+class Settings:
+    """How networks are fitted.
 
-    Args:
-        image: 1 x 3 x H x W in [0, 1], of any size.
-        network: with random or warm weights; it is trained in place.
-        loss: of the residual; its own parameters, if any, are fitted too.
-        generator: draws the code and the held-out pixels; on the CPU, so that every device sees the same.
+    Attributes:
         learning_rate: Adam's, for the network; 0 leaves it as it is, which is enough for one that starts warm: then a
             step is one more draw of the jitter.
         loss_rate: Adam's, for the loss's own parameters.
@@ -65,40 +51,118 @@ def reconstruct(
         jitter: standard deviation of the noise that is added to the code, drawn anew in each step.
         precision: ``auto``, ``fp32`` or ``bf16``.
     """
-    device, (height, width) = image.device, image.shape[-2:]
-    hidden = _hidden(height, width, held_out, generator).to(device)
-    fitted, held_back, some_hidden = _weights(~hidden), _weights(hidden), bool(hidden.any())
-    guide = _padded(_filled(image, hidden), network.multiple)
-    code = network.code(guide, generator).to(device).contiguous(memory_format=torch.channels_last)
-    network = network.to(device).to(memory_format=torch.channels_last)
-    optimizer = _adam(network, learning_rate, loss.to(device), loss_rate)
-    mean = torch.zeros_like(image)
-    for iteration in count(1):
-        noisy = code + jitter * torch.randn(code.shape, generator=generator).to(code) if jitter else code
-        with torch.set_grad_enabled(learning_rate > 0), autocast(device, precision):
-            output = network(noisy).float()[..., :height, :width]
-        residual = output - image
-        value = loss(residual, fitted)
-        if learning_rate > 0:
-            optimizer.zero_grad()
-            value.backward()
-            optimizer.step()
-        output, residual = output.detach(), residual.detach()
-        mean = torch.lerp(output, mean, min(average, 1 - 1 / iteration))
-        squared = (mean - image).square()
-        yield Step(
-            iteration=iteration,
-            output=output,
-            average=mean,
-            residual=residual,
-            loss=value.item(),
-            error=(squared * fitted).sum().item(),
-            held_out=(squared * held_back).sum().item() if some_hidden else None,
-        )
+
+    learning_rate: float = 0.01
+    loss_rate: float = 0.05
+    average: float = 0.95
+    held_out: float = 0.05
+    jitter: float = 0.0
+    precision: str = "auto"
+
+
+def reconstruct(
+    image: Tensor, network: Network, loss: nn.Module, *, generator: torch.Generator, **settings: Any
+) -> Iterator[Step]:
+    """Fit the network to the image, one iteration a step, without end; the caller decides when it is enough.
+
+    Args:
+        image: 1 x 3 x H x W in [0, 1], of any size.
+        network: with random or warm weights; it is trained in place.
+        loss: of the residual; its own parameters, if any, are fitted too.
+        generator: draws the code and the held-out pixels; on the CPU, so that every device sees the same.
+        settings: those of :class:`Settings`.
+    """
+    fit = Reconstruction(image, [network], [loss], [generator], Settings(**settings))
+    while True:
+        yield fit.step()[0]
+
+
+class Reconstruction:
+    """Fits side by side, of images of one size; a step is one iteration of each.
+
+    Args:
+        images: B x 3 x H x W in [0, 1].
+        networks: one for each image, or one that is not trained for all.
+        losses: one for each image.
+        generators: one for each image; see :func:`reconstruct`.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        networks: Sequence[Network],
+        losses: Sequence[nn.Module],
+        generators: Sequence[torch.Generator],
+        settings: Settings,
+    ) -> None:
+        self.images, self.generators, self.settings = images, list(generators), settings
+        device, (height, width) = images.device, images.shape[-2:]
+        hidden = torch.cat([_hidden(height, width, settings.held_out, each) for each in generators]).to(device)
+        self.fitted, self.held_back, self.some_hidden = _weights(~hidden), _weights(hidden), bool(hidden.any())
+        guides = _padded(_filled(images, hidden), networks[0].multiple)
+        codes = [
+            networks[0].code(guide, each).to(device) for guide, each in zip(guides[:, None], generators, strict=True)
+        ]
+        self.codes = torch.cat(codes).contiguous(memory_format=torch.channels_last)
+        ready = [network.to(device).to(memory_format=torch.channels_last) for network in networks]
+        self.networks, self.losses = Together(ready), Together([loss.to(device) for loss in losses])
+        self.optimizer = optimizer_of([(self.networks, settings.learning_rate), (self.losses, settings.loss_rate)])
+        self.means = torch.zeros_like(images)
+        self.iteration = 0
+
+    def step(self) -> list[Step]:
+        """One more iteration; how each image's fit stands."""
+        self.iteration += 1
+        outputs, residuals, values = self._advance()
+        self.means = torch.lerp(outputs, self.means, min(self.settings.average, 1 - 1 / self.iteration))
+        squared = (self.means - self.images).square()
+        errors, held_out = ((squared * weights).sum((1, 2, 3)) for weights in (self.fitted, self.held_back))
+        numbers = zip(values.tolist(), errors.tolist(), held_out.tolist(), strict=True)
+        return [
+            Step(
+                iteration=self.iteration,
+                output=outputs[row : row + 1],
+                average=self.means[row : row + 1],
+                residual=residuals[row : row + 1],
+                loss=loss,
+                error=error,
+                held_out=held_out if self.some_hidden else None,
+            )
+            for row, (loss, error, held_out) in enumerate(numbers)
+        ]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with the images of these rows only."""
+        rows = list(rows)
+        self.networks.keep(rows, self.optimizer)
+        self.losses.keep(rows, self.optimizer)
+        self.generators = [self.generators[row] for row in rows]
+        for name in ("images", "fitted", "held_back", "codes", "means"):
+            setattr(self, name, getattr(self, name)[rows])
+
+    def _advance(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs, residuals and losses, of weights that are changed afterwards."""
+        (height, width), trained = self.images.shape[-2:], self.settings.learning_rate > 0
+        with torch.set_grad_enabled(trained), autocast(self.images.device, self.settings.precision):
+            outputs = self.networks(self._jittered()).float()[..., :height, :width]
+        residuals = outputs - self.images
+        values = self.losses(residuals, self.fitted).reshape(-1)
+        if trained:
+            self.optimizer.zero_grad()
+            values.sum().backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+        return outputs.detach(), residuals.detach(), values.detach()
+
+    def _jittered(self) -> Tensor:
+        if not self.settings.jitter:
+            return self.codes
+        shape = (1, *self.codes.shape[1:])
+        noise = torch.cat([torch.randn(shape, generator=generator) for generator in self.generators])
+        return self.codes + self.settings.jitter * noise.to(self.codes)
 
 
 def _padded(image: Tensor, multiple: int) -> Tensor:
-    """The image with sides that the network works at: multiples, and at the smallest scale at least the two pixels
+    """The images with sides that the network works at: multiples, and at the smallest scale at least the two pixels
     that BatchNorm and reflected borders need. What is added at the right and the bottom stands in no loss."""
     height, width = image.shape[-2:]
     right, below = (max(2, math.ceil(side / multiple)) * multiple - side for side in (width, height))
@@ -125,14 +189,6 @@ def _filled(image: Tensor, hidden: Tensor) -> Tensor:
 
 
 def _weights(pixels: Tensor) -> Tensor:
-    """For a mean over the three values of each of these pixels, 1 x 1 x H x W: a sum of products, which needs no
+    """For a mean over the three values of each of these pixels, B x 1 x H x W: a sum of products, which needs no
     gathering of values in every step."""
-    return pixels.float() / max(1, 3 * int(pixels.sum()))
-
-
-def _adam(network: nn.Module, learning_rate: float, loss: nn.Module, loss_rate: float) -> torch.optim.Optimizer:
-    groups = [
-        {"params": list(network.parameters()), "lr": learning_rate},
-        {"params": list(loss.parameters()), "lr": loss_rate},
-    ]
-    return torch.optim.Adam([group for group in groups if group["params"]], fused=True)
+    return pixels.float() / (3 * pixels.sum((1, 2, 3), keepdim=True)).clamp(min=1)

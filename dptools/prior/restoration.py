@@ -1,30 +1,19 @@
-"""Restore one image: a preset says with which network, loss and rule."""
+"""Restore images: a preset says with which network, loss and rule."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from dptools.errors import SampleError
-from dptools.prior.losses import LOSSES
-from dptools.prior.networks import NETWORKS
+from dptools.prior.fits import TOGETHER, Fit, Fitted, Observer, fit_all
 from dptools.prior.presets import PRESETS, Preset
-from dptools.prior.reconstruction import Step, reconstruct
-from dptools.prior.tiles import tiled
-
-Observer = Callable[[Step], None]
-"""Is shown every step of every fit, one tile after another. Texture is added to the last of them only."""
-
-GRACE = 100
-"""Iterations in which a fit may still be worse than a flat colour."""
+from dptools.prior.tiles import Mosaic, Tile
 
 TEXTURE = 1 << 32
 """Makes another seed of one, so that the grain has nothing in common with the jitter."""
-
-WORST = 1.0
-"""No two images are further apart than this in mean squared error."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +37,16 @@ class Restored:
     tiles: int = 1
 
 
-class _DivergedError(Exception):
-    """A fit went astray."""
+@dataclass(frozen=True)
+class Wanted:
+    """An image to restore; the arguments of :func:`restore`."""
+
+    image: Tensor
+    preset: Preset
+    seed: int = 0
+    observe: Observer | None = None
 
 
-@torch.enable_grad()  # whoever calls it: an attack, for instance, asks without gradients
 def restore(
     image: Tensor, preset: Preset | str = "default", *, seed: int = 0, observe: Observer | None = None
 ) -> Restored:
@@ -73,71 +67,71 @@ def restore(
         2
     """
     preset = PRESETS[preset] if isinstance(preset, str) else preset
-    parts: list[Restored] = []
-
-    def part(tile: Tensor, number: int) -> Tensor:
-        done = _patiently(tile, preset, seed + number, observe)
-        parts.append(replace(done, image=done.image[..., :0, :0]))  # which would fill the memory
-        return done.image
-
-    whole = tiled(image, preset.tile or max(image.shape[-2:]), part)
-    longest = max(parts, key=lambda done: done.iterations)
-    restarted = any(done.restarted for done in parts)
-    return replace(longest, image=_finished(whole, image, preset, seed), restarted=restarted, tiles=len(parts))
+    (done,) = restore_all([Wanted(image, preset, seed, observe)])
+    if isinstance(done, SampleError):
+        raise done
+    return done
 
 
-def _patiently(image: Tensor, preset: Preset, seed: int, observe: Observer | None) -> Restored:
-    try:
-        return _fit(image, preset, seed, observe)
-    except _DivergedError as error:
-        if not preset.learning_rate:
-            raise SampleError("Diverged", f"the network's output is far from any image {error}") from None
-        smaller = replace(preset, learning_rate=preset.learning_rate / 10)
-    try:
-        return replace(_fit(image, smaller, seed, observe), restarted=True)
-    except _DivergedError as error:
-        raise SampleError("Diverged", f"the fit diverged {error}, with a smaller step too") from None
+@torch.enable_grad()  # whoever calls it: an attack, for instance, asks without gradients
+def restore_all(images: Sequence[Wanted], together: int | None = None) -> list[Restored | SampleError]:
+    """Restore images as :func:`restore` does each of them; one that cannot be costs no other.
+
+    Args:
+        images: all on one device.
+        together: how many fits of equal size run side by side; else TOGETHER on a GPU, and 1 on a CPU, which is no
+            faster with more.
+    """
+    if not images:
+        return []
+    mosaics = [Mosaic(wanted.image, wanted.preset.tile or max(wanted.image.shape[-2:])) for wanted in images]
+    ends: list[list[Fitted | SampleError]] = [[] for _ in images]
+    for parts in _groups(images, mosaics, together or (TOGETHER if images[0].image.is_cuda else 1)):
+        for part, end in zip(parts, fit_all([part.fit for part in parts]), strict=True):
+            if isinstance(end, Fitted):
+                mosaics[part.place].add(part.tile, end.image)
+                end = replace(end, image=end.image[..., :0, :0])  # which would fill the memory
+            ends[part.place].append(end)
+    return [_result(*each) for each in zip(images, mosaics, ends, strict=True)]
 
 
-def _fit(image: Tensor, preset: Preset, seed: int, observe: Observer | None) -> Restored:
-    watch = preset.rule.start()
-    spread = image.var(dim=(-2, -1)).mean().item() if image[0, 0].numel() > 1 else 0.0
-    best: Step | None = None
-    for step in _steps(image, preset, seed):
-        worst = 2 * spread + 0.01 if step.iteration > GRACE else WORST
-        if not math.isfinite(step.loss) or step.error > worst:
-            raise _DivergedError(f"at iteration {step.iteration}")
-        if observe:
-            observe(step)
-        verdict = watch(step)
-        best = step if verdict.keep or best is None else best
-        reason = verdict.stop or ("most iterations done" if step.iteration >= preset.iterations else None)
-        if reason:
-            return Restored(best.average, best.iteration, step.iteration, reason)
-    raise AssertionError("reconstruct never ends by itself")
+@dataclass(frozen=True)
+class _Part:
+    """A tile of the image in this place, or the whole of a small one."""
+
+    place: int
+    tile: Tile
+    fit: Fit
 
 
-def _finished(output: Tensor, image: Tensor, preset: Preset, seed: int) -> Tensor:
+def _groups(images: Sequence[Wanted], mosaics: Sequence[Mosaic], size: int) -> Iterator[list[_Part]]:
+    """Parts that can be done in lockstep, so many at most."""
+    kinds: defaultdict[object, list[_Part]] = defaultdict(list)
+    for place, (wanted, mosaic) in enumerate(zip(images, mosaics, strict=True)):
+        for number, tile in enumerate(mosaic.tiles):
+            fit = Fit(tile.of(wanted.image), wanted.preset, wanted.seed + number, wanted.observe)
+            kinds[fit.kind].append(_Part(place, tile, fit))
+    for parts in kinds.values():
+        for start in range(0, len(parts), size):
+            yield parts[start : start + size]
+
+
+def _result(wanted: Wanted, mosaic: Mosaic, ends: Sequence[Fitted | SampleError]) -> Restored | SampleError:
+    done = [end for end in ends if isinstance(end, Fitted)]
+    if error := next((end for end in ends if isinstance(end, SampleError)), None):
+        return error
+    longest = max(done, key=lambda end: end.iterations)
+    restarted = any(end.restarted for end in done)
+    image = _finished(mosaic.image(), wanted)
+    return Restored(image, longest.step, longest.iterations, longest.reason, restarted, len(done))
+
+
+def _finished(output: Tensor, wanted: Wanted) -> Tensor:
     """The restored image, with its texture."""
+    image, texture = wanted.image, wanted.preset.texture
     output = output.clamp(0, 1)
-    if preset.texture:
-        output = preset.texture.added(image, output, torch.Generator().manual_seed(seed ^ TEXTURE)).clamp(0, 1)
+    if texture:
+        generator = torch.Generator().manual_seed(wanted.seed ^ TEXTURE)
+        output = texture.added(image, output, generator).clamp(0, 1)
     grey = bool((image == image[:, :1]).all())
     return output.mean(1, keepdim=True).expand_as(output).contiguous() if grey else output
-
-
-def _steps(image: Tensor, preset: Preset, seed: int) -> Iterator[Step]:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # of the CPU alone: an attacker's CUDA draws go on as they were
-        network, loss = NETWORKS[preset.network](), LOSSES[preset.loss]()
-    return reconstruct(
-        image,
-        network,
-        loss,
-        generator=torch.Generator().manual_seed(seed),
-        learning_rate=preset.learning_rate,
-        average=preset.average,
-        jitter=preset.jitter,
-        held_out=preset.rule.held_out,
-        precision=preset.precision,
-    )

@@ -1,6 +1,5 @@
 """Images larger than a fit should be: restored in overlapping tiles, of which each fades into the next."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -31,22 +30,28 @@ def tiles(height: int, width: int, side: int) -> list[Tile]:
     return [Tile(top, left, tall, wide) for top, tall in rows for left, wide in columns]
 
 
-def tiled(image: Tensor, side: int, restore: Callable[[Tensor, int], Tensor]) -> Tensor:
-    """Do something tile by tile.
+class Mosaic:
+    """An image that is put together of tiles.
 
     Args:
-        image: 1 x 3 x H x W.
+        like: 1 x 3 x H x W, where the tiles are cut from.
         side: the most pixels of a tile's side.
-        restore: gives a tile, and its number from 0, another of the same size.
     """
-    _, _, height, width = image.shape
-    whole, weights = torch.zeros_like(image), torch.zeros_like(image[:, :1])
-    for number, tile in enumerate(tiles(height, width, side)):
-        fade = _ramp(tile.height, side)[:, None] * _ramp(tile.width, side)
-        fade = fade.to(image.device)
-        tile.of(whole).add_(restore(tile.of(image), number) * fade)
-        tile.of(weights).add_(fade)
-    return whole / weights
+
+    def __init__(self, like: Tensor, side: int) -> None:
+        _, _, height, width = like.shape
+        self.side, self.tiles = side, tiles(height, width, side)
+        self.whole, self.weights = torch.zeros_like(like), torch.zeros_like(like[:, :1])
+
+    def add(self, tile: Tile, image: Tensor) -> None:
+        """Put a tile in."""
+        fade = (_ramp(tile.height, self.side)[:, None] * _ramp(tile.width, self.side)).to(image.device)
+        tile.of(self.whole).add_(image * fade)
+        tile.of(self.weights).add_(fade)
+
+    def image(self) -> Tensor:
+        """The image, once all tiles are in."""
+        return self.whole / self.weights
 
 
 def _spans(length: int, side: int) -> list[tuple[int, int]]:

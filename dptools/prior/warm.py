@@ -28,6 +28,8 @@ class Guided(Network):
     noise from another, and how strong it is, takes more than a neighbourhood.
     """
 
+    drawn = False
+
     def __init__(self) -> None:
         super().__init__()
         self.multiple = 2 ** len(WIDTHS)

@@ -79,6 +79,7 @@ class Denoise(ToolStage):
 
     tool = "dp-denoise"
     key = "denoise"
+    gpu_batch = 16
 
     preset: str = "default"
     changes: Changes = field(default_factory=Changes)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dptools.classifiers import Classifier
-    from dptools.prior import Restored
+    from dptools.prior import Restored, Wanted
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,33 @@ class Restoring:
         return {"method": "dip", "preset": self.name, **settings, "rule": rule, **where, **self.looking.params, **asked}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        return map(self._restore, samples)
+        """All side by side, where the device gains by it."""
+        from dptools.prior import Restored, restore_all
 
-    def _restore(self, sample: Sample) -> Sample:
-        from dptools.prior import restore
+        looks = [self._looks(sample) for sample in samples]
+        plans = [self._plan(sample, each) for sample, each in zip(samples, looks, strict=True)]
+        restored = iter(restore_all([plan for plan in plans if not isinstance(plan, SampleError)]))
+        for sample, look, plan in zip(samples, looks, plans, strict=True):
+            done = plan if isinstance(plan, SampleError) else next(restored)
+            if isinstance(done, Restored):
+                yield self._record(sample, look, done)
+            else:
+                yield sample.fail("dp-denoise", done.kind, done.message)
 
-        image = to_tensor(sample, self.device)
+    def _looks(self, sample: Sample) -> Looks:
         judge = Judge.of(sample, self.classifier, self.looking.labels) if self.classifier else None
-        looks = Looks(self.looking, sample, image, judge)
-        preset = self._told(image, judge)
-        restored = restore(image, preset, seed=sample.seed(self.seed), observe=looks)
-        error = (restored.image - image).square().mean().item()
+        return Looks(self.looking, sample, to_tensor(sample, self.device), judge)
+
+    def _plan(self, sample: Sample, looks: Looks) -> "Wanted | SampleError":
+        from dptools.prior import Wanted
+
+        try:
+            return Wanted(looks.image, self._told(looks.image, looks.judge), sample.seed(self.seed), looks)
+        except SampleError as error:
+            return error
+
+    def _record(self, sample: Sample, looks: Looks, restored: "Restored") -> Sample:
+        error = (restored.image - looks.image).square().mean().item()
         found = {"method": "dip", "preset": self.name, "stop": self._stop(restored), "psnr_input": psnr(error)}
         traced = {TRACE: looks.points} if self.looking.trace else {}
         return replace(sample.update(denoise={**found, **traced}), pixels=to_pixels(restored.image))

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from dptools.prior import PRESETS, Preset, Step, reconstruct, restore
 from dptools.prior.losses import LOSSES, MSE, StudentT
 from dptools.prior.networks import NETWORKS
 from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES
-from dptools.prior.reconstruction import _hidden
+from dptools.prior.reconstruction import Reconstruction, _hidden
 from dptools.prior.rules import parse_rule
 from dptools.prior.stopping import Fixed, HeldOut
 
@@ -175,11 +174,12 @@ def test_a_fit_that_diverges_is_an_error() -> None:
 
 
 def test_a_fit_that_diverges_is_begun_again_with_a_smaller_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unstable(*given: Any, **settings: Any) -> Iterator[Step]:
-        for step in reconstruct(*given, **settings):
-            yield replace(step, loss=math.nan) if settings["learning_rate"] > 0.005 and step.iteration == 3 else step
+    class Unstable(Reconstruction):
+        def step(self) -> list[Step]:
+            fast = self.settings.learning_rate > 0.005
+            return [replace(step, loss=math.nan) if fast and step.iteration == 3 else step for step in super().step()]
 
-    monkeypatch.setattr("dptools.prior.restoration.reconstruct", unstable)
+    monkeypatch.setattr("dptools.prior.fits.Reconstruction", Unstable)
     preset = Preset("small", "mse", Fixed(5))
     seen: list[int] = []
     restored = restore(smooth(32), preset, observe=lambda step: seen.append(step.iteration))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dptools.prior import Preset, restore
 from dptools.prior.stopping import Fixed
-from dptools.prior.tiles import tiled, tiles
+from dptools.prior.tiles import Mosaic, tiles
 
 SIDES = st.integers(1, 300)
 
@@ -16,7 +16,10 @@ SIDES = st.integers(1, 300)
 @given(height=SIDES, width=SIDES, side=st.integers(8, 100))
 def test_what_is_left_alone_comes_back_as_it_was(height: int, width: int, side: int) -> None:
     image = torch.rand(1, 3, height, width)
-    assert torch.allclose(tiled(image, side, lambda tile, _: tile), image, atol=1e-6)
+    mosaic = Mosaic(image, side)
+    for tile in mosaic.tiles:
+        mosaic.add(tile, tile.of(image))
+    assert torch.allclose(mosaic.image(), image, atol=1e-6)
 
 
 @given(height=SIDES, width=SIDES, side=st.integers(1, 100))
@@ -30,7 +33,11 @@ def test_tiles_are_no_larger_than_asked_and_of_one_size(height: int, width: int,
 
 
 def test_each_tile_fades_into_the_next() -> None:
-    stripes = tiled(torch.zeros(1, 3, 64, 200), 64, lambda tile, number: torch.full_like(tile, number))
+    empty = torch.zeros(1, 3, 64, 200)
+    mosaic = Mosaic(empty, 64)
+    for number, tile in enumerate(mosaic.tiles):
+        mosaic.add(tile, torch.full_like(tile.of(empty), number))
+    stripes = mosaic.image()
     steps = stripes[0, 0, 32].diff()
     assert steps.min() >= 0
     assert 0 < steps.max() <= 0.2

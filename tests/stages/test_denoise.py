@@ -1,10 +1,15 @@
 """The options of dp-denoise and what they make of a preset."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from dptools.pipe.sample import Sample
 from dptools.prior.published import LossThreshold, Oracle, Variance
 from dptools.prior.stopping import Fixed, HeldOut
-from dptools.stages.denoise import Changes
+from dptools.stages.denoise import Changes, Denoise
+from dptools.stages.looking import Looking
 
 
 @pytest.mark.parametrize(
@@ -32,3 +37,16 @@ def test_iterations_are_the_most_and_all_of_a_fixed_rule(
 def test_options_replace_what_the_preset_says() -> None:
     settings = Changes(average=0.9, precision="bf16").settings("paper")
     assert (settings.average, settings.precision, settings.network) == (0.9, "bf16", "paper")
+
+
+def test_one_image_that_cannot_be_restored_costs_no_other() -> None:
+    """In one batch, and none of the others is done twice."""
+    stage = Denoise("cold", Changes(iterations=2, tile=64), Looking(every=1, trace=Path("unused.jsonl")))
+    samples = [
+        Sample({"id": name, "path": name}, pixels=np.full((side, side, 3), 90, np.uint8))
+        for name, side in (("a.png", 48), ("large.png", 80), ("b.png", 48))
+    ]
+    done = list(stage.load()(samples))
+    assert [sample.failed for sample in done] == [False, True, False]
+    assert "give --tile 0" in done[1].record["error"]["message"]
+    assert [sample.record["denoise"]["stop"]["iterations"] for sample in (done[0], done[2])] == [2, 2]
