@@ -1,6 +1,7 @@
 # What can be made here; `make` alone lists it.
 #   make demo    install into .venv and run the whole pipe on real images (a few minutes on 2 cores)
 #   make test    ruff, mypy and the tests
+#   make paper   the Deep Protection paper's experiment: IMAGES=DIR
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,7 +17,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: help
 help:  ## list the targets
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z][a-z0-9-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # --- installation
 
@@ -70,19 +71,139 @@ test-slow: $(BIN)/dp-attack  ## the tests that take minutes
 bench-attack: $(BIN)/dp-attack  ## the attacks' speed beside Foolbox alone, a table and results/bench-attack.json (half an hour)
 	python tests/benchmarks/attacks.py --out results/bench-attack.json
 
+# --- the Deep Protection paper's section 4: each of its figures by its number, `make paper` for all of them
+#
+#   IMAGES   a folder of images, in directories named after their classes
+#   PRESET   the prior: cold by default; paper, to the letter of the paper, takes 25 minutes a fit on one core
+#   STEPS    of the fixed stop; MOST of the stop that knows the label; LOSS at which the stop of earlier work ends
+#   MODEL    the classifier; ATTACKS, JOBS, ENGINE as dp-attack and all tools take them
+#   SERVICE  the classifier of figure 7; MAPS the scanned maps of figure 8
+
+IMAGES ?= results/samples
+MODEL ?= efficientnet-lite0
+SERVICE ?= $(MODEL)
+ATTACKS ?= all
+PRESET ?= cold
+STEPS ?= $(if $(filter paper,$(PRESET)),1750,350)
+MOST ?= 3000
+LOSS ?= 0.002
+MAPS ?=
+JOBS ?=
+ENGINE ?=
+PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(PRESET)-$(MODEL)
+
+ifneq ($(filter paper figure% bench,$(MAKECMDGOALS)),)
+ifeq ($(origin IMAGES),file)
+$(info No IMAGES=DIR given, a folder of images in directories named after their classes: taking the 20 samples.)
+else ifeq ($(wildcard $(IMAGES)/.),)
+$(error IMAGES=$(IMAGES) is no directory: give a folder of images, in directories named after their classes)
+endif
+endif
+
+RUN := $(if $(JOBS),-j $(JOBS)) $(if $(ENGINE),--engine $(ENGINE))
+CLASSIFY = dp-classify --model $(MODEL) $(RUN)
+# A line of records for each image, also of those that failed (status 1); the file is there when it is whole.
+WHOLE = > $@.part || test $$? = 1; mv $@.part $@
+
+automatic := --preset $(PRESET) --stop oracle --iterations $(MOST) --model $(MODEL)
+fixed := --preset $(PRESET) --stop fixed:$(STEPS)
+threshold := --preset $(PRESET) --stop loss:$(LOSS) --iterations $(MOST)
+default :=
+jpeg := --method jpeg:50
+median := --method median:3
+DEFENCES := default fixed threshold jpeg median
+COMPARED := $(foreach each,$(DEFENCES),$(PAPER)/$(each).jsonl $(PAPER)/$(each)-clean.jsonl)
+FIGURES := figure2 figure3 figure4 figure5 figure6 figure7 $(if $(MAPS),figure8)
+
+.PHONY: paper $(FIGURES) figure8 smoke sample
+paper: $(FIGURES) $(PAPER)/report.html  ## the whole experiment: IMAGES=DIR, PRESET=paper for the paper's network
+	@echo "$@: $(PAPER)/report.html"
+
+figure2: $(PAPER)/automatic/termination.png  ## after how many iterations a stop that knows the label ends, by attack
+figure3: $(PAPER)/automatic/accuracy.png  ## top-5 by that stop, by attack
+figure4: $(PAPER)/fixed/accuracy.png  ## top-1 and top-5 after STEPS iterations, by attack
+figure5: $(PAPER)/fixed/errors.png  ## which of the errors are over-fits and under-fits
+figure6: $(PAPER)/methods/methods.png  ## clean and attacked images, beside the loss-threshold stop and others
+figure7: $(PAPER)/service/probabilities.png  ## the classes of one image before and after: SERVICE=NAME
+figure8: $(PAPER)/maps/maps.png  ## the text of maps: MAPS=DIR
+$(FIGURES) figure8:
+	@echo "$@: $<"
+
+results/samples: | $(BIN)/dp-attack
+	python -m dptools.samples $@ > /dev/null
+
+$(PAPER)/attacked.jsonl: | $(IMAGES) $(BIN)/dp-attack
+	mkdir -p $(@D)
+	dp-attack $(ATTACKS:%=-a %) --model $(MODEL) $(RUN) -o $(PAPER)/images/attacked $(IMAGES) | $(CLASSIFY) $(WHOLE)
+
+$(PAPER)/clean.jsonl: | $(IMAGES) $(BIN)/dp-attack
+	mkdir -p $(@D)
+	$(CLASSIFY) $(IMAGES) | grep '"label_rank": 1}' $(WHOLE)
+
+$(PAPER)/fixed.jsonl $(PAPER)/fixed.trace &: $(PAPER)/attacked.jsonl
+	dp-denoise $(fixed) --trace $(PAPER)/fixed.trace --model $(MODEL) $(RUN) -o $(PAPER)/images/fixed < $< | \
+		$(CLASSIFY) > $(PAPER)/fixed.part || test $$? = 1; mv $(PAPER)/fixed.part $(PAPER)/fixed.jsonl
+
+$(PAPER)/%-clean.jsonl: $(PAPER)/clean.jsonl
+	dp-denoise $($*) $(RUN) -o $(PAPER)/images/$* < $< | $(CLASSIFY) $(WHOLE)
+
+$(PAPER)/%.jsonl: $(PAPER)/attacked.jsonl
+	dp-denoise $($*) $(RUN) -o $(PAPER)/images/$* < $< | $(CLASSIFY) $(WHOLE)
+
+$(PAPER)/automatic/termination.png $(PAPER)/automatic/accuracy.png &: $(PAPER)/automatic.jsonl
+	dp-eval --table --figures $(@D) $<
+
+$(PAPER)/fixed/accuracy.png $(PAPER)/fixed/errors.png &: $(PAPER)/fixed.jsonl $(PAPER)/fixed.trace
+	dp-eval --table --trace $(PAPER)/fixed.trace --figures $(@D) $<
+
+$(PAPER)/methods/methods.png: $(COMPARED)
+	dp-eval --table --by method --figures $(@D) $^
+
+$(PAPER)/service/before.jsonl: $(PAPER)/attacked.jsonl
+	mkdir -p $(@D)
+	{ grep -m 1 '"success": true' $< || echo "no attack succeeded: figure 7 has no image" >&2; } | \
+		dp-classify --model $(SERVICE) $(WHOLE)
+
+$(PAPER)/service/after.jsonl: $(PAPER)/service/before.jsonl
+	dp-denoise -o $(@D) < $< | dp-classify --model $(SERVICE) $(WHOLE)
+
+$(PAPER)/service/probabilities.png: $(PAPER)/service/after.jsonl $(PAPER)/service/before.jsonl
+	dp-eval --table --attacked $(PAPER)/service/before.jsonl --figures $(@D) $<
+
+$(PAPER)/maps.jsonl: | $(BIN)/dp-attack
+	$(if $(MAPS),,$(error figure8 needs MAPS=DIR, a folder of scanned maps))mkdir -p $(@D)
+	dp-mapsext $(RUN) -o $(PAPER)/images/maps $(MAPS) $(WHOLE)
+
+$(PAPER)/maps/maps.png: $(PAPER)/maps.jsonl
+	dp-eval --table --figures $(@D) $<
+
+$(PAPER)/report.html: $(PAPER)/automatic.jsonl $(COMPARED) $(PAPER)/attacked.jsonl $(PAPER)/fixed.trace
+	dp-eval --table --by method --trace $(PAPER)/fixed.trace --attacked $(PAPER)/attacked.jsonl --report $@ \
+		$(COMPARED) $(PAPER)/automatic.jsonl
+
+smoke: | results/samples  ## all of it on three images and two attacks, with short fits (three minutes)
+	mkdir -p results/three
+	cp -R $$(find results/samples -mindepth 1 -type d | sort | sed 3q) results/three
+	$(MAKE) paper IMAGES=results/three PAPER=results/smoke ATTACKS="gs deepfool" STEPS=100 MOST=150
+
+CLASSES ?= 25
+PER_CLASS ?= 4
+SEED ?= 0
+sample: | $(BIN)/dp-attack  ## draw images of IMAGENET=DIR as the paper did: CLASSES=25 PER_CLASS=4 SEED=0
+	@$(if $(IMAGENET),,$(error sample needs IMAGENET=DIR, a folder of images in directories named after their classes))
+	python -m dptools.samples results/sample --of $(IMAGENET) --classes $(CLASSES) --per-class $(PER_CLASS) \
+		--seed $(SEED) > /dev/null
+	@echo "now: make paper IMAGES=results/sample"
+
 # --- benchmark of the restoration: IMAGES=DIR names a folder of labelled images
 
 BENCH := results/bench
-IMAGES ?= $(BENCH)/samples
 PART ?= all
 METHODS ?=
 
 .PHONY: bench
 bench: $(BENCH)/$(notdir $(IMAGES)).jsonl  ## the restoration beside filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
 	python tests/benchmarks/restore.py $< --part $(PART) --out results/bench.json $(METHODS)
-
-$(BENCH)/samples: | $(BIN)/dp-attack
-	python -m dptools.samples $@ > /dev/null
 
 $(BENCH)/$(notdir $(IMAGES)).jsonl: | $(IMAGES) $(BIN)/dp-attack
 	mkdir -p $(@D)

@@ -1,9 +1,13 @@
-"""Real images to try things on: the 20 ImageNet images that Foolbox ships, as a labelled folder.
+"""Real images to try things on, as a labelled folder: the 20 ImageNet images that Foolbox ships, or some of your own.
 
 python -m dptools.samples DIR
+python -m dptools.samples DIR --of IMAGENET --classes 25 --per-class 4 --seed 0
 """
 
+import argparse
+import random
 import re
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +15,8 @@ from pathlib import Path
 from dptools.classifiers.classes import imagenet
 
 _NAME = re.compile(r"imagenet_\d+_(\d+)\.jpg")
+
+_IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def write_samples(directory: Path) -> list[Path]:
@@ -29,8 +35,53 @@ def write_samples(directory: Path) -> list[Path]:
     return written
 
 
+def draw(images: Path, directory: Path, *, classes: int, per_class: int, seed: int) -> list[Path]:
+    """Copy so many images of so many classes, as ``class/name`` below the directory; returns their paths in order.
+
+    The Deep Protection paper draws 100 of 25 classes, section 3.3.
+
+    Args:
+        images: a folder with a directory of images for each class.
+        seed: the same draws the same of the same folder.
+
+    Raises:
+        ValueError: the folder has not so many classes with so many images.
+    """
+    found = {folder.name: _images(folder) for folder in sorted(images.iterdir()) if folder.is_dir()}
+    rich = [name for name, files in found.items() if len(files) >= per_class]
+    if len(rich) < classes:
+        raise ValueError(f"{images}: {len(rich)} directories with {per_class} images or more, of {classes} wanted")
+    generator = random.Random(seed)
+    written = []
+    for name in sorted(generator.sample(rich, classes)):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+        for file in sorted(generator.sample(found[name], per_class)):
+            written.append(Path(shutil.copy(file, directory / name)))
+    return written
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGES)
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m dptools.samples", description="Write a labelled folder of images.")
+    parser.add_argument("directory", type=Path, metavar="DIR")
+    parser.add_argument("--of", type=Path, metavar="IMAGENET", help="a folder with a directory for each class")
+    parser.add_argument("--classes", type=int, default=25, metavar="N")
+    parser.add_argument("--per-class", type=int, default=4, metavar="N")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    given = parser.parse_args()
+    try:
+        if given.of:
+            drawn = {"classes": given.classes, "per_class": given.per_class, "seed": given.seed}
+            paths = draw(given.of, given.directory, **drawn)
+        else:
+            paths = write_samples(given.directory)
+    except (OSError, ValueError) as error:
+        sys.exit(f"dptools.samples: {error}")
+    print("\n".join(map(str, paths)))
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        sys.exit("usage: python -m dptools.samples DIR")
-    for path in write_samples(Path(sys.argv[1])):
-        print(path)
+    _main()

@@ -3,29 +3,58 @@
 import json as jsonlib
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from dptools.commands.entry import check_input, errors_on_one_line, new_app, report
 from dptools.commands.entry import main as run
-from dptools.commands.options import Debug, Json, Version
+from dptools.commands.options import Debug, Version
 from dptools.errors import UsageError
-from dptools.evaluation.metrics import evaluate
-from dptools.evaluation.table import table
-from dptools.pipe.run import complaint, printable
-from dptools.pipe.sample import Sample
-from dptools.pipe.source import read_jsonl
+from dptools.evaluation import table
+from dptools.evaluation.summary import Summary
+from dptools.pipe.run import printable
+from dptools.stages.evaluating import Evaluating, open_image, put, write_figures
+
+
+class Form(StrEnum):
+    """What is written to standard output."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
 
 
 def evaluate_records(
     ctx: typer.Context,
     operands: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RECORDS|-", help="JSON Lines files. Without any, stdin is read."),
+        typer.Argument(metavar="RECORDS|-", help="JSON Lines files. Without any, stdin is read.", show_default=False),
     ] = None,
-    json: Json = False,
+    by: Annotated[
+        str, typer.Option("--by", metavar="KEY", help="attack, method, or the path of any key: denoise.stop.rule.")
+    ] = "attack",
+    trace: Annotated[
+        list[Path] | None, typer.Option("--trace", metavar="FILE", help="Trace of dp-denoise; may be given again.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option("--compare", metavar="FILE", help="Records of the same ids, to be paired.")
+    ] = None,
+    attacked: Annotated[
+        Path | None, typer.Option("--attacked", metavar="FILE", help="Records before restoration, for figures.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="DIR", help="Draw figures there, as PNG and SVG.")
+    ] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report of one file.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON on a terminal too.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="A line a group, for a spreadsheet.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Tables for Markdown.")] = False,
     as_table: Annotated[bool, typer.Option("--table", help="A table in a pipe too.")] = False,
     debug: Debug = False,
     show_version: Version = False,
@@ -33,32 +62,53 @@ def evaluate_records(
     """Count what became of a stream of records: accuracy before and after, by attack, with 95 % intervals."""
     with errors_on_one_line(debug):
         check_input(ctx, operands, "name files of records, or pipe them in")
-        if json and as_table:
-            raise UsageError("--json and --table exclude each other")
-        groups = evaluate(sample.record for sample in _samples(operands or ["-"]))
-        if json or not (as_table or sys.stdout.isatty()):
-            typer.echo(jsonlib.dumps({"groups": [group.as_json() for group in groups]}))
-        else:
-            for group in groups:
-                group.name = printable(group.name)
-            typer.echo(table(groups))
-        raise typer.Exit(1 if any(group.counts["failed"] for group in groups) else 0)
+        form = _form({Form.JSON: json, Form.CSV: csv, Form.MARKDOWN: markdown, Form.TABLE: as_table})
+        summary = Evaluating(by, tuple(trace or ()), compare, attacked, report)(operands or ["-"])
+        _draw(summary, figures, report_file)
+        typer.echo(_text(summary, form))
+        raise typer.Exit(1 if summary.failed else 0)
 
 
-def _samples(files: list[str]) -> Iterator[Sample]:
-    for name in files:
-        with _open(name) as stream:
-            for sample in read_jsonl(stream, name="stdin" if name == "-" else name):
-                if sample.failed and not sample.reported:
-                    report(complaint(sample))
-                yield sample
+def _form(wanted: dict[Form, bool]) -> Form:
+    named = [form for form, given in wanted.items() if given]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(f'--{form}' for form in named)} exclude each other")
+    return named[0] if named else Form.TABLE if sys.stdout.isatty() else Form.JSON
 
 
-def _open(name: str) -> BinaryIO:
-    try:
-        return sys.stdin.buffer if name == "-" else Path(name).open("rb")
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}") from None
+def _draw(summary: Summary, figures: Path | None, report_file: Path | None) -> None:
+    if not (figures or report_file):
+        return
+    from dptools.evaluation.gallery import gallery
+    from dptools.evaluation.report import report as html
+
+    drawings = list(gallery(summary, open_image))
+    if figures:
+        write_figures(drawings, figures)
+    if report_file:
+        put(report_file, html(summary, drawings).encode())
+
+
+def _text(summary: Summary, form: Form) -> str:
+    if form is Form.JSON:
+        return jsonlib.dumps(summary.as_json())
+    groups = summary.all_groups
+    for group in groups:
+        group.name = printable(group.name)
+    if form is Form.CSV:
+        return table.as_csv(groups, summary.by)
+    draw = table.markdown if form is Form.MARKDOWN else table.plain
+    parts = [draw(rows) for rows in _tables(summary)]
+    lines = list(table.left_out(groups))
+    return "\n\n".join(["\n".join([parts[0], *([""] if form is Form.MARKDOWN and lines else []), *lines]), *parts[1:]])
+
+
+def _tables(summary: Summary) -> Iterator[table.Rows]:
+    groups = summary.all_groups
+    yield table.rate_rows(groups, summary.by)
+    yield from filter(None, (table.stop_rows(groups, summary.by), table.error_rows(summary.courses)))
+    if summary.comparison:
+        yield table.comparison_rows(summary.comparison)
 
 
 app = new_app(evaluate_records)

@@ -14,7 +14,7 @@ import typer
 from dptools.commands.entry import check_input, errors_on_one_line, new_app, report
 from dptools.commands.options import Common, Json, Output
 from dptools.devices import check_device
-from dptools.errors import UsageError
+from dptools.errors import UsageError, check_name
 from dptools.pipe.filed import Filed
 from dptools.pipe.progress import progress, wanted
 from dptools.pipe.run import Emit, emit_image, emit_lines, run
@@ -23,6 +23,9 @@ from dptools.pipe.sniff import Form
 from dptools.pipe.source import Source, open_source
 from dptools.pipe.stage import Engine, Stage, ToolStage
 from dptools.pipe.trace import traced
+
+ENGINES = ("local", "inline")
+"""Processes of this machine, or none but this one."""
 
 Show = Callable[[TextIO], Emit]
 """Puts records out for people to read."""
@@ -114,7 +117,7 @@ def _emit(as_image: bool, people: Show | None) -> Emit:
 
 
 def _engine(stage: ToolStage, source: Source, common: Common, device: str) -> Engine:
-    if source.one_image:
+    if check_name("engine", common.engine, ENGINES) == "inline" or source.one_image:
         from dptools.engine.inline import inline
 
         return inline

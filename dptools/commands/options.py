@@ -70,6 +70,9 @@ class Common:
         int | None,
         typer.Option("--batch-size", min=1, metavar="N", help="Images for a worker at once.  [default: 1]"),
     ] = None
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="NAME", help="Where the work is done: local processes, or inline.")
+    ] = "local"
     unordered: Annotated[bool, typer.Option("--unordered", help="Results as they come, not in input order.")] = False
     quiet: Quiet = False
     debug: Debug = False

@@ -1,12 +1,13 @@
-"""Accuracies of a stream of records, by attack, each with its interval."""
+"""Accuracies of a stream of records, by attack or by any other key, each with its interval."""
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-Record = Mapping[str, Any]
+from dptools.evaluation.keys import Record, by_attack
+from dptools.evaluation.stops import Stops
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,21 @@ def wilson(k: int, n: int, z: float = 1.959964) -> tuple[float, float]:
 
 @dataclass
 class Group:
-    """What was counted of the records of one attack.
+    """What was counted of the records that have something in common, an attack for instance.
 
     ``clean`` is the attacked classifier on the clean images, those that it got wrong and the attack skipped included;
     ``before`` is the image as attacked, from dp-attack's own reading of the file it wrote; ``after`` is what
     dp-classify says of it as it left the last tool.
+
+    Attributes:
+        stops: where the fits ended.
+        seconds: that dp-denoise took, of the records that say so: not of those that found their output made.
     """
 
     name: str
     counts: Counter[str] = field(default_factory=Counter)
+    stops: Stops = field(default_factory=Stops)
+    seconds: list[float] = field(default_factory=lambda: [0.0, 0])
 
     def add(self, record: Record) -> None:
         attack = record.get("attack", {})
@@ -63,9 +70,19 @@ class Group:
             self._count("success", attack.get("success"))
             self._rank("before", attack.get("adversarial_rank"))
             self._rank("after", record.get("classify", {}).get("label_rank"))
+            self.stops.add(record)
+            self._time(record)
 
     def merge(self, other: "Group") -> None:
         self.counts.update(other.counts)
+        self.stops.merge(other.stops)
+        self.seconds = [mine + theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True)]
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """That dp-denoise took for an image; None where no record says so."""
+        total, count = self.seconds
+        return total / count if count else None
 
     @property
     def judged(self) -> int:
@@ -82,7 +99,13 @@ class Group:
             for stage in ("clean", "before", "after")
         }
         counted = {name: self.counts[name] for name in ("records", "failed", "skipped")}
-        return {"attack": self.name, **counted, "success": self.rate("success").as_json(), **stages}
+        rates = {"success": self.rate("success").as_json(), **stages}
+        return {"name": self.name, **counted, **rates, "seconds": self.mean_seconds, "stop": self.stops.as_json()}
+
+    def _time(self, record: Record) -> None:
+        for entry in record.get("stages", []):
+            if entry.get("tool") == "dp-denoise" and entry.get("seconds") is not None:
+                self.seconds = [self.seconds[0] + entry["seconds"], self.seconds[1] + 1]
 
     def _rank(self, stage: str, rank: int | None) -> None:
         for top in (1, 5):
@@ -94,21 +117,25 @@ class Group:
             self.counts[f"{name}_n"] += 1
 
 
-def evaluate(records: Iterable[Record]) -> list[Group]:
-    """The groups of a stream of records, one an attack in order of appearance, ``none`` for
-    images that were not attacked, and ``all`` when there are several.
+def evaluate(records: Iterable[Record], by: Callable[[Record], str] = by_attack) -> list[Group]:
+    """The groups of a stream of records in order of appearance, and ``all`` when there are several.
 
     Memory does not grow with the stream. Records that failed or were skipped are counted, and stand in no rate.
+
+    Args:
+        by: names a record's group; by attack, ``none`` is for images that were not attacked.
     """
     groups: dict[str, Group] = {}
     for record in records:
-        name = str(record.get("attack", {}).get("name", "none"))
+        name = by(record)
         groups.setdefault(name, Group(name)).add(record)
-    return [*groups.values(), *([_total(groups.values())] if len(groups) > 1 else [])]
+    return with_total(groups.values())
 
 
-def _total(groups: Iterable[Group]) -> Group:
+def with_total(groups: Iterable[Group]) -> list[Group]:
+    """The groups, and all together where there are several."""
+    groups = list(groups)
     total = Group("all")
     for group in groups:
         total.merge(group)
-    return total
+    return [*groups, *([total] if len(groups) > 1 else [])]

@@ -1,8 +1,13 @@
-"""Groups as a table for a terminal of 80 columns."""
+"""Figures as tables: for a terminal of 80 columns, for Markdown, and for a spreadsheet."""
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
 
 from dptools.evaluation.metrics import Group, Rate
+from dptools.evaluation.paired import Comparison, Pairs
+from dptools.evaluation.stops import MOST, Stops
+from dptools.evaluation.traces import Course
 
 COLUMNS = {
     "success": "success",
@@ -12,12 +17,40 @@ COLUMNS = {
     "top-5 after": "after_top5",
 }
 
+RATES = ("success", *(f"{stage}_{top}" for stage in ("clean", "before", "after") for top in ("top1", "top5")))
 
-def table(groups: Iterable[Group]) -> str:
-    """Rates in per cent with their 95 % intervals, a row an attack; below it, what stands in none of them."""
-    groups = list(groups)
-    rows = [["attack", "n", *COLUMNS], *map(_row, groups)]
-    return "\n".join([*_aligned(rows), *_left_out(groups)])
+Rows = list[list[str]]
+"""The first holds the columns' names; of every row, the first cell is a name."""
+
+
+def table(groups: Sequence[Group], by: str = "attack") -> str:
+    """Rates in per cent with their 95 % intervals, a row a group; below it, what stands in none of them."""
+    return "\n".join([*_aligned(rate_rows(groups, by)), *left_out(groups)])
+
+
+def plain(rows: Rows) -> str:
+    """Any rows for a terminal."""
+    return "\n".join(_aligned(rows))
+
+
+def markdown(rows: Rows) -> str:
+    """Any rows as a table of GitHub's Markdown."""
+    head, *body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def as_csv(groups: Iterable[Group], by: str = "attack") -> str:
+    """A line a group; of each rate k of n, the rate and its interval, as shares."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    parts = ("k", "n", "rate", "low", "high")
+    counts = ("records", "skipped", "failed")
+    writer.writerow([by, *counts, "seconds", *(f"{name}_{part}" for name in RATES for part in parts)])
+    for group in groups:
+        rates = [group.rate(name).as_json()[part] for name in RATES for part in parts]
+        writer.writerow([group.name, *(group.counts[name] for name in counts), group.mean_seconds, *rates])
+    return lines.getvalue().rstrip("\n")
 
 
 def percent(rate: Rate) -> str:
@@ -27,18 +60,65 @@ def percent(rate: Rate) -> str:
     return f"{100 * rate.k / rate.n:.0f} [{100 * rate.low:.0f}-{100 * rate.high:.0f}]"
 
 
-def _row(group: Group) -> list[str]:
-    return [group.name, str(group.judged), *(percent(group.rate(key)) for key in COLUMNS.values())]
+def rate_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
+    """The rates of groups."""
+    return [[by, "n", *COLUMNS], *map(_rate_row, groups)]
 
 
-def _left_out(groups: Sequence[Group]) -> Iterable[str]:
+def stop_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
+    """Where fits ended; nothing where all ended at one step, which a fixed rule says beforehand."""
+    told = [group for group in groups if len(group.stops.steps) > 1 or group.stops.unfinished]
+    rows = [_stop_row(group.name, group.stops) for group in told]
+    return [[by, "fits", "half ended by", "95 % ended by", "never ended"], *rows] if rows else []
+
+
+def error_rows(courses: Iterable[Course]) -> Rows:
+    """Over-fits and under-fits."""
+    rows = [_error_row(course) for course in courses]
+    return [["attack", "fits", "over-fit", "under-fit", "best step"], *rows] if rows else []
+
+
+def comparison_rows(comparison: Comparison) -> Rows:
+    """Two methods on the same images."""
+    head = ["right", "pairs", "both", "first only", "second only", "neither", "difference", "p"]
+    return [head, *(_pair_row(f"top-{top}", comparison.pairs(top)) for top in (1, 5))]
+
+
+def left_out(groups: Iterable[Group]) -> Iterable[str]:
+    """A line each for skipped and failed records."""
+    groups = list(groups)
     for what in ("skipped", "failed"):
         named = [f"{group.name} {group.counts[what]}" for group in groups if group.counts[what]]
         if named:
             yield f"{what}: {', '.join(named)}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+def _rate_row(group: Group) -> list[str]:
+    return [group.name, str(group.judged), *(percent(group.rate(key)) for key in COLUMNS.values())]
+
+
+def _stop_row(name: str, stops: Stops) -> list[str]:
+    return [name, str(stops.n), _known(stops.by(0.5)), _known(stops.by(MOST)), str(stops.unfinished)]
+
+
+def _error_row(course: Course) -> list[str]:
+    rates = [percent(Rate(k, course.n)) for k in (course.overfit, course.underfit)]
+    return [course.name, str(course.n), *rates, _known(course.best)]
+
+
+def _pair_row(name: str, pairs: Pairs) -> list[str]:
+    counts = [str(count) for count in (pairs.n, pairs.both, pairs.first, pairs.second, pairs.neither)]
+    if not pairs.n:
+        return [name, *counts, "-", "-"]
+    low, high = pairs.interval
+    return [name, *counts, f"{100 * pairs.difference:+.0f} [{100 * low:+.0f} {100 * high:+.0f}]", f"{pairs.p:.2g}"]
+
+
+def _known(step: int | None) -> str:
+    return "-" if step is None else str(step)
+
+
+def _aligned(rows: Rows) -> Iterable[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for name, *cells in rows:
         yield "  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])])

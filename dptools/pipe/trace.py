@@ -1,5 +1,6 @@
 """Lines of a file of their own, that a tool may have for each sample: what happened on the way to its result."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from dptools.errors import DptoolsError
+from dptools.errors import DptoolsError, UsageError
 from dptools.pipe.record import TRACE, Record, dump
 from dptools.pipe.run import Emit, put
 from dptools.pipe.sample import Sample
@@ -35,6 +36,30 @@ def traced(emit: Emit, path: Path, key: str) -> Iterator[Emit]:
             emit(sample)
 
         yield emit_traced
+
+
+def points(path: Path) -> Iterator[Record]:
+    """The lines of a trace.
+
+    Raises:
+        UsageError: the file cannot be read, or a line is no point of a trace.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                yield _point(line, f"{path}: line {number}")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def _point(line: bytes, where: str) -> Record:
+    try:
+        point = json.loads(line)
+    except (ValueError, RecursionError):
+        raise UsageError(f"{where}: not valid JSON") from None
+    if not isinstance(point, dict) or not isinstance(point.get("id"), str) or type(point.get("iteration")) is not int:
+        raise UsageError(f"{where}: not a point of a trace, which has an id and an iteration")
+    return point
 
 
 @contextmanager

@@ -115,6 +115,7 @@ class Denoise(ToolStage):
             from dptools.stages.filtering import Filtering
 
             return Filtering(parse_filter(self.method))
+        import dptools.prior.restoration  # noqa: F401  # here, and not in the time of the first image
         from dptools.devices import exact_arithmetic, resolve_device
         from dptools.stages.restoring import Restoring
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dptools.evaluation.keys import parse_key
 from dptools.evaluation.metrics import Rate, evaluate, wilson
 from dptools.evaluation.table import percent, table
 
@@ -37,18 +38,18 @@ def test_wilson_intervals_are_the_published_ones(k: int, n: int, low: float, hig
 
 def test_groups_are_counted_by_attack() -> None:
     gs, df, total = (group.as_json() for group in evaluate(RECORDS))
-    assert (gs["attack"], gs["records"], gs["failed"], gs["skipped"]) == ("gs", 5, 1, 1)
+    assert (gs["name"], gs["records"], gs["failed"], gs["skipped"]) == ("gs", 5, 1, 1)
     assert gs["success"]["rate"] == 1
     assert [gs["clean"]["top1"]["k"], gs["clean"]["top1"]["n"], gs["clean"]["top5"]["k"]] == [3, 4, 4]
     assert [gs["before"]["top1"]["k"], gs["before"]["top5"]["k"]] == [0, 2]
     assert [gs["after"]["top1"]["k"], gs["after"]["top5"]["k"], gs["after"]["top5"]["n"]] == [1, 2, 3]
-    assert (df["attack"], df["success"]["k"], df["before"]["top1"]["k"]) == ("df", 0, 1)
-    assert (total["attack"], total["records"], total["after"]["top1"]["k"]) == ("all", 6, 2)
+    assert (df["name"], df["success"]["k"], df["before"]["top1"]["k"]) == ("df", 0, 1)
+    assert (total["name"], total["records"], total["after"]["top1"]["k"]) == ("all", 6, 2)
 
 
 def test_images_without_attack_or_label_are_counted_where_they_can_be() -> None:
     (group,) = (group.as_json() for group in evaluate([{"classify": {"label_rank": 1}}, {"classify": {}}, {}]))
-    assert group["attack"] == "none"
+    assert group["name"] == "none"
     assert (group["records"], group["after"]["top1"]["n"]) == (3, 1)
     assert group["success"] == {"k": 0, "n": 0, "rate": None, "low": None, "high": None}
 
@@ -57,6 +58,36 @@ def test_attacks_of_others_are_counted_as_far_as_they_are_known() -> None:
     theirs = {"attack": {"name": "mine"}, "classify": {"label_rank": 1}}
     (group,) = (group.as_json() for group in evaluate([theirs]))
     assert (group["skipped"], group["after"]["top1"]["k"]) == (0, 1)
+
+
+def timed(seconds: float | None, tool: str = "dp-denoise") -> dict[str, Any]:
+    return {**record("gs", 1), "stages": [{"tool": "dp-attack", "seconds": 9.0}, {"tool": tool, "seconds": seconds}]}
+
+
+def test_seconds_are_those_of_dp_denoise_where_they_are_known() -> None:
+    (group,) = evaluate([timed(1.0), timed(2.0), timed(None), record("gs", 1)])
+    assert group.mean_seconds == 1.5
+    assert evaluate([record("gs", 1)])[0].mean_seconds is None
+    assert evaluate([timed(3.0, "dp-classify")])[0].mean_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("key", "names"),
+    [
+        ("attack", ["gs", "none"]),
+        ("method", ["cold oracle", "jpeg:50, clean"]),
+        ("label", ["7", "none"]),
+        ("denoise.stop.step", ["100", "none"]),
+        ("denoise.stop", ['{"reason": "r", "rule": "oracle", "step": 100}', "none"]),
+        ("nothing.at.all", ["none"]),
+    ],
+)
+def test_groups_are_by_any_key(key: str, names: list[str]) -> None:
+    stop = {"rule": "oracle", "step": 100, "reason": "r"}
+    restored = {**record("gs", 1), "label": 7, "denoise": {"method": "dip", "preset": "cold", "stop": stop}}
+    filtered = {"denoise": {"method": "jpeg:50"}, "classify": {"label_rank": 1}}
+    groups = evaluate([restored, filtered], parse_key(key))
+    assert [group.name for group in groups if group.name != "all"] == names
 
 
 def test_no_records_no_groups() -> None:

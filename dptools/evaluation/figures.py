@@ -1,0 +1,172 @@
+"""The Deep Protection paper's figures, and a few more, drawn of a summary with matplotlib."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from dptools.evaluation.metrics import Group, Rate
+from dptools.evaluation.published import PAPER
+from dptools.evaluation.stops import BIN
+from dptools.evaluation.traces import Course
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#767676"
+"""Told apart by those who do not see all colours (Okabe and Ito 2008)."""
+
+WIDTH = 5.2
+"""Inches: what a phone shows is read at this size."""
+
+
+def accuracy(groups: Sequence[Group]) -> Figure:
+    """Top-1 and top-5 after restoration, group by group (the paper's figures 3 and 4)."""
+    figure, axes = _figure()
+    for offset, (top, colour) in zip((-0.2, 0.2), (("top1", BLUE), ("top5", ORANGE)), strict=True):
+        rates = [group.rate(f"after_{top}") for group in groups]
+        _bars(axes, rates, offset, 0.38, colour, f"top-{top[3:]}")
+    _name(axes, [group.name for group in groups])
+    _legend(figure)
+    return figure
+
+
+def termination(groups: Sequence[Group]) -> Figure:
+    """Where the fits ended, a histogram a group (the paper's figure 2)."""
+    rows = -(-len(groups) // 2)
+    figure = Figure(figsize=(WIDTH, 0.6 + 1.4 * rows), layout="constrained")
+    panels = figure.subplots(rows, 2, sharex=True, squeeze=False).flat
+    for axes, group in zip(panels, groups, strict=False):
+        bins = group.stops.histogram
+        axes.bar([step - BIN / 2 for step in bins], list(bins.values()), width=BIN, color=BLUE, edgecolor="white")
+        unfinished = f", {group.stops.unfinished} never" if group.stops.unfinished else ""
+        axes.set_title(f"{literal(group.name)}: {group.stops.n} fits{unfinished}", fontsize=9)
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        _bare(axes)
+    for axes in list(figure.axes)[len(groups) :]:
+        axes.remove()
+    figure.supxlabel("iterations", fontsize=9)
+    return figure
+
+
+def errors(courses: Sequence[Course]) -> Figure:
+    """Shares of fits that went on too long, and that were never right (the paper's figure 5)."""
+    figure, axes = _figure("wrong at the end, top-5, %")
+    for offset, (kind, colour) in zip((-0.2, 0.2), (("overfit", RED), ("underfit", GREY)), strict=True):
+        rates = [Rate(getattr(course, kind), course.n) for course in courses]
+        _bars(axes, rates, offset, 0.38, colour, kind.replace("fit", "-fit"))
+    _name(axes, [course.name for course in courses])
+    _legend(figure)
+    return figure
+
+
+def course(courses: Sequence[Course]) -> Figure:
+    """How many are right after how many iterations."""
+    figure, axes = _figure()
+    whole = courses[-1]
+    steps = sorted(step for step, count in whole.seen.items() if count == whole.n)
+    for name, colour in (("top1", BLUE), ("top5", ORANGE)):
+        right = [100 * getattr(whole, name)[step] / whole.n for step in steps]
+        axes.plot(steps, right, color=colour, label=f"top-{name[3:]}")
+    if whole.best:
+        axes.axvline(whole.best, color=GREY, linestyle=":", label=f"best: {whole.best}")
+    axes.set_xlabel("iterations", fontsize=9)
+    _legend(figure)
+    return figure
+
+
+def methods(found: dict[str, tuple[Group, Group]]) -> Figure:
+    """Top-1 of clean and of attacked images, method by method, and the paper's own (its figure 6)."""
+    figure, axes = _figure("top-1, %")
+    for offset, place, colour, label in ((-0.2, 0, GREEN, "clean"), (0.2, 1, BLUE, "attacked")):
+        _bars(axes, [pair[place].rate("after_top1") for pair in found.values()], offset, 0.38, colour, label)
+    top1 = [each.percent for clean in (True, False) for each in PAPER if each.top == 1 and each.clean is clean]
+    places = [len(found) - 0.2, len(found) + 0.2]
+    axes.bar(places, top1, 0.38, color="white", edgecolor=[GREEN, BLUE], hatch="////", label="published (resnet18)")
+    _name(axes, [*found, "the paper"])
+    _legend(figure)
+    return figure
+
+
+def speed(found: dict[str, tuple[Group, Group]]) -> Figure:
+    """Top-1 of attacked images against the seconds that an image takes, a point a method."""
+    figure, axes = _figure("top-1 of attacked images, %")
+    for method, (clean, attacked) in found.items():
+        rate, seconds = attacked.rate("after_top1"), attacked.mean_seconds or clean.mean_seconds
+        if not rate.n or not seconds:
+            continue
+        height = 100 * rate.k / rate.n
+        axes.errorbar([seconds], [height], yerr=_spread([rate]), fmt="o", color=BLUE, ecolor=GREY, capsize=2)
+        axes.annotate(literal(method), (seconds, height), (6, 4), textcoords="offset points", fontsize=8)
+    axes.set_xscale("log")
+    axes.set_xlabel("seconds an image", fontsize=9)
+    axes.margins(x=0.25)
+    return figure
+
+
+def probabilities(before: Sequence[tuple[str, float]], after: Sequence[tuple[str, float]], label: str) -> Figure:
+    """The classes of one image before and after restoration (the paper's figure 7); the true class stands out."""
+    figure = Figure(figsize=(WIDTH, 2.3), layout="constrained")
+    for axes, title, classes in zip(
+        figure.subplots(1, 2, sharex=True), ("attacked", "restored"), (before, after), strict=True
+    ):
+        names = [name for name, _ in classes]
+        colours = [GREEN if name == label else GREY for name in names]
+        axes.barh(range(len(names)), [100 * p for _, p in classes], color=colours)
+        axes.set_yticks(range(len(names)), list(map(literal, names)), fontsize=8)
+        axes.invert_yaxis()
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("probability, %", fontsize=8)
+        _bare(axes)
+    return figure
+
+
+def _figure(quantity: str = "right, %") -> "tuple[Figure, Axes]":
+    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
+    axes = figure.subplots()
+    axes.set_ylabel(quantity, fontsize=9)
+    axes.set_ylim(0, 102)
+    _bare(axes)
+    return figure, axes
+
+
+def _bars(axes: "Axes", rates: Sequence[Rate], offset: float, width: float, colour: str, label: str) -> None:
+    """Bars with their intervals, in per cent; none where nothing was counted."""
+    counted = [(place + offset, rate) for place, rate in enumerate(rates) if rate.n]
+    if not counted:
+        return
+    places, found = [place for place, _ in counted], [rate for _, rate in counted]
+    heights = [100 * rate.k / rate.n for rate in found]
+    axes.bar(places, heights, width, color=colour, label=label)
+    axes.errorbar(places, heights, yerr=_spread(found), fmt="none", ecolor="#444444", elinewidth=0.8, capsize=2)
+
+
+def _spread(rates: Sequence[Rate]) -> list[list[float]]:
+    """How far the intervals reach below and above, in per cent; never less than not at all, whatever rounding says."""
+    shares = [(rate, rate.k / rate.n) for rate in rates]
+    below = [100 * max(0.0, share - rate.low) for rate, share in shares]
+    return [below, [100 * max(0.0, rate.high - share) for rate, share in shares]]
+
+
+def _legend(figure: Figure) -> None:
+    figure.legend(loc="outside upper right", ncols=3, fontsize=8, frameon=False)
+
+
+def literal(text: str) -> str:
+    """A name with a dollar in it is no formula."""
+    return text.replace("$", r"\$")
+
+
+def _name(axes: "Axes", names: Sequence[str]) -> None:
+    axes.set_xticks(range(len(names)), list(map(literal, names)), fontsize=8)
+    if max(map(len, names), default=0) * len(names) > 50:
+        axes.tick_params("x", rotation=30)
+        for text in axes.get_xticklabels():
+            text.set_horizontalalignment("right")
+
+
+def _bare(axes: "Axes") -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)

@@ -1,0 +1,81 @@
+"""Which figures a summary has something for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from dptools.evaluation import figures
+from dptools.evaluation.strips import Open, classes, label_name, maps, strip, strips
+from dptools.evaluation.summary import Summary
+
+STYLE: Any = {"svg.hashsalt": "dptools"}
+"""Equal figures are equal files."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with a name for its file, and what is to be seen in it."""
+
+    name: str
+    caption: str
+    figure: Figure
+    photographs: bool = False
+
+
+def gallery(summary: Summary, open_image: Open) -> Iterator[Drawing]:
+    """The figures, the most telling first.
+
+    Args:
+        open_image: reads an image file; None if it cannot.
+    """
+    groups = [group for group in summary.all_groups if group.rate("after_top1").n]
+    if groups and summary.by != "method":
+        caption = "Images that are right after restoration, with 95 % intervals"
+        yield Drawing("accuracy", caption, figures.accuracy(groups))
+    yield from _of_methods(summary)
+    stopped = [group for group in summary.all_groups if len(group.stops.steps) > 1 or group.stops.unfinished]
+    if stopped:
+        yield Drawing("termination", "After how many iterations the rule ended a fit", figures.termination(stopped))
+    if summary.courses:
+        caption = "Fits that went on too long (right at an earlier look), and that were never right, by top-5"
+        yield Drawing("errors", caption, figures.errors(summary.courses))
+        yield Drawing("course", "Images that are right, by the length of the fit", figures.course(summary.courses))
+    yield from _of_images(summary, open_image)
+
+
+def render(drawing: Drawing, stream: Any, form: str) -> None:
+    """Write a figure in a form, ``png`` or ``svg``."""
+    with matplotlib.rc_context(STYLE):
+        drawing.figure.savefig(stream, format=form, dpi=200, metadata={"Date": None} if form == "svg" else None)
+
+
+def _of_methods(summary: Summary) -> Iterator[Drawing]:
+    found = {name: pair for name, pair in summary.methods.items() if any(group.rate("after_top1").n for group in pair)}
+    if len(found) > 1 or any(
+        clean.rate("after_top1").n and attacked.rate("after_top1").n for clean, attacked in found.values()
+    ):
+        yield Drawing(
+            "methods", "Clean and attacked images by method, beside the paper's figures", figures.methods(found)
+        )
+    if sum(attacked.mean_seconds is not None for _, attacked in found.values()) > 1:
+        yield Drawing("speed", "What a method brings, and what it costs", figures.speed(found))
+
+
+def _of_images(summary: Summary, open_image: Open) -> Iterator[Drawing]:
+    pairs = [(record, summary.attacked.get(str(record["id"]))) for record in summary.examples.values()]
+    for record, before in pairs:
+        if before and classes(before) and classes(record):
+            caption = f"The classes of one image, {record['id']}, before and after restoration; green is the true one"
+            drawn = figures.probabilities(classes(before), classes(record), label_name(record, before))
+            yield Drawing("probabilities", caption, drawn)
+            break
+    if pairs:
+        rows = [strip(record, before, open_image) for record, before in pairs]
+        caption = "An image of each attack, and what the classifier sees in it"
+        yield Drawing("images", caption, strips(rows), photographs=True)
+    shown = [(open_image(str(record.get("source"))), open_image(str(record.get("path")))) for record in summary.maps]
+    if whole := [(image, mask) for image, mask in shown if image is not None and mask is not None]:
+        yield Drawing("maps", "Maps, and the text that was found in them", maps(whole), photographs=True)

@@ -1,0 +1,132 @@
+"""A summary as one HTML file that needs nothing else: for a browser, a phone's too."""
+
+import base64
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment
+
+from dptools.evaluation.gallery import Drawing, render
+from dptools.evaluation.metrics import Group
+from dptools.evaluation.published import PAPER
+from dptools.evaluation.summary import Summary
+from dptools.evaluation.table import Rows, comparison_rows, error_rows, left_out, percent, rate_rows, stop_rows
+
+TITLE = "Restoration of adversarial images"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table under a title."""
+
+    title: str
+    rows: Rows
+    note: str = ""
+    texts: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as it stands in the file."""
+
+    name: str
+    caption: str
+    kind: str
+    data: str
+
+
+def report(summary: Summary, drawings: Iterable[Drawing]) -> str:
+    """The HTML."""
+    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        files("dptools.evaluation").joinpath("report.html").read_text("utf-8")
+    )
+    return template.render(
+        title=TITLE,
+        lead=_lead(summary),
+        sections=[section for section in _sections(summary) if len(section.rows) > 1],
+        pictures=[_picture(drawing) for drawing in drawings],
+        used=[(what, ", ".join(sorted(values))) for what, values in sorted(summary.used.items())],
+    )
+
+
+def _lead(summary: Summary) -> str:
+    """What a reader takes home, of the method that brings most attacked images back."""
+    found = {name: pair for name, pair in summary.methods.items() if any(group.rate("after_top1").n for group in pair)}
+    if not found:
+        return "No record tells whether a classifier is right: dp-classify has to know the labels."
+    name, (clean, attacked) = max(found.items(), key=lambda item: _share(item[1][1]))
+    parts = []
+    if (rate := attacked.rate("after_top1")).n:
+        top5 = percent(attacked.rate("after_top5"))
+        parts.append(f"{percent(rate)} % of {rate.n} attacked images are right after it, {top5} % by five classes")
+    if (rate := clean.rate("after_top1")).n:
+        parts.append(f"{percent(rate)} % of {rate.n} clean ones")
+    best = f"Of {len(found)} methods, {name} does best" if len(found) > 1 else f"Restored by {name}"
+    return f"{best}: {'; '.join(parts)}."
+
+
+def _share(group: Group) -> float:
+    rate = group.rate("after_top1")
+    return rate.k / rate.n if rate.n else -1.0
+
+
+def _sections(summary: Summary) -> Iterator[Section]:
+    groups = summary.all_groups
+    yield Section(f"By {summary.by}", rate_rows(groups, summary.by), "; ".join(left_out(groups)))
+    if len(summary.methods) > 1:
+        yield Section("Top-1 by method and attack", _matrix(summary), "“none” are the clean images.")
+    if summary.comparison:
+        note = f"McNemar's exact test; {summary.comparison.unpaired} records have no partner."
+        yield Section("Beside the other records", comparison_rows(summary.comparison), note)
+    yield Section(
+        "Where the fits ended",
+        stop_rows(groups, summary.by),
+        "Iterations. The step by which 95 % had ended is a fixed step that is enough for most.",
+    )
+    yield Section(
+        "Errors by top-5",
+        error_rows(summary.courses),
+        "Over-fit: wrong at the end, and right at an earlier "
+        "look. Under-fit: never right. Best step: where most fits are right.",
+    )
+    yield Section(
+        "Published by the Deep Protection paper",
+        _published(summary),
+        "Another network (resnet18) and other images: 73 that it gets right, attacked in eight ways.",
+        texts=True,
+    )
+
+
+def _matrix(summary: Summary) -> Rows:
+    """A row a method, a column an attack."""
+    attacks = list(dict.fromkeys(attack for _, attack in summary.cells))
+    empty = Group("")
+    return [
+        ["method", *attacks],
+        *(
+            [name, *(percent(summary.cells.get((name, attack), empty).rate("after_top1")) for attack in attacks)]
+            for name in summary.methods
+        ),
+    ]
+
+
+def _published(summary: Summary) -> Rows:
+    """The paper's figures, and those of the same kind that there are here."""
+    rows = [["figure", "published", "here"]]
+    for figure in PAPER:
+        here = [
+            f"{method}: {percent(pair[0 if figure.clean else 1].rate(f'after_top{figure.top}'))}"
+            for method, pair in summary.methods.items()
+            if pair[0 if figure.clean else 1].rate(f"after_top{figure.top}").n and figure.like(method)
+        ]
+        rows.append([figure.what, f"{figure.percent:g} (n = {figure.n})", "; ".join(here) or "-"])
+    return rows
+
+
+def _picture(drawing: Drawing) -> Picture:
+    form, kind = ("png", "image/png") if drawing.photographs else ("svg", "image/svg+xml")
+    data = io.BytesIO()
+    render(drawing, data, form)
+    return Picture(drawing.name, drawing.caption, kind, base64.b64encode(data.getvalue()).decode("ascii"))
