@@ -37,7 +37,7 @@ TIME = ; echo "$@: $${SECONDS} s" >&2
 
 .PHONY: demo
 demo: $(DEMO)/classified.jsonl  ## attack, restore, classify and count eight real images
-	@dp-eval --table $<
+	@dp-eval --table $< || test $$? = 1
 	@echo "images and records are in $(DEMO)"
 
 $(DEMO)/images.txt: | $(BIN)/dp-attack
@@ -92,18 +92,27 @@ JOBS ?=
 ENGINE ?=
 PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(PRESET)-$(MODEL)
 
-ifneq ($(filter paper figure% bench,$(MAKECMDGOALS)),)
-ifeq ($(origin IMAGES),file)
+ifneq ($(filter paper bench figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
+ifneq ($(words $(IMAGES)),1)
+$(error IMAGES=$(IMAGES): make can do nothing with a space in a name)
+else ifeq ($(origin IMAGES),file)
 $(info No IMAGES=DIR given, a folder of images in directories named after their classes: taking the 20 samples.)
-else ifeq ($(wildcard $(IMAGES)/.),)
+else ifneq ($(filter $(abspath $(IMAGES))/%,$(abspath $(PAPER))/),)
+$(error PAPER=$(PAPER) lies in IMAGES=$(IMAGES), so that what is made would be taken for images)
+else ifeq ($(wildcard $(IMAGES)/.)$(filter-out 0,$(MAKELEVEL)),)
 $(error IMAGES=$(IMAGES) is no directory: give a folder of images, in directories named after their classes)
 endif
 endif
 
 RUN := $(if $(JOBS),-j $(JOBS)) $(if $(ENGINE),--engine $(ENGINE))
 CLASSIFY = dp-classify --model $(MODEL) $(RUN)
-# A line of records for each image, also of those that failed (status 1); the file is there when it is whole.
-WHOLE = > $@.part || test $$? = 1; mv $@.part $@
+
+# A pipeline of tools ends in a file that is there when it is whole. Status 1 of any of them says that some record failed,
+# which it says itself; of several, pipefail would tell the last only. Its own name for each run, since a pipeline may
+# live on when make is killed.
+START = part=$@.$$$$.part; rm -f $@.*.part; set +e;
+WHOLE = > $$part; for status in "$${PIPESTATUS[@]}"; do test $$status -le 1 || exit $$status; done; mv $$part $@
+SOME = || test $$? = 1  # some record failed: dp-eval counts them
 
 automatic := --preset $(PRESET) --stop oracle --iterations $(MOST) --model $(MODEL)
 fixed := --preset $(PRESET) --stop fixed:$(STEPS)
@@ -113,10 +122,20 @@ jpeg := --method jpeg:50
 median := --method median:3
 DEFENCES := default fixed threshold jpeg median
 COMPARED := $(foreach each,$(DEFENCES),$(PAPER)/$(each).jsonl $(PAPER)/$(each)-clean.jsonl)
-FIGURES := figure2 figure3 figure4 figure5 figure6 figure7 $(if $(MAPS),figure8)
+FIGURES := figure2 figure3 figure4 figure5 figure6 figure7
+
+# What everything else hangs on, so that other settings and images make it anew; what is the same already is not made
+# again, but found.
+SETTINGS = MODEL=$(MODEL) ATTACKS=$(ATTACKS) PRESET=$(PRESET) STEPS=$(STEPS) MOST=$(MOST) LOSS=$(LOSS) SERVICE=$(SERVICE) \
+	MAPS=$(MAPS) IMAGES=$(abspath $(IMAGES)) $(shell find $(IMAGES) -type f 2> /dev/null | sort | cksum)
+$(PAPER)/settings.txt: $(if $(filter-out $(file < $(PAPER)/settings.txt),$(SETTINGS)),FORCE) | $(IMAGES) $(BIN)/dp-attack
+	mkdir -p $(@D)
+	@echo '$(SETTINGS)' > $@
+.PHONY: FORCE
+FORCE:
 
 .PHONY: paper $(FIGURES) figure8 smoke sample
-paper: $(FIGURES) $(PAPER)/report.html  ## the whole experiment: IMAGES=DIR, PRESET=paper for the paper's network
+paper: $(FIGURES) $(if $(MAPS),figure8) $(PAPER)/report.html  ## the whole experiment: IMAGES=DIR, PRESET=paper for the paper's network
 	@echo "$@: $(PAPER)/report.html"
 
 figure2: $(PAPER)/automatic/termination.png  ## after how many iterations a stop that knows the label ends, by attack
@@ -127,59 +146,58 @@ figure6: $(PAPER)/methods/methods.png  ## clean and attacked images, beside the 
 figure7: $(PAPER)/service/probabilities.png  ## the classes of one image before and after: SERVICE=NAME
 figure8: $(PAPER)/maps/maps.png  ## the text of maps: MAPS=DIR
 $(FIGURES) figure8:
+	@test -e $< || { echo "$@: the records have nothing to draw" >&2; exit 1; }
 	@echo "$@: $<"
 
 results/samples: | $(BIN)/dp-attack
-	python -m dptools.samples $@ > /dev/null
+	python -m dptools.samples $@.part > /dev/null
+	mv $@.part $@
 
-$(PAPER)/attacked.jsonl: | $(IMAGES) $(BIN)/dp-attack
-	mkdir -p $(@D)
-	dp-attack $(ATTACKS:%=-a %) --model $(MODEL) $(RUN) -o $(PAPER)/images/attacked $(IMAGES) | $(CLASSIFY) $(WHOLE)
+$(PAPER)/attacked.jsonl: $(PAPER)/settings.txt
+	$(START) dp-attack $(ATTACKS:%=-a %) --model $(MODEL) $(RUN) -o $(PAPER)/images/attacked $(IMAGES) | $(CLASSIFY) $(WHOLE)
 
-$(PAPER)/clean.jsonl: | $(IMAGES) $(BIN)/dp-attack
-	mkdir -p $(@D)
-	$(CLASSIFY) $(IMAGES) | grep '"label_rank": 1}' $(WHOLE)
+$(PAPER)/clean.jsonl: $(PAPER)/settings.txt
+	$(START) $(CLASSIFY) $(IMAGES) | grep '"label_rank": 1}' $(WHOLE)
 
-$(PAPER)/fixed.jsonl $(PAPER)/fixed.trace &: $(PAPER)/attacked.jsonl
-	dp-denoise $(fixed) --trace $(PAPER)/fixed.trace --model $(MODEL) $(RUN) -o $(PAPER)/images/fixed < $< | \
-		$(CLASSIFY) > $(PAPER)/fixed.part || test $$? = 1; mv $(PAPER)/fixed.part $(PAPER)/fixed.jsonl
+$(PAPER)/fixed.jsonl: $(PAPER)/attacked.jsonl
+	$(START) dp-denoise $(fixed) --trace $(PAPER)/fixed.trace --model $(MODEL) $(RUN) -o $(PAPER)/images/fixed < $< | \
+		$(CLASSIFY) $(WHOLE)
 
-$(PAPER)/%-clean.jsonl: $(PAPER)/clean.jsonl
-	dp-denoise $($*) $(RUN) -o $(PAPER)/images/$* < $< | $(CLASSIFY) $(WHOLE)
+$(DEFENCES:%=$(PAPER)/%-clean.jsonl): $(PAPER)/%-clean.jsonl: $(PAPER)/clean.jsonl
+	$(START) dp-denoise $($*) $(RUN) -o $(PAPER)/images/$* < $< | $(CLASSIFY) $(WHOLE)
 
-$(PAPER)/%.jsonl: $(PAPER)/attacked.jsonl
-	dp-denoise $($*) $(RUN) -o $(PAPER)/images/$* < $< | $(CLASSIFY) $(WHOLE)
+$(patsubst %,$(PAPER)/%.jsonl,automatic $(filter-out fixed,$(DEFENCES))): $(PAPER)/%.jsonl: $(PAPER)/attacked.jsonl
+	$(START) dp-denoise $($*) $(RUN) -o $(PAPER)/images/$* < $< | $(CLASSIFY) $(WHOLE)
 
 $(PAPER)/automatic/termination.png $(PAPER)/automatic/accuracy.png &: $(PAPER)/automatic.jsonl
-	dp-eval --table --figures $(@D) $<
+	dp-eval --table --figures $(@D) $< $(SOME)
 
-$(PAPER)/fixed/accuracy.png $(PAPER)/fixed/errors.png &: $(PAPER)/fixed.jsonl $(PAPER)/fixed.trace
-	dp-eval --table --trace $(PAPER)/fixed.trace --figures $(@D) $<
+$(PAPER)/fixed/accuracy.png $(PAPER)/fixed/errors.png &: $(PAPER)/fixed.jsonl
+	dp-eval --table --trace $(PAPER)/fixed.trace --figures $(@D) $< $(SOME)
 
 $(PAPER)/methods/methods.png: $(COMPARED)
-	dp-eval --table --by method --figures $(@D) $^
+	dp-eval --table --by method --figures $(@D) $^ $(SOME)
 
 $(PAPER)/service/before.jsonl: $(PAPER)/attacked.jsonl
 	mkdir -p $(@D)
-	{ grep -m 1 '"success": true' $< || echo "no attack succeeded: figure 7 has no image" >&2; } | \
-		dp-classify --model $(SERVICE) $(WHOLE)
+	$(START) grep -m 1 '"success": true' $< | dp-classify --model $(SERVICE) $(RUN) $(WHOLE)
 
 $(PAPER)/service/after.jsonl: $(PAPER)/service/before.jsonl
-	dp-denoise -o $(@D) < $< | dp-classify --model $(SERVICE) $(WHOLE)
+	$(START) dp-denoise $(RUN) -o $(@D) < $< | dp-classify --model $(SERVICE) $(RUN) $(WHOLE)
 
 $(PAPER)/service/probabilities.png: $(PAPER)/service/after.jsonl $(PAPER)/service/before.jsonl
-	dp-eval --table --attacked $(PAPER)/service/before.jsonl --figures $(@D) $<
+	dp-eval --table --attacked $(PAPER)/service/before.jsonl --figures $(@D) $< $(SOME)
 
-$(PAPER)/maps.jsonl: | $(BIN)/dp-attack
-	$(if $(MAPS),,$(error figure8 needs MAPS=DIR, a folder of scanned maps))mkdir -p $(@D)
-	dp-mapsext $(RUN) -o $(PAPER)/images/maps $(MAPS) $(WHOLE)
+$(PAPER)/maps.jsonl: $(PAPER)/settings.txt
+	$(if $(MAPS),,$(error figure8 needs MAPS=DIR, a folder of scanned maps))$(START) \
+		dp-mapsext $(RUN) -o $(PAPER)/images/maps $(MAPS) $(WHOLE)
 
 $(PAPER)/maps/maps.png: $(PAPER)/maps.jsonl
-	dp-eval --table --figures $(@D) $<
+	dp-eval --table --figures $(@D) $< $(SOME)
 
-$(PAPER)/report.html: $(PAPER)/automatic.jsonl $(COMPARED) $(PAPER)/attacked.jsonl $(PAPER)/fixed.trace
+$(PAPER)/report.html: $(PAPER)/automatic.jsonl $(COMPARED) $(PAPER)/attacked.jsonl
 	dp-eval --table --by method --trace $(PAPER)/fixed.trace --attacked $(PAPER)/attacked.jsonl --report $@ \
-		$(COMPARED) $(PAPER)/automatic.jsonl
+		$(COMPARED) $(PAPER)/automatic.jsonl $(SOME)
 
 smoke: | results/samples  ## all of it on three images and two attacks, with short fits (three minutes)
 	mkdir -p results/three
@@ -191,6 +209,7 @@ PER_CLASS ?= 4
 SEED ?= 0
 sample: | $(BIN)/dp-attack  ## draw images of IMAGENET=DIR as the paper did: CLASSES=25 PER_CLASS=4 SEED=0
 	@$(if $(IMAGENET),,$(error sample needs IMAGENET=DIR, a folder of images in directories named after their classes))
+	rm -rf results/sample
 	python -m dptools.samples results/sample --of $(IMAGENET) --classes $(CLASSES) --per-class $(PER_CLASS) \
 		--seed $(SEED) > /dev/null
 	@echo "now: make paper IMAGES=results/sample"
@@ -202,10 +221,10 @@ PART ?= all
 METHODS ?=
 
 .PHONY: bench
-bench: $(BENCH)/$(notdir $(IMAGES)).jsonl  ## the restoration beside filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
+bench: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl  ## the restoration beside filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
 	python tests/benchmarks/restore.py $< --part $(PART) --out results/bench.json $(METHODS)
 
-$(BENCH)/$(notdir $(IMAGES)).jsonl: | $(IMAGES) $(BIN)/dp-attack
+$(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
 	mkdir -p $(@D)
 	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
 

@@ -16,7 +16,7 @@ class UsageError(DptoolsError):
 
 
 class SetupError(DptoolsError):
-    """The command is right, but weights, a device or a program are missing."""
+    """The command is right, but weights, a device, a program or room for the output are missing."""
 
     exit_status = 3
 

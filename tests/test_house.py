@@ -12,7 +12,7 @@ MODULES = {
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in ROOT.rglob("*.py")
 }
-BASE = {"errors", "lazy", "devices"}
+BASE = {"errors", "lazy", "devices", "texts"}
 DOMAINS = {"classifiers", "attacks", "prior", "filters", "evaluation", "maps"}
 MAY_IMPORT = {
     **dict.fromkeys(DOMAINS, BASE),

@@ -245,7 +245,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(three: Path, sh: Run) -> None:
 
 def test_a_full_disk_is_one_line(dog: Path, sh: Run) -> None:
     done = sh(f"dp-classify {dog} > /dev/full")
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stderr == "dp-classify: write error: No space left on device\n"
 
 
@@ -253,7 +253,7 @@ def test_closed_streams_are_empty_ones(dog: Path, sh: Run) -> None:
     assert sh("dp-classify <&-").returncode == 0
     assert len(records(sh(f"dp-classify {dog} 2>&-").stdout)) == 1
     done = sh(f"dp-classify {dog} >&-")
-    assert (done.returncode, done.stderr) == (1, "dp-classify: write error: Bad file descriptor\n")
+    assert (done.returncode, done.stderr) == (3, "dp-classify: write error: Bad file descriptor\n")
 
 
 def test_a_lost_stderr_loses_no_record(dog: Path, sh: Run) -> None:

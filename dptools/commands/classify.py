@@ -8,10 +8,11 @@ from dptools.classifiers.names import DEFAULT
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
 from dptools.commands.options import Device, Label, Model, Weights
-from dptools.pipe.run import Emit, printable
+from dptools.pipe.run import Emit
 from dptools.pipe.sample import Sample
 from dptools.stages.classify import Classify
 from dptools.stages.labels import LabelFrom, Labels
+from dptools.texts import printable
 
 
 def classify(

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import typer
 
 from dptools.commands.options import tool_name
-from dptools.errors import DptoolsError, UsageError
+from dptools.errors import DptoolsError, SetupError, UsageError
 
 
 def new_app(function: Callable[..., None]) -> typer.Typer:
@@ -84,12 +84,14 @@ def _open_closed_streams() -> None:
 
 
 def _flushed(status: Any) -> Any:
-    """The status, or 1 when what was left to write could not be; the interpreter would say so in its own noisy way."""
+    """The status, or another when what was left to write could not be: 1 if nobody reads it any more, else 3. The
+    interpreter would say so in its own noisy way."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        if not status and not isinstance(error, BrokenPipeError):
-            report(f"write error: {error.strerror}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return status or 1
+        if isinstance(error, BrokenPipeError):
+            return status or 1
+        report(f"write error: {error.strerror}")
+        return SetupError.exit_status
     return status

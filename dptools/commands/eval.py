@@ -1,6 +1,5 @@
 """dp-eval."""
 
-import json as jsonlib
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -14,8 +13,9 @@ from dptools.commands.entry import main as run
 from dptools.commands.options import Debug, Version
 from dptools.errors import UsageError
 from dptools.evaluation import table
+from dptools.evaluation.keys import NONE
 from dptools.evaluation.summary import Summary
-from dptools.pipe.run import printable
+from dptools.pipe.record import dump
 from dptools.stages.evaluating import Evaluating, open_image, put, write_figures
 
 
@@ -63,10 +63,16 @@ def evaluate_records(
     with errors_on_one_line(debug):
         check_input(ctx, operands, "name files of records, or pipe them in")
         form = _form({Form.JSON: json, Form.CSV: csv, Form.MARKDOWN: markdown, Form.TABLE: as_table})
-        summary = Evaluating(by, tuple(trace or ()), compare, attacked, report)(operands or ["-"])
+        if report_file == Path("-"):
+            raise UsageError("--report - : standard output is for the figures; name a file")
+        broken: list[str] = []
+        summary = Evaluating(by, tuple(trace or ()), compare, attacked, broken.append)(operands or ["-"])
+        for line in broken:
+            report(line)
+        _warn(summary)
         _draw(summary, figures, report_file)
         typer.echo(_text(summary, form))
-        raise typer.Exit(1 if summary.failed else 0)
+        raise typer.Exit(1 if summary.failed or broken else 0)
 
 
 def _form(wanted: dict[Form, bool]) -> Form:
@@ -74,6 +80,11 @@ def _form(wanted: dict[Form, bool]) -> Form:
     if len(named) > 1:
         raise UsageError(f"{' and '.join(f'--{form}' for form in named)} exclude each other")
     return named[0] if named else Form.TABLE if sys.stdout.isatty() else Form.JSON
+
+
+def _warn(summary: Summary) -> None:
+    if summary.by not in ("attack", "method") and set(summary.groups) == {NONE}:
+        report(f"--by {summary.by}: no record has this key")
 
 
 def _draw(summary: Summary, figures: Path | None, report_file: Path | None) -> None:
@@ -90,17 +101,15 @@ def _draw(summary: Summary, figures: Path | None, report_file: Path | None) -> N
 
 
 def _text(summary: Summary, form: Form) -> str:
-    if form is Form.JSON:
-        return jsonlib.dumps(summary.as_json())
     groups = summary.all_groups
-    for group in groups:
-        group.name = printable(group.name)
+    if form is Form.JSON:
+        return dump(summary.as_json())
     if form is Form.CSV:
         return table.as_csv(groups, summary.by)
-    draw = table.markdown if form is Form.MARKDOWN else table.plain
-    parts = [draw(rows) for rows in _tables(summary)]
-    lines = list(table.left_out(groups))
-    return "\n\n".join(["\n".join([parts[0], *([""] if form is Form.MARKDOWN and lines else []), *lines]), *parts[1:]])
+    first, *more = map(table.markdown if form is Form.MARKDOWN else table.plain, _tables(summary))
+    lines = "\n".join(table.left_out(groups))
+    apart = "\n\n" if form is Form.MARKDOWN else "\n"
+    return "\n\n".join([f"{first}{apart}{lines}" if lines else first, *more])
 
 
 def _tables(summary: Summary) -> Iterator[table.Rows]:

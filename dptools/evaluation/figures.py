@@ -92,14 +92,14 @@ def speed(found: dict[str, tuple[Group, Group]]) -> Figure:
     """Top-1 of attacked images against the seconds that an image takes, a point a method."""
     figure, axes = _figure("top-1 of attacked images, %")
     for method, (clean, attacked) in found.items():
-        rate, seconds = attacked.rate("after_top1"), attacked.mean_seconds or clean.mean_seconds
+        rate, seconds = attacked.rate("after_top1"), attacked.median_seconds or clean.median_seconds
         if not rate.n or not seconds:
             continue
         height = 100 * rate.k / rate.n
         axes.errorbar([seconds], [height], yerr=_spread([rate]), fmt="o", color=BLUE, ecolor=GREY, capsize=2)
         axes.annotate(literal(method), (seconds, height), (6, 4), textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
-    axes.set_xlabel("seconds an image", fontsize=9)
+    axes.set_xlabel("seconds an image, median", fontsize=9)
     axes.margins(x=0.25)
     return figure
 

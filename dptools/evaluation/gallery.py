@@ -1,5 +1,6 @@
 """Which figures a summary has something for."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from dptools.evaluation import figures
 from dptools.evaluation.strips import Open, classes, label_name, maps, strip, strips
 from dptools.evaluation.summary import Summary
+from dptools.texts import printable
 
 STYLE: Any = {"svg.hashsalt": "dptools"}
 """Equal figures are equal files."""
@@ -36,7 +38,7 @@ def gallery(summary: Summary, open_image: Open) -> Iterator[Drawing]:
         caption = "Images that are right after restoration, with 95 % intervals"
         yield Drawing("accuracy", caption, figures.accuracy(groups))
     yield from _of_methods(summary)
-    stopped = [group for group in summary.all_groups if len(group.stops.steps) > 1 or group.stops.unfinished]
+    stopped = [group for group in summary.all_groups if group.stops.ruled]
     if stopped:
         yield Drawing("termination", "After how many iterations the rule ended a fit", figures.termination(stopped))
     if summary.courses:
@@ -48,7 +50,8 @@ def gallery(summary: Summary, open_image: Open) -> Iterator[Drawing]:
 
 def render(drawing: Drawing, stream: Any, form: str) -> None:
     """Write a figure in a form, ``png`` or ``svg``."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
         drawing.figure.savefig(stream, format=form, dpi=200, metadata={"Date": None} if form == "svg" else None)
 
 
@@ -60,7 +63,7 @@ def _of_methods(summary: Summary) -> Iterator[Drawing]:
         yield Drawing(
             "methods", "Clean and attacked images by method, beside the paper's figures", figures.methods(found)
         )
-    if sum(attacked.mean_seconds is not None for _, attacked in found.values()) > 1:
+    if sum(attacked.median_seconds is not None for _, attacked in found.values()) > 1:
         yield Drawing("speed", "What a method brings, and what it costs", figures.speed(found))
 
 
@@ -68,8 +71,10 @@ def _of_images(summary: Summary, open_image: Open) -> Iterator[Drawing]:
     pairs = [(record, summary.attacked.get(str(record["id"]))) for record in summary.examples.values()]
     for record, before in pairs:
         if before and classes(before) and classes(record):
-            caption = f"The classes of one image, {record['id']}, before and after restoration; green is the true one"
-            drawn = figures.probabilities(classes(before), classes(record), label_name(record, before))
+            label = label_name(record, before)
+            caption = f"The classes of one image, {printable(str(record['id']))}, before and after restoration"
+            drawn = figures.probabilities(classes(before), classes(record), label)
+            caption += "; green is the true one" if label else ""
             yield Drawing("probabilities", caption, drawn)
             break
     if pairs:

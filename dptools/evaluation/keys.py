@@ -4,10 +4,19 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dptools.texts import printable
+
 Record = Mapping[str, Any]
 
 NONE = "none"
 """The group of records that lack the key."""
+
+
+def judged(record: Record) -> bool:
+    """It stands in rates: it neither failed nor was skipped. Where only files were passed on, the mark is lost; what
+    dp-attack says of an image that it skipped is not."""
+    attack = record.get("attack", {})
+    return not ("error" in record or "skipped" in record or ("clean_label" in attack and "success" not in attack))
 
 
 def by_attack(record: Record) -> str:
@@ -26,9 +35,9 @@ def method(record: Record) -> str:
     if not isinstance(done, Mapping):
         return NONE
     if done.get("method") != "dip":
-        return str(done.get("method", NONE))
+        return printable(str(done.get("method", NONE)))
     rule = at("denoise.stop.rule")(record)
-    return f"{done.get('preset', 'dip')} {rule}"
+    return printable(f"{done.get('preset', 'dip')} {rule}")
 
 
 def at(path: str) -> Callable[[Record], str]:
@@ -40,7 +49,7 @@ def at(path: str) -> Callable[[Record], str]:
             value = value.get(key) if isinstance(value, Mapping) else None
         if value is None:
             return NONE
-        return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        return printable(value if isinstance(value, str) else json.dumps(value, sort_keys=True))
 
     return name
 

@@ -1,13 +1,16 @@
-"""Accuracies of a stream of records, by attack or by any other key, each with its interval."""
+"""Accuracies of a stream of records, of one attack or of any other group, each with its interval."""
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dptools.evaluation.keys import Record, by_attack
+from dptools.evaluation.keys import NONE, Record, judged
 from dptools.evaluation.stops import Stops
+
+CENTURY = 3e9
+"""Seconds; whatever took longer is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,14 @@ class Group:
 
     Attributes:
         stops: where the fits ended.
-        seconds: that dp-denoise took, of the records that say so: not of those that found their output made.
+        seconds: how many records took so long in dp-denoise, of those that say so: not of those that found their output
+            made.
     """
 
     name: str
     counts: Counter[str] = field(default_factory=Counter)
     stops: Stops = field(default_factory=Stops)
-    seconds: list[float] = field(default_factory=lambda: [0.0, 0])
+    seconds: Counter[float] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
         attack = record.get("attack", {})
@@ -63,8 +67,7 @@ class Group:
             self.counts["failed"] += 1
             return
         self._rank("clean", attack.get("clean_rank"))
-        # Where only files were passed on, the mark is lost; what dp-attack says of them is not.
-        if "skipped" in record or ("clean_label" in attack and "success" not in attack):
+        if not judged(record):
             self.counts["skipped"] += 1
         else:
             self._count("success", attack.get("success"))
@@ -76,13 +79,18 @@ class Group:
     def merge(self, other: "Group") -> None:
         self.counts.update(other.counts)
         self.stops.merge(other.stops)
-        self.seconds = [mine + theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True)]
+        self.seconds.update(other.seconds)
 
     @property
-    def mean_seconds(self) -> float | None:
-        """That dp-denoise took for an image; None where no record says so."""
-        total, count = self.seconds
-        return total / count if count else None
+    def median_seconds(self) -> float | None:
+        """That dp-denoise took for an image; None where no record says so. The first image of a process takes longer,
+        which a mean of few would show."""
+        middle, passed = self.seconds.total() / 2, 0
+        for seconds in sorted(self.seconds):
+            passed += self.seconds[seconds]
+            if passed >= middle:
+                return seconds
+        return None
 
     @property
     def judged(self) -> int:
@@ -100,12 +108,14 @@ class Group:
         }
         counted = {name: self.counts[name] for name in ("records", "failed", "skipped")}
         rates = {"success": self.rate("success").as_json(), **stages}
-        return {"name": self.name, **counted, **rates, "seconds": self.mean_seconds, "stop": self.stops.as_json()}
+        return {"name": self.name, **counted, **rates, "seconds": self.median_seconds, "stop": self.stops.as_json()}
 
     def _time(self, record: Record) -> None:
-        for entry in record.get("stages", []):
-            if entry.get("tool") == "dp-denoise" and entry.get("seconds") is not None:
-                self.seconds = [self.seconds[0] + entry["seconds"], self.seconds[1] + 1]
+        """To three digits, so that there are not as many as records."""
+        entries = [entry for entry in record.get("stages", []) if entry.get("tool") == "dp-denoise"]
+        known = [entry["seconds"] for entry in entries if entry.get("seconds") is not None]
+        if known and sum(known) < CENTURY:
+            self.seconds[float(f"{sum(known):.3g}")] += 1
 
     def _rank(self, stage: str, rank: int | None) -> None:
         for top in (1, 5):
@@ -117,25 +127,11 @@ class Group:
             self.counts[f"{name}_n"] += 1
 
 
-def evaluate(records: Iterable[Record], by: Callable[[Record], str] = by_attack) -> list[Group]:
-    """The groups of a stream of records in order of appearance, and ``all`` when there are several.
-
-    Memory does not grow with the stream. Records that failed or were skipped are counted, and stand in no rate.
-
-    Args:
-        by: names a record's group; by attack, ``none`` is for images that were not attacked.
-    """
-    groups: dict[str, Group] = {}
-    for record in records:
-        name = by(record)
-        groups.setdefault(name, Group(name)).add(record)
-    return with_total(groups.values())
-
-
 def with_total(groups: Iterable[Group]) -> list[Group]:
-    """The groups, and all together where there are several."""
+    """The groups, and all together where there are several, but for what has no name."""
     groups = list(groups)
+    named = [group for group in groups if group.name != NONE]
     total = Group("all")
-    for group in groups:
+    for group in named:
         total.merge(group)
-    return [*groups, *([total] if len(groups) > 1 else [])]
+    return [*groups, *([total] if len(named) > 1 else [])]

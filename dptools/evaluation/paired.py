@@ -1,13 +1,15 @@
 """Two methods on the same images: which is right more often, and whether that could be chance."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
-from dptools.evaluation.keys import Record
+from dptools.errors import UsageError
+from dptools.evaluation.keys import Record, judged
 from dptools.evaluation.metrics import wilson
+from dptools.texts import printable
 
 
 @dataclass(frozen=True)
@@ -72,20 +74,25 @@ class Comparison:
     """Records beside those of another file, which hold the same ids.
 
     Attributes:
-        other: the label's rank by id; None where it is not known.
+        other: the label's rank by id; None where it is not known. A partner is taken out when it is found.
         counts: how many pairs by rank of both and the place that counts.
-        unpaired: records without a partner, or of which one has no rank.
+        alone: records without a partner, or of which one has no rank.
     """
 
-    other: Mapping[str, int | None]
+    other: dict[str, int | None]
     counts: Counter[tuple[int, bool, bool]] = field(default_factory=Counter)
-    unpaired: int = 0
+    alone: int = 0
+
+    @property
+    def unpaired(self) -> int:
+        """Records of both sides that stand in no pair."""
+        return self.alone + len(self.other)
 
     def add(self, record: Record) -> None:
         """Find the record's partner."""
-        mine, theirs = rank(record), self.other.get(str(record.get("id")))
+        mine, theirs = rank(record), self.other.pop(str(record.get("id")), None)
         if mine is None or theirs is None:
-            self.unpaired += 1
+            self.alone += 1
             return
         for top in (1, 5):
             self.counts[top, mine <= top, theirs <= top] += 1
@@ -101,15 +108,23 @@ class Comparison:
 
 def rank(record: Record) -> int | None:
     """The label's, after restoration; None of records that stand in no rate."""
-    if "error" in record or "skipped" in record:
-        return None
-    found: int | None = record.get("classify", {}).get("label_rank")
+    found: int | None = record.get("classify", {}).get("label_rank") if judged(record) else None
     return found
 
 
 def ranks(records: Iterable[Record]) -> dict[str, int | None]:
-    """By id."""
-    return {str(record.get("id")): rank(record) for record in records}
+    """By id.
+
+    Raises:
+        UsageError: an id stands twice, so that it is not clear what is to be paired.
+    """
+    found: dict[str, int | None] = {}
+    for record in records:
+        name = str(record.get("id"))
+        if name in found:
+            raise UsageError(f"the id {printable(name)} stands twice in the records to compare with")
+        found[name] = rank(record)
+    return found
 
 
 def _joined(one: float, other: float, correlation: float) -> float:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from jinja2 import Environment
 
 from dptools.evaluation.gallery import Drawing, render
+from dptools.evaluation.keys import NONE
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.published import PAPER
 from dptools.evaluation.summary import Summary
@@ -52,24 +53,24 @@ def report(summary: Summary, drawings: Iterable[Drawing]) -> str:
 
 
 def _lead(summary: Summary) -> str:
-    """What a reader takes home, of the method that brings most attacked images back."""
-    found = {name: pair for name, pair in summary.methods.items() if any(group.rate("after_top1").n for group in pair)}
+    """What a reader takes home, of the method that surely brings most attacked images back. One that knows the label is
+    no defence."""
+    found = {
+        name: pair
+        for name, pair in summary.methods.items()
+        if name != NONE and not name.endswith(" oracle") and pair[1].rate("after_top1").n
+    }
     if not found:
-        return "No record tells whether a classifier is right: dp-classify has to know the labels."
-    name, (clean, attacked) = max(found.items(), key=lambda item: _share(item[1][1]))
-    parts = []
-    if (rate := attacked.rate("after_top1")).n:
-        top5 = percent(attacked.rate("after_top5"))
-        parts.append(f"{percent(rate)} % of {rate.n} attacked images are right after it, {top5} % by five classes")
-    if (rate := clean.rate("after_top1")).n:
-        parts.append(f"{percent(rate)} % of {rate.n} clean ones")
-    best = f"Of {len(found)} methods, {name} does best" if len(found) > 1 else f"Restored by {name}"
-    return f"{best}: {'; '.join(parts)}."
-
-
-def _share(group: Group) -> float:
-    rate = group.rate("after_top1")
-    return rate.k / rate.n if rate.n else -1.0
+        return "No record tells what became of an attacked image: it has to be restored, and classified with its label."
+    name, (clean, attacked) = max(found.items(), key=lambda item: item[1][1].rate("after_top1").low)
+    rate, before = attacked.rate("after_top1"), attacked.rate("before_top1")
+    parts = [f"{percent(rate)} % of {rate.n} attacked images are right after it"]
+    parts += [f"{percent(attacked.rate('after_top5'))} % by the first five classes"]
+    parts += [f"{percent(before)} % were before"] if before.n else []
+    if (kept := clean.rate("after_top1")).n:
+        parts.append(f"of {kept.n} clean ones, {percent(kept)} % are right after it")
+    best = f"Of {len(found)} methods, {name} brings most back" if len(found) > 1 else f"Restored by {name}"
+    return f"{best}: {', '.join(parts)}."
 
 
 def _sections(summary: Summary) -> Iterator[Section]:
@@ -78,7 +79,8 @@ def _sections(summary: Summary) -> Iterator[Section]:
     if len(summary.methods) > 1:
         yield Section("Top-1 by method and attack", _matrix(summary), "“none” are the clean images.")
     if summary.comparison:
-        note = f"McNemar's exact test; {summary.comparison.unpaired} records have no partner."
+        alone = f"{summary.comparison.unpaired} records have no partner"
+        note = f"McNemar's exact test; {alone}. Several attacks on one image are taken for independent."
         yield Section("Beside the other records", comparison_rows(summary.comparison), note)
     yield Section(
         "Where the fits ended",

@@ -10,6 +10,9 @@ from dptools.evaluation.keys import Record
 BIN = 50
 """Iterations: the paper looks at an image as often."""
 
+MANY = 10**9
+"""No fit has more iterations."""
+
 MOST = 0.95
 """The share of the fits that a fixed step should be enough for."""
 
@@ -21,23 +24,28 @@ class Stops:
     Attributes:
         steps: how many ended after so many iterations, because the rule said so.
         unfinished: how many ran to the most iterations, and the rule never said so.
+        ruled: some rule looked at the fits; else they ended at a step that was fixed beforehand.
     """
 
     steps: Counter[int] = field(default_factory=Counter)
     unfinished: int = 0
+    ruled: bool = False
 
     def add(self, record: Record) -> None:
         stop = record.get("denoise", {}).get("stop")
         if not stop:
             return
-        if stop["reason"] == "most iterations done":
+        self.ruled |= not str(stop["rule"]).startswith("fixed")
+        ended = stop.get("iterations", stop["step"])
+        if stop["reason"] == "most iterations done" or ended > MANY:
             self.unfinished += 1
         else:
-            self.steps[stop["step"]] += 1
+            self.steps[ended] += 1
 
     def merge(self, other: "Stops") -> None:
         self.steps.update(other.steps)
         self.unfinished += other.unfinished
+        self.ruled |= other.ruled
 
     @property
     def n(self) -> int:

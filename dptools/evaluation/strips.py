@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dptools.evaluation.figures import WIDTH, literal
 from dptools.evaluation.keys import Record, by_attack
+from dptools.texts import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,9 @@ Pixels = NDArray[np.uint8]
 
 Open = Callable[[str], Pixels | None]
 """The pixels of an image file, H x W x 3; None if it cannot be read."""
+
+SHOWN = 1000
+"""Pixels of the longer side of an image in a figure, at the most."""
 
 TIMES = 10
 """A perturbation is shown so many times as strong, on grey."""
@@ -84,7 +88,10 @@ def classes(record: Record) -> list[tuple[str, float]]:
 
 def label_name(record: Record, before: Record | None) -> str:
     """The true class, by the name that a classifier gave it here; empty if it never came up."""
-    return _names(record, before).get(record.get("label"), "")
+    label = record.get("label")
+    tops = [entry for each in (record, before) if each for entry in each.get("classify", {}).get("top") or []]
+    known = (entry for entry in tops if label in (entry["index"], entry.get("wnid"), entry.get("name")))
+    return next(map(_short, known), "") if label is not None else ""
 
 
 def _draw(axes: "Axes", panel: Panel) -> None:
@@ -93,8 +100,19 @@ def _draw(axes: "Axes", panel: Panel) -> None:
     if panel.pixels is None:
         axes.text(0.5, 0.5, "not at hand", ha="center", va="center", fontsize=8, transform=axes.transAxes)
     else:
-        axes.imshow(panel.pixels, interpolation="nearest")
+        axes.imshow(_small(panel.pixels), interpolation="nearest")
     axes.text(0.5, -0.03, literal(panel.caption), ha="center", va="top", fontsize=6, transform=axes.transAxes)
+
+
+def _small(pixels: Pixels) -> Pixels:
+    """An image with no more pixels than a figure shows."""
+    from PIL import Image
+
+    if max(pixels.shape) <= SHOWN:
+        return pixels
+    image = Image.fromarray(pixels)
+    image.thumbnail((SHOWN, SHOWN))
+    return np.asarray(image)
 
 
 def _cut(pixels: Pixels | None, height: int, width: int) -> Pixels | None:
@@ -106,6 +124,8 @@ def _cut(pixels: Pixels | None, height: int, width: int) -> Pixels | None:
     side, short = max(height, width) * RESIZE // CROP, min(pixels.shape[:2])
     size = side * pixels.shape[1] // short, side * pixels.shape[0] // short
     left, top = round((size[0] - width) / 2), round((size[1] - height) / 2)
+    if max(size) > SHOWN * 8:
+        return None
     resized = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
     return np.asarray(resized.crop((left, top, left + width, top + height)))
 
@@ -128,7 +148,7 @@ def _names(*records: Record | None) -> dict[Any, str]:
 
 
 def _short(entry: Mapping[str, Any]) -> str:
-    return str(entry.get("name") or f"class {entry.get('index')}").split(",")[0]
+    return printable(str(entry.get("name") or f"class {entry.get('index')}").split(",")[0])
 
 
 def _say(names: Mapping[Any, str], index: Any, p: float | None) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dptools.evaluation.keys import NONE, Record, by_attack, method, parse_key
+from dptools.evaluation.keys import NONE, Record, by_attack, judged, method, parse_key
 from dptools.evaluation.metrics import Group, with_total
 from dptools.evaluation.paired import Comparison
 from dptools.evaluation.traces import Course
@@ -23,7 +23,7 @@ class Summary:
         examples: a restored record of each attack, the first of an image that is not shown yet.
         maps: the first records of maps.
         attacked: of the examples, the record as it was before restoration, where it is known.
-        used: the programs, models, methods and seeds that made the records.
+        used: the programs, models and seeds that made the records, so many of each at most.
         comparison: with another file; None where there is none.
         courses: from traces.
     """
@@ -47,15 +47,15 @@ class Summary:
             self._count(record)
             if self.comparison:
                 self.comparison.add(record)
-            if "error" not in record and "skipped" not in record:
+            if judged(record):
                 self._show(record)
                 self._note(record)
 
     @property
     def all_groups(self) -> list[Group]:
-        """The groups in order of appearance, and all together where there are several; not of methods, which count
-        the same images."""
-        return list(self.groups.values()) if self.by == "method" else with_total(self.groups.values())
+        """The groups in order of appearance; of attacks, with all of them together where there are several."""
+        groups = list(self.groups.values())
+        return with_total(groups) if self.by == "attack" else groups
 
     @property
     def failed(self) -> bool:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from dptools.evaluation.metrics import Group, Rate
 from dptools.evaluation.paired import Comparison, Pairs
@@ -21,11 +21,6 @@ RATES = ("success", *(f"{stage}_{top}" for stage in ("clean", "before", "after")
 
 Rows = list[list[str]]
 """The first holds the columns' names; of every row, the first cell is a name."""
-
-
-def table(groups: Sequence[Group], by: str = "attack") -> str:
-    """Rates in per cent with their 95 % intervals, a row a group; below it, what stands in none of them."""
-    return "\n".join([*_aligned(rate_rows(groups, by)), *left_out(groups)])
 
 
 def plain(rows: Rows) -> str:
@@ -49,7 +44,7 @@ def as_csv(groups: Iterable[Group], by: str = "attack") -> str:
     writer.writerow([by, *counts, "seconds", *(f"{name}_{part}" for name in RATES for part in parts)])
     for group in groups:
         rates = [group.rate(name).as_json()[part] for name in RATES for part in parts]
-        writer.writerow([group.name, *(group.counts[name] for name in counts), group.mean_seconds, *rates])
+        writer.writerow([group.name, *(group.counts[name] for name in counts), group.median_seconds, *rates])
     return lines.getvalue().rstrip("\n")
 
 
@@ -61,14 +56,13 @@ def percent(rate: Rate) -> str:
 
 
 def rate_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
-    """The rates of groups."""
-    return [[by, "n", *COLUMNS], *map(_rate_row, groups)]
+    """The rates of groups, in per cent with their 95 % intervals; those without any are left out."""
+    return [[by, "n", *COLUMNS], *(_rate_row(group) for group in groups if group.judged)]
 
 
 def stop_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
-    """Where fits ended; nothing where all ended at one step, which a fixed rule says beforehand."""
-    told = [group for group in groups if len(group.stops.steps) > 1 or group.stops.unfinished]
-    rows = [_stop_row(group.name, group.stops) for group in told]
+    """Where a rule ended fits; nothing of fits whose end was fixed beforehand."""
+    rows = [_stop_row(group.name, group.stops) for group in groups if group.stops.ruled]
     return [[by, "fits", "half ended by", "95 % ended by", "never ended"], *rows] if rows else []
 
 

@@ -4,12 +4,12 @@ A trace has a line a checkpoint, with the rank of the true label in what the cla
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 from dptools.evaluation.keys import NONE, Record
+from dptools.texts import printable
 
 TOP = 5
 """The paper counts an image as right when the label is among as many classes."""
@@ -69,14 +69,28 @@ class Course:
 
 
 def follow(points: Iterable[Record]) -> list[Course]:
-    """The courses of traces, one an attack, and ``all`` when there are several. The points of one fit stand together;
-    those without a label's rank are left out."""
+    """The courses of traces, one an attack, and ``all`` when there are several. The points of one fit stand together,
+    in order; those without a label's rank are left out."""
     courses: dict[str, Course] = {}
-    ranked = (point for point in points if point.get("label_rank") is not None)
-    for (_, attack), fit in groupby(ranked, key=lambda point: (point["id"], point.get("attack", NONE))):
-        ranks = [(point["iteration"], point["label_rank"]) for point in fit]
+    for attack, ranks in _fits(point for point in points if point.get("label_rank") is not None):
         courses.setdefault(attack, Course(attack)).add(ranks)
     total = Course("all")
     for course in courses.values():
         total.merge(course)
     return [*courses.values(), *([total] if len(courses) > 1 else [])]
+
+
+def _fits(points: Iterable[Record]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+    """The attack and the looks of each fit. One ends where another image comes, or the iterations begin again."""
+    fit: list[Record] = []
+    for point in points:
+        if fit and (point["id"] != fit[-1]["id"] or point["iteration"] <= fit[-1]["iteration"]):
+            yield _looks(fit)
+            fit = []
+        fit.append(point)
+    if fit:
+        yield _looks(fit)
+
+
+def _looks(fit: Sequence[Record]) -> tuple[str, list[tuple[int, int]]]:
+    return printable(fit[0].get("attack", NONE)), [(point["iteration"], point["label_rank"]) for point in fit]

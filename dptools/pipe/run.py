@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from dptools.errors import DptoolsError, SampleError
+from dptools.errors import SampleError, SetupError
 from dptools.pipe.filed import Filed
 from dptools.pipe.record import dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target
 from dptools.pipe.stage import Engine
+from dptools.texts import printable
 
 Emit = Callable[[Sample], None]
 """Puts one finished sample out: a line, or an image."""
@@ -42,11 +43,6 @@ def complaint(sample: Sample) -> str:
     return printable(f"{where}: {message}" if where else message)
 
 
-def printable(text: str) -> str:
-    """Text that any terminal can show on one line, whatever the file names in it are made of."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
 def emit_lines(stream: BinaryIO) -> Emit:
     """Put out records, each a flushed line."""
 
@@ -70,7 +66,7 @@ def put(stream: BinaryIO, data: bytes) -> None:
     """Write and flush.
 
     Raises:
-        DptoolsError: it cannot be written.
+        SetupError: it cannot be written.
         BrokenPipeError: nobody reads it any more.
     """
     try:
@@ -79,7 +75,7 @@ def put(stream: BinaryIO, data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise DptoolsError(f"write error: {error.strerror}") from error
+        raise SetupError(f"write error: {error.strerror}") from error
 
 
 def _checked(stage: Filed, samples: Iterable[Sample]) -> Iterator[Sample]:

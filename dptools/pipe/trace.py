@@ -47,7 +47,8 @@ def points(path: Path) -> Iterator[Record]:
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                yield _point(line, f"{path}: line {number}")
+                if line.strip():
+                    yield _point(line, f"{path}: line {number}")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
 
@@ -57,9 +58,18 @@ def _point(line: bytes, where: str) -> Record:
         point = json.loads(line)
     except (ValueError, RecursionError):
         raise UsageError(f"{where}: not valid JSON") from None
-    if not isinstance(point, dict) or not isinstance(point.get("id"), str) or type(point.get("iteration")) is not int:
+    if not isinstance(point, dict) or not isinstance(point.get("id"), str) or not _count(point.get("iteration")):
         raise UsageError(f"{where}: not a point of a trace, which has an id and an iteration")
+    if not (point.get("label_rank") is None or _count(point["label_rank"])) or not isinstance(
+        point.get("attack", ""), str
+    ):
+        raise UsageError(f"{where}: not a point of a trace, whose label_rank is a number and attack a name")
     return point
+
+
+def _count(value: object) -> bool:
+    """It is a number of something there is."""
+    return type(value) is int and 0 < value < 10**9
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -49,6 +49,8 @@ class Evaluating:
         Raises:
             UsageError: a file cannot be read, or a trace is none.
         """
+        files = list(files)
+        _check_stdin([*files, *map(str, filter(None, (self.compare, self.attacked)))])
         before = {str(record["id"]): record for record in self._records(self.attacked)}
         comparison = Comparison(ranks(self._records(self.compare))) if self.compare else None
         courses = follow(point for trace in self.traces for point in points(trace))
@@ -93,6 +95,7 @@ def put(path: Path, data: bytes) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
+            path = path.resolve() if path.is_symlink() else path  # what it points to is replaced
             write(path, data, path.parent)
     except SampleError as error:
         raise DptoolsError(error.message) from None
@@ -100,7 +103,12 @@ def put(path: Path, data: bytes) -> None:
         raise DptoolsError(f"{path}: {error.strerror}") from None
 
 
-@cache
+def _check_stdin(files: list[str]) -> None:
+    if files.count("-") > 1:
+        raise UsageError("standard input, -, is named twice, and can be read once")
+
+
+@lru_cache(maxsize=8)
 def open_image(path: str) -> "NDArray[Any] | None":
     """The pixels of an image file; None if it cannot be read."""
     from dptools.pipe.image import decode

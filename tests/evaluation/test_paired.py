@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dptools.errors import UsageError
 from dptools.evaluation.paired import Comparison, Pairs, ranks
 
 
@@ -54,6 +55,19 @@ def test_records_are_paired_by_id() -> None:
     assert comparison.pairs(1) == Pairs(both=1, first=1, second=0, neither=1)
     assert comparison.pairs(5) == Pairs(both=2, first=1, second=0, neither=0)
     assert comparison.unpaired == 3
+    comparison.add(record("a", 1))  # its partner has one already
+    assert comparison.pairs(5).n == 3
+    assert Comparison(ranks([record("a", 1), record("b", 1)])).unpaired == 2
+
+
+def test_what_stands_in_no_rate_stands_in_no_pair() -> None:
+    skipped = {"id": "a", "attack": {"clean_label": 4}, "classify": {"label_rank": 1}}
+    assert ranks([skipped]) == {"a": None}
+
+
+def test_an_id_that_stands_twice_cannot_be_paired() -> None:
+    with pytest.raises(UsageError, match="the id a stands twice"):
+        ranks([record("a", 1), record("a", 2)])
 
 
 def test_nothing_paired_is_no_error() -> None:

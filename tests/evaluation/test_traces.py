@@ -1,9 +1,10 @@
 """Fits looked at on their way: over-fits and under-fits as the paper defines them, and the step that suits most."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from dptools.evaluation.metrics import evaluate
+from dptools.evaluation.metrics import Group
+from dptools.evaluation.summary import Summary
 from dptools.evaluation.traces import follow
 
 
@@ -31,12 +32,24 @@ def test_errors_are_over_fits_or_under_fits() -> None:
     ]
 
 
+def test_a_trace_given_twice_is_two_fits_each_time() -> None:
+    points = [*fit("a", "gs", 9, 1)]
+    (gs,) = follow([*points, *points])
+    assert (gs.n, gs.seen[50], gs.top1[100], gs.best) == (2, 2, 2, 100)
+
+
 def test_the_best_step_is_where_most_are_right_and_all_have_come() -> None:
     (gs,) = follow([*fit("a", "gs", 9, 2, 1), *fit("b", "gs", 9, 9, 1, 1)])
     assert gs.best == 150
     (gs,) = follow([*fit("a", "gs", 9), *fit("b", "gs", 9, 1)])
     assert gs.best == 50
     assert follow([]) == []
+
+
+def evaluate(records: Iterable[dict[str, Any]]) -> list[Group]:
+    summary = Summary()
+    summary.read(records)
+    return summary.all_groups
 
 
 def stopped(step: int, reason: str = "true label found") -> dict[str, Any]:
