@@ -99,7 +99,7 @@ else ifeq ($(origin IMAGES),file)
 $(info No IMAGES=DIR given, a folder of images in directories named after their classes: taking the 20 samples.)
 else ifneq ($(filter $(abspath $(IMAGES))/%,$(abspath $(PAPER))/),)
 $(error PAPER=$(PAPER) lies in IMAGES=$(IMAGES), so that what is made would be taken for images)
-else ifeq ($(wildcard $(IMAGES)/.)$(filter-out 0,$(MAKELEVEL)),)
+else ifeq ($(wildcard $(IMAGES)/.)$(filter results/samples results/three,$(IMAGES)),)
 $(error IMAGES=$(IMAGES) is no directory: give a folder of images, in directories named after their classes)
 endif
 endif
@@ -199,9 +199,13 @@ $(PAPER)/report.html: $(PAPER)/automatic.jsonl $(COMPARED) $(PAPER)/attacked.jso
 	dp-eval --table --by method --trace $(PAPER)/fixed.trace --attacked $(PAPER)/attacked.jsonl --report $@ \
 		$(COMPARED) $(PAPER)/automatic.jsonl $(SOME)
 
-smoke: | results/samples  ## all of it on three images and two attacks, with short fits (three minutes)
-	mkdir -p results/three
-	cp -R $$(find results/samples -mindepth 1 -type d | sort | sed 3q) results/three
+results/three: | results/samples
+	rm -rf $@ $@.part
+	mkdir -p $@.part
+	cp -R $$(find results/samples -mindepth 1 -type d | sort | sed 3q) $@.part
+	mv $@.part $@
+
+smoke: | results/three  ## all of it on three images and two attacks, with short fits (three minutes)
 	$(MAKE) paper IMAGES=results/three PAPER=results/smoke ATTACKS="gs deepfool" STEPS=100 MOST=150
 
 CLASSES ?= 25

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 def make(*arguments: str, folder: Path = ROOT) -> "subprocess.CompletedProcess[str]":
     """Make, in this folder or in one with the same Makefile."""
-    environment = {**os.environ, "MAKEFLAGS": ""}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

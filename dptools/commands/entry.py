@@ -92,6 +92,7 @@ def _flushed(status: Any) -> Any:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if isinstance(error, BrokenPipeError):
             return status or 1
-        report(f"write error: {error.strerror}")
+        if status != SetupError.exit_status:  # else it has been said
+            report(f"write error: {error.strerror}")
         return SetupError.exit_status
     return status
