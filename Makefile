@@ -205,7 +205,7 @@ results/three: | results/samples
 	cp -R $$(find results/samples -mindepth 1 -type d | sort | sed 3q) $@.part
 	mv $@.part $@
 
-smoke: | results/three  ## all of it on three images and two attacks, with short fits (three minutes)
+smoke: | results/three  ## all of it on three images and two attacks, with short fits (some minutes)
 	$(MAKE) paper IMAGES=results/three PAPER=results/smoke ATTACKS="gs deepfool" STEPS=100 MOST=150
 
 CLASSES ?= 25
