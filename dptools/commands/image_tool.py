@@ -17,7 +17,7 @@ from dptools.devices import check_device
 from dptools.errors import UsageError, check_name
 from dptools.pipe.filed import Filed
 from dptools.pipe.progress import progress, wanted
-from dptools.pipe.run import Emit, emit_image, emit_lines, run
+from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
 from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import Form
 from dptools.pipe.source import Source, open_source
@@ -89,14 +89,14 @@ def _run(stage: ToolStage, common: Common, output: Output, device: str, people: 
     source = open_source(common.operands or [], _stdin(), common.form, common.null, leave_out=output.out)
     if source.empty:
         return 0
-    as_image = stage.makes_images and source.one_image and output.out is None
-    if stage.makes_images and output.out is None:
+    as_image = stage.makes_images and source.one_image and output.out is None and stage.text is None
+    if stage.makes_images and output.out is None and stage.text is None:
         _check_output(stage, as_image)
     engine = _engine(stage, source, common, device)
     if wanted() and not common.quiet:
         engine = _with_progress(engine)
     filed = Filed(stage, output.out, output.force)
-    emit = _emit(as_image, people)
+    emit = emit_text(sys.stdout.buffer, stage.text) if stage.text else _emit(as_image, people)
     with traced(emit, stage.trace, stage.key) if stage.trace else nullcontext(emit) as put:
         return run(filed, source.samples, engine, put, report)
 

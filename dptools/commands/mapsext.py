@@ -1,5 +1,6 @@
 """dp-mapsext."""
 
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -7,18 +8,35 @@ import typer
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
 from dptools.commands.options import Device, Seed
-from dptools.maps.residual import RULES
-from dptools.stages.mapsext import Mapsext
+from dptools.maps.names import FORMATS, READERS, RULES
+from dptools.stages.mapsext import Mapsext, Wording
 
 
 def mapsext(
-    rule: Annotated[str, typer.Option("--rule", metavar="NAME", help=f"{', '.join(RULES)}.")] = "paper",
-    iterations: Annotated[int, typer.Option("--iterations", min=1, metavar="N", help="Of the early prior.")] = 30,
+    rule: Annotated[str, typer.Option("--rule", metavar="NAME", help=f"Of the mask: {', '.join(RULES)}.")] = "letters",
+    iterations: Annotated[
+        int | None, typer.Option("--iterations", min=1, metavar="N", help="Of the early prior of --rule paper.")
+    ] = None,
+    words: Annotated[bool, typer.Option("--words", help="Read the words too.")] = False,
+    reader: Annotated[str, typer.Option("--reader", metavar="NAME", help=f"{', '.join(READERS)}.")] = "rapidocr",
+    lang: Annotated[
+        str, typer.Option("--lang", metavar="CODE", help="Language of the words, as of Tesseract.")
+    ] = "eng",
+    scale: Annotated[
+        float, typer.Option("--scale", min=0.1, max=8, metavar="X", help="Enlarge maps for reading by this factor.")
+    ] = 2.0,
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="NAME", help=f"Of standard output: {', '.join(FORMATS)}.")
+    ] = "jsonl",
+    overlay: Annotated[
+        Path | None,
+        typer.Option("--overlay", metavar="FILE|DIR", help="Draw the words on the map, or maps into a directory."),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> Mapsext:
-    """Pull the text out of scanned maps, as white on black: what an early image prior has not learned yet."""
-    return Mapsext(rule, iterations, device, seed)
+    """Pull the text out of scanned maps, as white on black, and read its words at any angle."""
+    return Mapsext(rule, iterations, Wording(words, reader, lang, scale, output_format, overlay), device, seed)
 
 
 app = image_tool(mapsext)

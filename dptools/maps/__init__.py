@@ -1,5 +1,18 @@
-"""Text out of scanned maps."""
+"""Text out of scanned maps: masks of it, and its words."""
 
-from dptools.maps.residual import RULES, text_mask
+from typing import TYPE_CHECKING
 
-__all__ = ["RULES", "text_mask"]
+from dptools.lazy import lazy
+from dptools.maps.names import FORMATS, READERS, RULES
+
+if TYPE_CHECKING:
+    from dptools.maps.finding import find_words
+    from dptools.maps.masks import text_mask
+    from dptools.maps.readers import load_reader
+    from dptools.maps.words import Word
+else:
+    __getattr__ = lazy(
+        __name__, finding=("find_words",), masks=("text_mask",), readers=("load_reader",), words=("Word",)
+    )
+
+__all__ = ["FORMATS", "READERS", "RULES", "Word", "find_words", "load_reader", "text_mask"]

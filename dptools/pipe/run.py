@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from dptools.errors import SampleError, SetupError
 from dptools.pipe.filed import Filed
-from dptools.pipe.record import dump
+from dptools.pipe.record import Record, dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target
 from dptools.pipe.stage import Engine
@@ -48,6 +48,16 @@ def emit_lines(stream: BinaryIO) -> Emit:
 
     def emit(sample: Sample) -> None:
         put(stream, dump(sample.record).encode("ascii") + b"\n")
+
+    return emit
+
+
+def emit_text(stream: BinaryIO, text: Callable[[Record], str]) -> Emit:
+    """Put out what is said of records; of failed ones nothing."""
+
+    def emit(sample: Sample) -> None:
+        if not sample.finished:
+            put(stream, text(sample.record).encode("utf-8", "replace"))
 
     return emit
 

@@ -67,6 +67,12 @@ class ToolStage(Protocol):
         return None
 
     @property
+    def text(self) -> Callable[[Record], str] | None:
+        """What standard output gets of a finished record, lines, in the record's place; None for the record itself.
+        With it, images need not be kept."""
+        return None
+
+    @property
     def outputs(self) -> int:
         """How many images each one becomes."""
         return 1

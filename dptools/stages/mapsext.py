@@ -1,22 +1,63 @@
-"""dp-mapsext: the text of a map as a mask, from the residual of an early image prior."""
+"""dp-mapsext: the text of a map as a mask, and its words."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dptools.errors import check_name
-from dptools.maps.residual import RULES, text_mask
+from dptools.errors import UsageError, check_name
+from dptools.maps.names import FORMATS, READERS, RULES
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolStage
-from dptools.prior.presets import Preset
-from dptools.prior.stopping import Fixed
-from dptools.stages.images import to_tensor
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
-    from numpy.typing import NDArray
+    from dptools.stages.mapping import Mapping
+
+IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What is done with words.
+
+    Attributes:
+        wanted: they are read.
+        reader, language: who reads, and in which language.
+        scale: factor by which a map is enlarged before.
+        form: what goes to standard output: one of FORMATS.
+        overlay: an image file, or a directory of such, with the words drawn on the map.
+    """
+
+    wanted: bool = False
+    reader: str = "rapidocr"
+    language: str = "eng"
+    scale: float = 2.0
+    form: str = "jsonl"
+    overlay: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_name("reader", self.reader, READERS)
+        check_name("format", self.form, FORMATS)
+
+    def __bool__(self) -> bool:
+        return self.wanted or self.form != "jsonl" or self.overlay is not None
+
+    @property
+    def facts(self) -> Record:
+        """All that what is found hangs on."""
+        if not self:
+            return {}
+        named = {"reader": self.reader, "language": self.language, "overlay": str(self.overlay or "")}
+        return named | ({} if self.reader == "tesseract-page" else {"scale": self.scale})
+
+    @staticmethod
+    def overlay_of(sample: Sample, named: Path) -> tuple[Path, Path]:
+        """The file for a map's overlay, the one that is named or one in the directory, and the directory."""
+        from dptools.pipe.sink import target
+
+        is_file = named.suffix.lower() in IMAGES
+        return (named, named.parent) if is_file else (target(named, sample.id), named)
 
 
 @dataclass(frozen=True)
@@ -26,59 +67,39 @@ class Mapsext(ToolStage):
     tool = "dp-mapsext"
     key = "mapsext"
 
-    rule: str = "paper"
-    iterations: int = 30
+    rule: str = "letters"
+    iterations: int | None = None
+    wording: Wording = Wording()
     device: str = "auto"
-    seed: int = 0
+    drawn: int = 0
 
     def __post_init__(self) -> None:
         check_name("rule", self.rule, RULES)
+        if self.iterations is not None and self.rule != "paper":
+            raise UsageError(f"--iterations {self.iterations} is for --rule paper: no other fits a prior")
 
     @property
-    def prior(self) -> Preset:
-        """The early prior: background and roads, and no text yet."""
-        return Preset("small", "mse", Fixed(self.iterations), average=0.9, iterations=self.iterations)
+    def seed(self) -> int | None:
+        return self.drawn if self.rule == "paper" else None
+
+    @property
+    def text(self) -> Callable[[Record], str] | None:
+        return {"geojson": _geojson, "txt": _texts}.get(self.wording.form)
 
     def load(self) -> "Mapping":
         from dptools.devices import resolve_device
+        from dptools.maps.readers import load_reader
+        from dptools.stages.mapping import Mapping
 
-        return Mapping(self, resolve_device(self.device))
-
-
-@dataclass(frozen=True)
-class Mapping:
-    """dp-mapsext at work."""
-
-    options: Mapsext
-    device: "torch.device"
-
-    def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample]
-
-    def params(self, sample: Sample) -> Record:
-        from dptools.prior.precision import effective
-
-        precision = effective(self.device, self.options.prior.precision)
-        settings = {**asdict(self.options.prior), "precision": precision, "device": self.device.type}
-        return {"rule": self.options.rule, "prior": settings}
-
-    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        return map(self._extract, samples)
-
-    def _extract(self, sample: Sample) -> Sample:
-        from dptools.prior import restore
-
-        image = to_tensor(sample, self.device)
-        prior = restore(image, self.options.prior, seed=sample.seed(self.options.seed)).image
-        mask = text_mask(_array(image), _array(prior), self.options.rule)
-        found = {
-            "rule": self.options.rule,
-            "step": self.options.iterations,
-            "coverage": round(float((mask > 0).mean()), 4),
-        }
-        return replace(sample.update(mapsext=found), pixels=mask[:, :, None].repeat(3, axis=2))
+        reader = load_reader(self.wording.reader, self.wording.language) if self.wording else None
+        return Mapping(self, resolve_device(self.device), reader)
 
 
-def _array(image: "torch.Tensor") -> "NDArray[np.float32]":
-    array: NDArray[np.float32] = image[0].permute(1, 2, 0).cpu().numpy()
-    return array
+def _geojson(record: Record) -> str:
+    from dptools.maps.formats import geojson
+
+    return geojson(record["mapsext"]["words"], map=record["id"]) + "\n"
+
+
+def _texts(record: Record) -> str:
+    return "".join(f"{word['text']}\n" for word in record["mapsext"]["words"])

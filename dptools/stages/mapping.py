@@ -1,0 +1,97 @@
+"""dp-mapsext at work: a map in, the mask of its text out, with its words in the record."""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dptools.maps.finding import find_words
+from dptools.maps.formats import as_record, overlay
+from dptools.maps.masks import MASKS, grey, text_mask
+from dptools.maps.readers import PageReader, Reader
+from dptools.pipe.record import Record
+from dptools.pipe.sample import Sample
+from dptools.pipe.sink import write
+from dptools.prior.presets import Preset
+from dptools.prior.stopping import Fixed
+from dptools.stages.images import to_tensor
+from dptools.stages.mapsext import Mapsext
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+EARLY = 30
+"""Iterations after which the prior has background and roads, and no text yet."""
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """The tool, with what it needs loaded."""
+
+    options: Mapsext
+    device: "torch.device"
+    reader: Reader | PageReader | None
+
+    @property
+    def prior(self) -> Preset | None:
+        """The early prior, where the rule needs one."""
+        if not MASKS[self.options.rule].of_residual:
+            return None
+        most = self.options.iterations or EARLY
+        return Preset("small", "mse", Fixed(most), average=0.9, iterations=most)
+
+    def expand(self, sample: Sample) -> Iterable[Sample]:
+        return [sample]
+
+    def params(self, sample: Sample) -> Record:
+        from dptools.prior.precision import effective
+
+        params: Record = {"rule": self.options.rule, **self.options.wording.facts}
+        if self.prior:
+            precision = effective(self.device, self.prior.precision)
+            params["prior"] = {**asdict(self.prior), "precision": precision, "device": self.device.type}
+        return params
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        return map(self._extract, samples)
+
+    def _extract(self, sample: Sample) -> Sample:
+        assert sample.pixels is not None
+        image: NDArray[np.float32] = sample.pixels.astype(np.float32) / np.float32(255)
+        mask = text_mask(image, self.options.rule, self._early(sample))
+        found: Record = {"rule": self.options.rule, "coverage": round(float(mask.mean()), 4)}
+        if self.prior:
+            found["step"] = self.prior.iterations
+        if self.reader:
+            words = find_words(grey(image), self.reader, self.options.wording.scale)
+            found |= {"reader": self.options.wording.reader, "words": [as_record(word) for word in words]}
+        read = sample.update(mapsext=found)
+        self._draw(read)
+        return replace(read, pixels=(mask.astype(np.uint8) * 255)[:, :, None].repeat(3, axis=2))
+
+    def _early(self, sample: Sample) -> "NDArray[np.float32] | None":
+        """The output of the early prior."""
+        if not self.prior:
+            return None
+        from dptools.prior import restore
+
+        done = restore(to_tensor(sample, self.device), self.prior, seed=sample.seed(self.options.drawn))
+        array: NDArray[np.float32] = done.image[0].permute(1, 2, 0).cpu().numpy()
+        return array
+
+    def _draw(self, sample: Sample) -> None:
+        """Write the overlay."""
+        if self.options.wording.overlay is None:
+            return
+        from PIL import Image
+
+        path, root = self.options.wording.overlay_of(sample, self.options.wording.overlay)
+
+        assert sample.pixels is not None
+        data = io.BytesIO()
+        drawn = Image.fromarray(overlay(sample.pixels, sample.record["mapsext"]["words"]))
+        drawn.save(data, Image.registered_extensions()[path.suffix.lower()])
+        write(path, data.getvalue(), root)
