@@ -1,7 +1,8 @@
-"""Real images to try things on, as a labelled folder: the 20 ImageNet images that Foolbox ships, or some of your own.
+"""Images to try things on: the 20 ImageNet images that Foolbox ships, some of your own in labelled folders, or a map.
 
 python -m dptools.samples DIR
 python -m dptools.samples DIR --of IMAGENET --classes 25 --per-class 4 --seed 0
+python -m dptools.samples DIR --map
 """
 
 import argparse
@@ -60,6 +61,21 @@ def draw(images: Path, directory: Path, *, classes: int, per_class: int, seed: i
     return written
 
 
+def write_map(directory: Path) -> list[Path]:
+    """Draw a map of a country that there is not, ``map.png``, and write its words, ``map.geojson``."""
+    from PIL import Image
+
+    from dptools.maps.drawing import draw_map
+    from dptools.maps.formats import as_record, geojson
+
+    directory.mkdir(parents=True, exist_ok=True)
+    pixels, words = draw_map()
+    written = [directory / "map.png", directory / "map.geojson"]
+    Image.fromarray(pixels).save(written[0])
+    written[1].write_text(geojson(map(as_record, words)) + "\n")
+    return written
+
+
 def _images(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGES)
 
@@ -68,12 +84,15 @@ def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dptools.samples", description="Write a labelled folder of images.")
     parser.add_argument("directory", type=Path, metavar="DIR")
     parser.add_argument("--of", type=Path, metavar="IMAGENET", help="a folder with a directory for each class")
+    parser.add_argument("--map", action="store_true", help="a drawn map and its words, in place of images")
     parser.add_argument("--classes", type=int, default=25, metavar="N")
     parser.add_argument("--per-class", type=int, default=4, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     given = parser.parse_args()
     try:
-        if given.of:
+        if given.map:
+            paths = write_map(given.directory)
+        elif given.of:
             drawn = {"classes": given.classes, "per_class": given.per_class, "seed": given.seed}
             paths = draw(given.of, given.directory, **drawn)
         else:

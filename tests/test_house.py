@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "engine": BASE | {"pipe"},
     "stages": BASE | {"pipe"} | DOMAINS,
     "commands": BASE | {"pipe", "engine", "stages"} | DOMAINS,
-    "samples": BASE | {"classifiers"},
+    "samples": BASE | {"classifiers", "maps"},
 }
 
 

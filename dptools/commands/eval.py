@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,6 +17,9 @@ from dptools.evaluation.keys import NONE
 from dptools.evaluation.summary import Summary
 from dptools.pipe.record import dump
 from dptools.stages.evaluating import Evaluating, open_image, put, write_figures
+
+if TYPE_CHECKING:
+    from dptools.stages.mapscores import MapScores
 
 
 class Form(StrEnum):
@@ -46,6 +49,10 @@ def evaluate_records(
     attacked: Annotated[
         Path | None, typer.Option("--attacked", metavar="FILE", help="Records before restoration, for figures.")
     ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option("--maps", metavar="GROUNDTRUTH", help="GeoJSON of the words on a map, or a directory of such."),
+    ] = None,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="DIR", help="Draw figures there, as PNG and SVG.")
     ] = None,
@@ -66,12 +73,13 @@ def evaluate_records(
         if report_file == Path("-"):
             raise UsageError("--report - : standard output is for the figures; name a file")
         broken: list[str] = []
-        summary = Evaluating(by, tuple(trace or ()), compare, attacked, broken.append)(operands or ["-"])
+        scores = _map_scores(maps, broken)
+        summary = Evaluating(by, tuple(trace or ()), compare, attacked, broken.append, scores)(operands or ["-"])
         for line in broken:
             report(line)
         _warn(summary)
         _draw(summary, figures, report_file)
-        typer.echo(_text(summary, form))
+        typer.echo(_text(summary, form, scores))
         raise typer.Exit(1 if summary.failed or broken else 0)
 
 
@@ -100,21 +108,32 @@ def _draw(summary: Summary, figures: Path | None, report_file: Path | None) -> N
         put(report_file, html(summary, drawings).encode())
 
 
-def _text(summary: Summary, form: Form) -> str:
+def _map_scores(maps: Path | None, broken: list[str]) -> "MapScores | None":
+    if maps is None:
+        return None
+    from dptools.stages.mapscores import MapScores
+
+    return MapScores(maps, broken.append)
+
+
+def _text(summary: Summary, form: Form, scores: "MapScores | None") -> str:
     groups = summary.all_groups
     if form is Form.JSON:
-        return dump(summary.as_json())
+        return dump(summary.as_json() | ({"maps": scores.as_json()} if scores else {}))
     if form is Form.CSV:
         return table.as_csv(groups, summary.by)
-    first, *more = map(table.markdown if form is Form.MARKDOWN else table.plain, _tables(summary))
+    first, *more = map(table.markdown if form is Form.MARKDOWN else table.plain, _tables(summary, scores))
     lines = "\n".join(table.left_out(groups))
     apart = "\n\n" if form is Form.MARKDOWN else "\n"
     return "\n\n".join([f"{first}{apart}{lines}" if lines else first, *more])
 
 
-def _tables(summary: Summary) -> Iterator[table.Rows]:
+def _tables(summary: Summary, scores: "MapScores | None") -> Iterator[table.Rows]:
     groups = summary.all_groups
-    yield table.rate_rows(groups, summary.by)
+    if scores:
+        yield from scores.tables()
+    if not scores or any(group.rate(name).n for group in groups for name in table.RATES):
+        yield table.rate_rows(groups, summary.by)
     yield from filter(None, (table.stop_rows(groups, summary.by), table.error_rows(summary.courses)))
     if summary.comparison:
         yield table.comparison_rows(summary.comparison)

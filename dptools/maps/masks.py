@@ -6,7 +6,7 @@ The first iterations of a deep image prior give background and roads; what it la
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     Image = NDArray[np.float32]
     """H x W x 3 in [0, 1]."""
+
+    Pixels = NDArray[np.uint8]
+    """H x W x 3."""
 
     Grey = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
@@ -33,17 +36,17 @@ class Rule:
         of_residual: of that.
     """
 
-    mask: "Callable[[Image], Mask]"
+    mask: "Callable[[Any], Mask]"
     of_residual: bool = False
 
 
-def letters(image: "Image") -> "Mask":
+def letters(pixels: "Pixels") -> "Mask":
     """What may be letters: small connected pieces of ink, after the lines that touch them are taken out."""
     from dptools.maps.finding import ENLARGED, enlarge
     from dptools.maps.letters import find_letters
 
-    found, ink = find_letters(enlarge(grey(image), ENLARGED), SENSITIVITY)
-    return reduced(found.pieces(ink), image.shape[1], image.shape[0])
+    found, ink = find_letters(enlarge(grey(pixels), ENLARGED), SENSITIVITY)
+    return reduced(found.pieces(ink), pixels.shape[1], pixels.shape[0])
 
 
 def paper(residual: "Image") -> "Mask":
@@ -55,43 +58,44 @@ def paper(residual: "Image") -> "Mask":
     return np.asarray((residual > 0.6 * residual.mean()).all(axis=2))
 
 
-def otsu(image: "Image") -> "Mask":
+def otsu(pixels: "Pixels") -> "Mask":
     """What is darker than one threshold for the whole map (Otsu 1979)."""
     from skimage.filters import threshold_otsu
 
-    shades = grey(image)
+    shades = grey(pixels)
     return np.asarray(shades < threshold_otsu(shades)) if np.ptp(shades) else np.zeros(shades.shape, bool)
 
 
-def sauvola(image: "Image") -> "Mask":
+def sauvola(pixels: "Pixels") -> "Mask":
     """What is darker than its surroundings (Sauvola and Pietikäinen 2000)."""
     from dptools.maps.ink import ink
 
-    return ink(grey(image))
+    return ink(grey(pixels))
 
 
 MASKS = {"letters": Rule(letters), "paper": Rule(paper, True), "otsu": Rule(otsu), "sauvola": Rule(sauvola)}
 """By the names of :data:`dptools.maps.names.RULES`."""
 
 
-def text_mask(image: "Image", rule: str = "letters", prior: "Image | None" = None) -> "Mask":
+def text_mask(pixels: "Pixels", rule: str = "letters", prior: "Image | None" = None) -> "Mask":
     """The mask that a rule gives.
 
     Args:
-        image: the map.
+        pixels: the map.
         rule: its name.
         prior: the output of an early prior, for a rule of the residual.
     """
     if not MASKS[rule].of_residual:
-        return MASKS[rule].mask(image)
+        return MASKS[rule].mask(pixels)
     assert prior is not None
-    return MASKS[rule].mask((prior - image).clip(0, 1))
+    return MASKS[rule].mask((prior - pixels / np.float32(255)).clip(0, 1))
 
 
-def grey(image: "Image") -> "Grey":
-    """Luma of an image, as ITU-R BT.601 weighs the channels."""
-    luma = image @ np.array([0.299, 0.587, 0.114], np.float32)
-    return (luma * 255).round().clip(0, 255).astype(np.uint8)
+def grey(pixels: "Pixels") -> "Grey":
+    """Luma, as ITU-R BT.601 weighs the channels."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(pixels).convert("L"))
 
 
 def reduced(mask: "Mask", width: int, height: int) -> "Mask":

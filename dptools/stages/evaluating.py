@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from dptools.errors import DptoolsError, SampleError, UsageError
 from dptools.evaluation.keys import Record
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
     from dptools.evaluation.gallery import Drawing
 
 
+class Passing(Protocol):
+    """Looks at records that pass."""
+
+    def passing(self, records: Iterable[Record], /) -> Iterator[Record]:
+        """The records as they are."""
+
+
 @dataclass(frozen=True)
 class Evaluating:
     """What dp-eval reads besides the records.
@@ -35,6 +42,7 @@ class Evaluating:
         compare: records of the same images, restored in another way.
         attacked: records of the same images before restoration, for figures.
         report: is told of a line that is no record.
+        maps: scores the records of maps.
     """
 
     by: str
@@ -42,6 +50,7 @@ class Evaluating:
     compare: Path | None
     attacked: Path | None
     report: Callable[[str], None]
+    maps: "Passing | None" = None
 
     def __call__(self, files: Iterable[str]) -> Summary:
         """Read all.
@@ -56,7 +65,8 @@ class Evaluating:
         courses = follow(point for trace in self.traces for point in points(trace))
         summary = Summary(self.by, attacked=before, comparison=comparison, courses=courses)
         for file in files:
-            summary.read(self._read(file))
+            records = self._read(file)
+            summary.read(self.maps.passing(records) if self.maps else records)
         return summary
 
     def _records(self, path: Path | None) -> Iterator[Record]:

@@ -60,13 +60,12 @@ class Mapping:
 
     def _extract(self, sample: Sample) -> Sample:
         assert sample.pixels is not None
-        image: NDArray[np.float32] = sample.pixels.astype(np.float32) / np.float32(255)
-        mask = text_mask(image, self.options.rule, self._early(sample))
+        mask = text_mask(sample.pixels, self.options.rule, self._early(sample))
         found: Record = {"rule": self.options.rule, "coverage": round(float(mask.mean()), 4)}
         if self.prior:
             found["step"] = self.prior.iterations
         if self.reader:
-            words = find_words(grey(image), self.reader, self.options.wording.scale)
+            words = find_words(grey(sample.pixels), self.reader, self.options.wording.scale)
             found |= {"reader": self.options.wording.reader, "words": [as_record(word) for word in words]}
         read = sample.update(mapsext=found)
         self._draw(read)

@@ -1,0 +1,174 @@
+"""How well words and masks agree with what is known to stand on a map.
+
+The measures are those of the ICDAR 2024 competition on historical map text: words match one to one from an
+intersection over union of 0.5.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from dptools.errors import UsageError
+from dptools.maps.merging import SAME, iou, key
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from shapely import Polygon
+
+    Mask = NDArray[np.bool_]
+    Grey = NDArray[np.uint8]
+
+TEXTS = ("text", "label", "name")
+"""Properties that hold a word's text, whatever their case."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A word that stands on a map: its text, and its outline in pixels, columns and rows."""
+
+    text: str
+    outline: "Polygon"
+
+    def agrees(self, other: "Polygon") -> float:
+        """Intersection over union with a word that was found; boxes are compared with boxes, since many ground truths
+        have nothing else for words at an angle."""
+        upright = self.outline.equals(self.outline.envelope)
+        return iou(self.outline, other.envelope if upright else other)
+
+
+@dataclass
+class Score:
+    """Counts of what there is, what was given, and what of it is right.
+
+    Attributes:
+        expected, given: on the map, and by the record.
+        found: both.
+    """
+
+    expected: int = 0
+    given: int = 0
+    found: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        return self.found / self.given if self.given else None
+
+    @property
+    def recall(self) -> float | None:
+        return self.found / self.expected if self.expected else None
+
+    @property
+    def f(self) -> float | None:
+        """The harmonic mean of precision and recall."""
+        return 2 * self.found / (self.given + self.expected) if self.given + self.expected else None
+
+    def add(self, other: Self) -> None:
+        """Take another map's counts in."""
+        for name in vars(self):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass
+class InkScore(Score):
+    """Of pixels: those of ink inside the words' outlines, those of the mask, and those of both."""
+
+
+@dataclass
+class WordScore(Score):
+    """Of words.
+
+    Attributes:
+        read: pairs with the same text, but for case and for punctuation at the ends.
+        likeness: of the pairs, the sum of 1 - edit distance / length of the longer text.
+    """
+
+    read: int = 0
+    likeness: float = 0.0
+
+    @property
+    def characters(self) -> float | None:
+        """1 - mean normalised edit distance of the pairs."""
+        return self.likeness / self.found if self.found else None
+
+
+def read_truth(text: str, name: str) -> list[Truth]:
+    """The words of a GeoJSON file: polygons whose y is the row times -1, and a text in their properties.
+
+    Raises:
+        UsageError: it is no such file.
+    """
+    from shapely.errors import ShapelyError
+    from shapely.geometry import shape
+
+    try:
+        features = json.loads(text)["features"]
+        found = [(_text(feature["properties"]), shape(feature["geometry"])) for feature in features]
+        return [Truth(word, _flipped(outline)) for word, outline in found]
+    except (ValueError, KeyError, TypeError, AttributeError, ShapelyError) as error:
+        raise UsageError(f"{name}: no GeoJSON of polygons with texts: {type(error).__name__}: {error}") from None
+
+
+def score_words(truth: Sequence[Truth], words: Iterable[Mapping[str, Any]]) -> WordScore:
+    """Match words with the truth, best pairs first."""
+    from shapely import Polygon
+
+    found = [(str(word["text"]), Polygon(word["polygon"]).buffer(0)) for word in words]
+    pairs = sorted(
+        ((each.agrees(shape), -i, -j) for i, each in enumerate(truth) for j, (_, shape) in enumerate(found)),
+        reverse=True,
+    )
+    score, used = WordScore(len(truth), len(found)), set[tuple[str, int]]()
+    for share, i, j in pairs:
+        if share < SAME:
+            break
+        if used & {("truth", i), ("word", j)}:
+            continue
+        used |= {("truth", i), ("word", j)}
+        one, other = key(truth[-i].text), key(found[-j][0])
+        score.found += 1
+        score.read += one == other
+        score.likeness += 1 - edit_distance(one, other) / max(len(one), len(other), 1)
+    return score
+
+
+def score_ink(truth: Iterable[Truth], grey: "Grey", mask: "Mask") -> InkScore:
+    """Compare a mask with the ink in the words' outlines: what is darker there than each one's Otsu threshold."""
+    from PIL import Image, ImageDraw
+    from skimage.filters import threshold_otsu
+
+    ink = np.zeros(grey.shape, bool)
+    for word in truth:
+        inside = Image.new("1", (grey.shape[1], grey.shape[0]))
+        ImageDraw.Draw(inside).polygon(list(word.outline.exterior.coords), fill=1)
+        here = np.asarray(inside)
+        shades = grey[here]
+        if shades.size and np.ptp(shades):
+            ink |= here & (grey < threshold_otsu(shades))
+    return InkScore(int(ink.sum()), int(mask.sum()), int((ink & mask).sum()))
+
+
+def edit_distance(one: str, other: str) -> int:
+    """The fewest insertions, deletions and replacements of characters (Levenshtein 1965)."""
+    row = list(range(len(other) + 1))
+    for i, char in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, against in enumerate(other, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (char != against))
+    return row[-1]
+
+
+def _text(properties: Mapping[str, Any]) -> str:
+    lower = {name.casefold(): value for name, value in properties.items()}
+    return next((str(lower[name] or "") for name in TEXTS if name in lower), "")
+
+
+def _flipped(outline: Any) -> "Polygon":
+    """A polygon with rows in place of y; of several, the largest."""
+    from shapely import transform
+
+    largest = max(outline.geoms, key=lambda part: part.area) if outline.geom_type == "MultiPolygon" else outline
+    polygon: Polygon = transform(largest.buffer(0), lambda points: points * (1, -1))
+    return polygon

@@ -1,0 +1,117 @@
+"""dp-eval --maps: records of dp-mapsext beside what stands on the maps."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePath
+from typing import Any, Generic, TypeVar
+
+from dptools.errors import UsageError
+from dptools.evaluation.keys import Record
+from dptools.maps.masks import grey
+from dptools.maps.scoring import InkScore, Score, Truth, WordScore, read_truth, score_ink, score_words
+from dptools.stages.evaluating import open_image
+
+ALL = "all"
+
+Kind = TypeVar("Kind", WordScore, InkScore)
+
+
+class Tally(Generic[Kind]):
+    """Scores by who made it, and by map."""
+
+    def __init__(self) -> None:
+        self.scores: dict[str, dict[str, Kind]] = {}
+
+    def add(self, maker: str, name: str, score: Kind) -> None:
+        by_map = self.scores.setdefault(maker, {})
+        for of in (name, ALL):
+            by_map.setdefault(of, type(score)()).add(score)
+
+    def __iter__(self) -> Iterator[tuple[str, str, Kind]]:
+        """Maker, map and score; of several maps of a maker, all together last."""
+        for maker, by_map in self.scores.items():
+            maps = [name for name in by_map if name != ALL]
+            for name in maps + [ALL] * (len(maps) > 1):
+                yield maker, name, by_map[name]
+
+
+class MapScores:
+    """Scores of the words and the masks that records of maps hold.
+
+    Args:
+        truth: a GeoJSON file, or a directory of such, named after the maps.
+        report: is told of a map that cannot be scored.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+
+    def __init__(self, truth: Path, report: Callable[[str], None]) -> None:
+        if not truth.exists():
+            raise UsageError(f"--maps {truth}: no such file or directory")
+        self.truth, self.report = truth, report
+        self.words: Tally[WordScore] = Tally()
+        self.ink: Tally[InkScore] = Tally()
+
+    def passing(self, records: Iterable[Record]) -> Iterator[Record]:
+        """The records as they are; those of maps are scored in passing."""
+        for record in records:
+            if "mapsext" in record and "error" not in record:
+                self._score(record, PurePath(str(record["id"])).stem)
+            yield record
+
+    def as_json(self) -> dict[str, list[dict[str, Any]]]:
+        return {
+            what: [
+                {
+                    "by": maker,
+                    "map": name,
+                    **vars(score),
+                    "precision": score.precision,
+                    "recall": score.recall,
+                    "f": score.f,
+                }
+                for maker, name, score in tally
+            ]
+            for what, tally in (("words", self.words), ("masks", self.ink))
+        }
+
+    def tables(self) -> Iterator[list[list[str]]]:
+        """Of words and of masks, where there are any."""
+        if rows := [[maker, name, *_word_cells(score)] for maker, name, score in self.words]:
+            counts = ["on map", "given", "found", "read"]
+            yield [["words by", "map", *counts, "precision", "recall", "F", "characters"], *rows]
+        if rows := [[maker, name, *_cells(score)] for maker, name, score in self.ink]:
+            yield [["mask by", "map", "precision", "recall", "F"], *rows]
+
+    def _score(self, record: Record, name: str) -> None:
+        truth, found = self._read_truth(name), record["mapsext"]
+        if truth is None:
+            return
+        if "words" in found:
+            self.words.add(found.get("reader", "-"), name, score_words(truth, found["words"]))
+        image, mask = open_image(str(record.get("source"))), open_image(str(record.get("path")))
+        if image is None or mask is None or image.shape != mask.shape:
+            self.report(f"{name}: no mask compared: the map or its mask cannot be read, or they differ in size")
+        else:
+            self.ink.add(found["rule"], name, score_ink(truth, grey(image), mask[:, :, 0] > 127))
+
+    def _read_truth(self, name: str) -> list[Truth] | None:
+        path = self.truth / f"{name}.geojson" if self.truth.is_dir() else self.truth
+        try:
+            return read_truth(path.read_text(), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            self.report(f"{name}: not scored: {path}: {getattr(error, 'strerror', None) or 'no text'}")
+            return None
+
+
+def _word_cells(score: WordScore) -> list[str]:
+    counts = [score.expected, score.given, score.found, score.read]
+    return [*map(str, counts), *_cells(score), _percent(score.characters)]
+
+
+def _cells(score: Score) -> list[str]:
+    return list(map(_percent, (score.precision, score.recall, score.f)))
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.0f}"
