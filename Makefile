@@ -87,7 +87,7 @@ PRESET ?= cold
 STEPS ?= $(if $(filter paper,$(PRESET)),1750,350)
 MOST ?= 3000
 LOSS ?= 0.002
-MAPS ?=
+MAPS ?= results/maps
 JOBS ?=
 ENGINE ?=
 PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(PRESET)-$(MODEL)
@@ -101,6 +101,12 @@ else ifneq ($(filter $(abspath $(IMAGES))/%,$(abspath $(PAPER))/),)
 $(error PAPER=$(PAPER) lies in IMAGES=$(IMAGES), so that what is made would be taken for images)
 else ifeq ($(wildcard $(IMAGES)/.)$(filter results/samples results/three,$(IMAGES)),)
 $(error IMAGES=$(IMAGES) is no directory: give a folder of images, in directories named after their classes)
+endif
+endif
+
+ifneq ($(filter paper figure8,$(MAKECMDGOALS)),)
+ifeq ($(wildcard $(MAPS)/.)$(filter results/maps,$(MAPS)),)
+$(error MAPS=$(MAPS) is no directory: give a folder of scanned maps)
 endif
 endif
 
@@ -120,6 +126,10 @@ threshold := --preset $(PRESET) --stop loss:$(LOSS) --iterations $(MOST)
 default :=
 jpeg := --method jpeg:50
 median := --method median:3
+letters := --words
+alone := --rule sauvola --words --reader tesseract-page
+rule := --rule paper
+MAPPED := $(patsubst %,$(PAPER)/maps-%.jsonl,letters rule $(if $(shell command -v tesseract),alone))
 DEFENCES := default fixed threshold jpeg median
 COMPARED := $(foreach each,$(DEFENCES),$(PAPER)/$(each).jsonl $(PAPER)/$(each)-clean.jsonl)
 FIGURES := figure2 figure3 figure4 figure5 figure6 figure7
@@ -135,7 +145,7 @@ $(PAPER)/settings.txt: $(if $(filter-out $(file < $(PAPER)/settings.txt),$(SETTI
 FORCE:
 
 .PHONY: paper $(FIGURES) figure8 smoke sample
-paper: $(FIGURES) $(if $(MAPS),figure8) $(PAPER)/report.html  ## the whole experiment: IMAGES=DIR, PRESET=paper for the paper's network
+paper: $(FIGURES) figure8 $(PAPER)/report.html  ## the whole experiment: IMAGES=DIR, PRESET=paper for the paper's network
 	@echo "$@: $(PAPER)/report.html"
 
 figure2: $(PAPER)/automatic/termination.png  ## after how many iterations a stop that knows the label ends, by attack
@@ -144,7 +154,7 @@ figure4: $(PAPER)/fixed/accuracy.png  ## top-1 and top-5 after STEPS iterations,
 figure5: $(PAPER)/fixed/errors.png  ## which of the errors are over-fits and under-fits
 figure6: $(PAPER)/methods/methods.png  ## clean and attacked images, beside the loss-threshold stop and others
 figure7: $(PAPER)/service/probabilities.png  ## the classes of one image before and after: SERVICE=NAME
-figure8: $(PAPER)/maps/maps.png  ## the text of maps: MAPS=DIR
+figure8: $(PAPER)/maps/maps.png  ## the text of maps by the paper's rule and by ours: MAPS=DIR, with NAME.geojson where known
 $(FIGURES) figure8:
 	@test -e $< || { echo "$@: the records have nothing to draw" >&2; exit 1; }
 	@echo "$@: $<"
@@ -188,12 +198,15 @@ $(PAPER)/service/after.jsonl: $(PAPER)/service/before.jsonl
 $(PAPER)/service/probabilities.png: $(PAPER)/service/after.jsonl $(PAPER)/service/before.jsonl
 	dp-eval --table --attacked $(PAPER)/service/before.jsonl --figures $(@D) $< $(SOME)
 
-$(PAPER)/maps.jsonl: $(PAPER)/settings.txt
-	$(if $(MAPS),,$(error figure8 needs MAPS=DIR, a folder of scanned maps))$(START) \
-		dp-mapsext $(RUN) -o $(PAPER)/images/maps $(MAPS) $(WHOLE)
+results/maps: | $(BIN)/dp-attack
+	python -m dptools.samples $@.part --map > /dev/null
+	mv $@.part $@
 
-$(PAPER)/maps/maps.png: $(PAPER)/maps.jsonl
-	dp-eval --table --figures $(@D) $< $(SOME)
+$(MAPPED): $(PAPER)/maps-%.jsonl: $(PAPER)/settings.txt | $(MAPS)
+	$(START) dp-mapsext $($*) $(RUN) -o $(PAPER)/images/maps-$* $(MAPS) $(WHOLE)
+
+$(PAPER)/maps/maps.png: $(MAPPED)
+	dp-eval --table $(if $(wildcard $(MAPS)/*.geojson),--maps $(MAPS)) --figures $(@D) $^ $(SOME)
 
 $(PAPER)/report.html: $(PAPER)/automatic.jsonl $(COMPARED) $(PAPER)/attacked.jsonl
 	dp-eval --table --by method --trace $(PAPER)/fixed.trace --attacked $(PAPER)/attacked.jsonl --report $@ \

@@ -46,7 +46,7 @@ def test_the_papers_preset_takes_the_papers_steps(images: Path) -> None:
     planned = make("-n", "paper", f"IMAGES={images}", "PAPER=results/none", "PRESET=paper").stdout
     assert "--preset paper --stop fixed:1750" in planned
     assert "--preset paper --stop oracle --iterations 3000" in planned
-    assert "dp-mapsext" not in planned
+    assert re.search(r"dp-mapsext --rule paper +-o results/none/images/maps-rule results/maps", planned)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_papers_preset_takes_the_papers_steps(images: Path) -> None:
             "IMAGES=nowhere is no directory: give a folder of images, in directories named after",
         ),
         (["sample"], "sample needs IMAGENET=DIR, a folder of images in directories named after their classes"),
-        (["figure8", "PAPER=results/none"], "figure8 needs MAPS=DIR, a folder of scanned maps"),
+        (["figure8", "MAPS=nowhere"], "MAPS=nowhere is no directory: give a folder of scanned maps"),
     ],
 )
 def test_what_is_missing_is_said(arguments: list[str], message: str) -> None:

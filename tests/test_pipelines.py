@@ -273,14 +273,15 @@ def test_a_map_gives_a_mask(sh: Run, tmp_path: Path) -> None:
     drawing = Image.new("RGB", (200, 100), (240, 235, 215))
     ImageDraw.Draw(drawing).text((40, 40), "GRINNELL", fill=(20, 20, 20), font_size=24)
     drawing.save(tmp_path / "map.png")
-    done = sh("dp-mapsext map.png -o masks && dp-mapsext < map.png > mask.png")
-    (record,) = records(done.stdout)
-    assert record["path"] == "masks/map.png"
-    mask = np.asarray(Image.open(tmp_path / "masks" / "map.png"))
-    dark = np.asarray(drawing)[..., 0] < 60
-    assert set(np.unique(mask)) == {0, 255}
-    assert (mask[..., 0][dark] == 255).mean() > 0.9
-    assert record["mapsext"]["coverage"] == pytest.approx((mask > 0).mean(), abs=1e-3)
+    for rule in ("letters", "paper"):
+        done = sh(f"dp-mapsext --rule {rule} map.png -o {rule} && dp-mapsext --rule {rule} < map.png > mask.png")
+        (record,) = records(done.stdout)
+        assert record["path"] == f"{rule}/map.png"
+        mask = np.asarray(Image.open(tmp_path / rule / "map.png"))
+        dark = np.asarray(drawing)[..., 0] < 60
+        assert set(np.unique(mask)) == {0, 255}
+        assert (mask[..., 0][dark] == 255).mean() > 0.9
+        assert record["mapsext"]["coverage"] == pytest.approx((mask > 0).mean(), abs=1e-3)
 
 
 def test_a_torchvision_model_with_weights_from_a_file(three: Path, sh: Run, tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ def _run(stage: ToolStage, common: Common, output: Output, device: str, people: 
     source = open_source(common.operands or [], _stdin(), common.form, common.null, leave_out=output.out)
     if source.empty:
         return 0
+    if stage.for_one and not (source.one_image or _one_file(common.operands)):
+        raise UsageError(f"{stage.for_one} is one file, for one image: name a directory")
     as_image = stage.makes_images and source.one_image and output.out is None and stage.text is None
     if stage.makes_images and output.out is None and stage.text is None:
         _check_output(stage, as_image)
@@ -99,6 +101,10 @@ def _run(stage: ToolStage, common: Common, output: Output, device: str, people: 
     emit = emit_text(sys.stdout.buffer, stage.text) if stage.text else _emit(as_image, people)
     with traced(emit, stage.trace, stage.key) if stage.trace else nullcontext(emit) as put:
         return run(filed, source.samples, engine, put, report)
+
+
+def _one_file(operands: list[str] | None) -> bool:
+    return len(operands or []) == 1 and not os.path.isdir((operands or [""])[0])
 
 
 def _check_output(stage: ToolStage, as_image: bool) -> None:

@@ -9,7 +9,8 @@ from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
 from dptools.commands.options import Device, Seed
 from dptools.maps.names import FORMATS, READERS, RULES
-from dptools.stages.mapsext import Mapsext, Wording
+from dptools.stages.mapsext import Mapsext
+from dptools.stages.wording import Wording
 
 
 def mapsext(

@@ -81,6 +81,9 @@ def _of_images(summary: Summary, open_image: Open) -> Iterator[Drawing]:
         rows = [strip(record, before, open_image) for record, before in pairs]
         caption = "An image of each attack, and what the classifier sees in it"
         yield Drawing("images", caption, strips(rows), photographs=True)
-    shown = [(open_image(str(record.get("source"))), open_image(str(record.get("path")))) for record in summary.maps]
-    if whole := [(image, mask) for image, mask in shown if image is not None and mask is not None]:
+    shown = [
+        (record["mapsext"].get("rule", ""), open_image(str(record.get("source"))), open_image(str(record.get("path"))))
+        for record in summary.maps
+    ]
+    if whole := [(rule, image, mask) for rule, image, mask in shown if image is not None and mask is not None]:
         yield Drawing("maps", "Maps, and the text that was found in them", maps(whole), photographs=True)

@@ -71,11 +71,13 @@ def strips(rows: Sequence[Sequence[Panel]]) -> Figure:
     return figure
 
 
-def maps(rows: Sequence[tuple[Pixels, Pixels]]) -> Figure:
-    """Maps beside their text masks (the paper's figure 8)."""
+def maps(rows: Sequence[tuple[str, Pixels, Pixels]]) -> Figure:
+    """Maps beside their text masks (the paper's figure 8), each by a rule that is named."""
     figure = Figure(figsize=(WIDTH, 2.6 * len(rows)), layout="constrained")
-    for line, (image, mask) in zip(figure.subplots(len(rows), 2, squeeze=False), rows, strict=True):
-        for axes, panel in zip(line, (Panel("map", image, ""), Panel("text", mask, "")), strict=True):
+    for line, (rule, image, mask) in zip(figure.subplots(len(rows), 2, squeeze=False), rows, strict=True):
+        for axes, panel in zip(
+            line, (Panel("map", image, ""), Panel(f"text, by the rule {rule}", mask, "")), strict=True
+        ):
             _draw(axes, panel)
     return figure
 

@@ -7,12 +7,12 @@ from dptools.maps.names import FORMATS, READERS, RULES
 
 if TYPE_CHECKING:
     from dptools.maps.finding import find_words
+    from dptools.maps.loading import load_reader
     from dptools.maps.masks import text_mask
-    from dptools.maps.readers import load_reader
     from dptools.maps.words import Word
 else:
     __getattr__ = lazy(
-        __name__, finding=("find_words",), masks=("text_mask",), readers=("load_reader",), words=("Word",)
+        __name__, finding=("find_words",), masks=("text_mask",), loading=("load_reader",), words=("Word",)
     )
 
 __all__ = ["FORMATS", "READERS", "RULES", "Word", "find_words", "load_reader", "text_mask"]

@@ -9,9 +9,9 @@ import numpy as np
 from dptools.maps.letters import find_letters
 from dptools.maps.lines import find_lines
 from dptools.maps.merging import merge
-from dptools.maps.readers import Character, PageReader, Reader
+from dptools.maps.readers import PageReader, Reader
 from dptools.maps.strips import Course, courses, straighten
-from dptools.maps.words import Word, words
+from dptools.maps.words import Character, Word, words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

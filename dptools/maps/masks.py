@@ -63,7 +63,7 @@ def otsu(pixels: "Pixels") -> "Mask":
     from skimage.filters import threshold_otsu
 
     shades = grey(pixels)
-    return np.asarray(shades < threshold_otsu(shades)) if np.ptp(shades) else np.zeros(shades.shape, bool)
+    return np.asarray(shades <= threshold_otsu(shades)) if np.ptp(shades) else np.zeros(shades.shape, bool)
 
 
 def sauvola(pixels: "Pixels") -> "Mask":

@@ -4,6 +4,6 @@ RULES = ("letters", "paper", "otsu", "sauvola")
 """See :mod:`dptools.maps.masks`."""
 
 READERS = ("rapidocr", "tesseract", "tesseract-page")
-"""See :mod:`dptools.maps.readers`; the last is Tesseract alone on the map as it is, to compare with."""
+"""See :mod:`dptools.maps.loading`; the last is Tesseract alone on the map as it is, to compare with."""
 
 FORMATS = ("jsonl", "geojson", "txt")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dptools.maps.readers import Character, Look
+from dptools.maps.readers import Look
+from dptools.maps.words import Character
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,35 +1,16 @@
-"""Who reads: programs and networks that turn a straightened line into characters."""
+"""What it takes to read: a program or a network that turns a straightened line into characters."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from dptools.errors import check_name
-from dptools.maps.names import READERS
+from dptools.maps.words import Character, Word
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dptools.maps.words import Word
-
     Grey = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Character:
-    """One character of a strip.
-
-    Attributes:
-        confidence: in [0, 1].
-        column: of the strip, where its middle is.
-        opens: a space stands before it.
-    """
-
-    text: str
-    confidence: float
-    column: float
-    opens: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,26 +55,5 @@ class Reader(Protocol):
 class PageReader(Protocol):
     """Reads a map as it would any page."""
 
-    def page(self, grey: "Grey") -> "list[Word]":
+    def page(self, grey: "Grey") -> list[Word]:
         """The words of a page."""
-
-
-def load_reader(name: str, language: str = "eng") -> Reader | PageReader:
-    """A reader by its name.
-
-    Args:
-        language: as Tesseract calls it.
-
-    Raises:
-        UsageError: there is no such reader, or no such language.
-        SetupError: its program is not installed.
-    """
-    check_name("reader", name, READERS)
-    if name == "rapidocr":
-        from dptools.maps.rapidocr import RapidReader
-
-        return RapidReader(language)
-    from dptools.maps.tesseract import TesseractPage, TesseractReader, check_tesseract
-
-    check_tesseract(language)
-    return TesseractReader(language) if name == "tesseract" else TesseractPage(language)

@@ -135,7 +135,7 @@ def score_words(truth: Sequence[Truth], words: Iterable[Mapping[str, Any]]) -> W
 
 
 def score_ink(truth: Iterable[Truth], grey: "Grey", mask: "Mask") -> InkScore:
-    """Compare a mask with the ink in the words' outlines: what is darker there than each one's Otsu threshold."""
+    """Compare a mask with the ink in the words' outlines: what is dark there by each one's Otsu threshold."""
     from PIL import Image, ImageDraw
     from skimage.filters import threshold_otsu
 
@@ -146,7 +146,7 @@ def score_ink(truth: Iterable[Truth], grey: "Grey", mask: "Mask") -> InkScore:
         here = np.asarray(inside)
         shades = grey[here]
         if shades.size and np.ptp(shades):
-            ink |= here & (grey < threshold_otsu(shades))
+            ink |= here & (grey <= threshold_otsu(shades))
     return InkScore(int(ink.sum()), int(mask.sum()), int((ink & mask).sum()))
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dptools.errors import SetupError, UsageError
-from dptools.maps.readers import Character, Look
-from dptools.maps.words import Word, boxed
+from dptools.maps.readers import Look
+from dptools.maps.words import Character, Word, boxed
 
 if TYPE_CHECKING:
     import numpy as np

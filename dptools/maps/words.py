@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dptools.maps.readers import Character
 from dptools.maps.strips import Point, Strip
 
 if TYPE_CHECKING:
@@ -16,8 +15,24 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-GAP = 0.16
-"""Between words, in strip heights, at least."""
+GAP, LONE_GAP, WIDER = 0.16, 0.3, 2.2
+"""Between words, in strip heights, at least, also where it is the only one; and in gaps of the line."""
+
+
+@dataclass(frozen=True)
+class Character:
+    """One character of a strip.
+
+    Attributes:
+        confidence: in [0, 1].
+        column: of the strip, where its middle is.
+        opens: a space stands before it.
+    """
+
+    text: str
+    confidence: float
+    column: float
+    opens: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ def split(ink: "Mask", characters: Sequence[Character]) -> list[Sequence[Charact
     height = ink.shape[0]
     dark = ink[height // 5 : height * 4 // 5].max(0)
     gaps = [_gap(dark[int(one.column) : int(other.column) + 1]) for one, other in pairwise(characters)]
-    wide = max(2.2 * float(np.median(gaps)) if len(gaps) > 2 else 0.0, GAP * height)
+    wide = _wide(gaps, height)
     cuts = [at for at, gap in enumerate(gaps, 1) if gap > wide or characters[at].opens]
     return [characters[start:end] for start, end in pairwise([0, *cuts, len(characters)])]
 
@@ -68,6 +83,14 @@ def split(ink: "Mask", characters: Sequence[Character]) -> list[Sequence[Charact
 def boxed(left: float, top: float, width: float, height: float) -> tuple[Point, ...]:
     """The outline of a box."""
     return (left, top), (left + width, top), (left + width, top + height), (left, top + height)
+
+
+def _wide(gaps: Sequence[int], height: int) -> float:
+    """The columns from which a gap parts words."""
+    if len(gaps) < 2:
+        return LONE_GAP * height
+    usual = min(gaps) if len(gaps) == 2 else float(np.median(gaps))
+    return max(WIDER * usual, GAP * height)
 
 
 def _gap(dark: "NDArray[np.bool_]") -> int:

@@ -73,6 +73,11 @@ class ToolStage(Protocol):
         return None
 
     @property
+    def for_one(self) -> str | None:
+        """The option, as it was given, that is for one image only; None if there is none."""
+        return None
+
+    @property
     def outputs(self) -> int:
         """How many images each one becomes."""
         return 1

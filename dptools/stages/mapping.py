@@ -2,22 +2,22 @@
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dptools.maps.finding import find_words
 from dptools.maps.formats import as_record, overlay
+from dptools.maps.loading import load_reader
 from dptools.maps.masks import MASKS, grey, text_mask
-from dptools.maps.readers import PageReader, Reader
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import write
 from dptools.prior.presets import Preset
 from dptools.prior.stopping import Fixed
 from dptools.stages.images import to_tensor
-from dptools.stages.mapsext import Mapsext
+from dptools.stages.wording import Wording
 
 if TYPE_CHECKING:
     import torch
@@ -27,20 +27,20 @@ EARLY = 30
 """Iterations after which the prior has background and roads, and no text yet."""
 
 
-@dataclass(frozen=True)
 class Mapping:
     """The tool, with what it needs loaded."""
 
-    options: Mapsext
-    device: "torch.device"
-    reader: Reader | PageReader | None
+    def __init__(self, rule: str, iterations: int | None, wording: Wording, device: "torch.device", seed: int) -> None:
+        self.rule, self.iterations, self.wording = rule, iterations, wording
+        self.device, self.seed = device, seed
+        self.reader = load_reader(wording.reader, wording.language) if wording else None
 
     @property
     def prior(self) -> Preset | None:
         """The early prior, where the rule needs one."""
-        if not MASKS[self.options.rule].of_residual:
+        if not MASKS[self.rule].of_residual:
             return None
-        most = self.options.iterations or EARLY
+        most = self.iterations or EARLY
         return Preset("small", "mse", Fixed(most), average=0.9, iterations=most)
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
@@ -49,7 +49,7 @@ class Mapping:
     def params(self, sample: Sample) -> Record:
         from dptools.prior.precision import effective
 
-        params: Record = {"rule": self.options.rule, **self.options.wording.facts}
+        params: Record = {"rule": self.rule, **self.wording.facts}
         if self.prior:
             precision = effective(self.device, self.prior.precision)
             params["prior"] = {**asdict(self.prior), "precision": precision, "device": self.device.type}
@@ -60,13 +60,13 @@ class Mapping:
 
     def _extract(self, sample: Sample) -> Sample:
         assert sample.pixels is not None
-        mask = text_mask(sample.pixels, self.options.rule, self._early(sample))
-        found: Record = {"rule": self.options.rule, "coverage": round(float(mask.mean()), 4)}
+        mask = text_mask(sample.pixels, self.rule, self._early(sample))
+        found: Record = {"rule": self.rule, "coverage": round(float(mask.mean()), 4)}
         if self.prior:
             found["step"] = self.prior.iterations
         if self.reader:
-            words = find_words(grey(sample.pixels), self.reader, self.options.wording.scale)
-            found |= {"reader": self.options.wording.reader, "words": [as_record(word) for word in words]}
+            words = find_words(grey(sample.pixels), self.reader, self.wording.scale)
+            found |= {"reader": self.wording.reader, "words": [as_record(word) for word in words]}
         read = sample.update(mapsext=found)
         self._draw(read)
         return replace(read, pixels=(mask.astype(np.uint8) * 255)[:, :, None].repeat(3, axis=2))
@@ -77,17 +77,17 @@ class Mapping:
             return None
         from dptools.prior import restore
 
-        done = restore(to_tensor(sample, self.device), self.prior, seed=sample.seed(self.options.drawn))
+        done = restore(to_tensor(sample, self.device), self.prior, seed=sample.seed(self.seed))
         array: NDArray[np.float32] = done.image[0].permute(1, 2, 0).cpu().numpy()
         return array
 
     def _draw(self, sample: Sample) -> None:
         """Write the overlay."""
-        if self.options.wording.overlay is None:
+        if self.wording.overlay is None:
             return
         from PIL import Image
 
-        path, root = self.options.wording.overlay_of(sample, self.options.wording.overlay)
+        path, root = self.wording.overlay_of(sample, self.wording.overlay)
 
         assert sample.pixels is not None
         data = io.BytesIO()

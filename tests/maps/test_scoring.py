@@ -1,0 +1,96 @@
+"""Figures of maps against hand-made ones."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dptools.errors import UsageError
+from dptools.maps.formats import geojson
+from dptools.maps.scoring import InkScore, Truth, WordScore, edit_distance, read_truth, score_ink, score_words
+
+
+def box(left: float, top: float, width: float, height: float) -> list[list[float]]:
+    return [[left, top], [left + width, top], [left + width, top + height], [left, top + height]]
+
+
+def word(text: str, polygon: list[list[float]]) -> dict[str, object]:
+    return {"text": text, "polygon": polygon, "confidence": 1.0, "angle": 0.0}
+
+
+def truth(*words: dict[str, object]) -> list[Truth]:
+    return read_truth(geojson(words), "made.geojson")
+
+
+def test_what_is_written_as_geojson_is_read_as_truth() -> None:
+    (found,) = truth(word("Rolla", box(10, 20, 50, 12)))
+    assert found.text == "Rolla"
+    assert found.outline.bounds == (10, 20, 60, 32)
+
+
+def test_every_word_is_matched_once_with_the_best() -> None:
+    known = truth(
+        word("Rolla", box(0, 0, 50, 10)), word("Cuba", box(100, 0, 40, 10)), word("Vichy", box(0, 100, 50, 10))
+    )
+    given_words = [
+        word("rolla.", box(0, 0, 50, 10)),
+        word("Roll", box(0, 0, 40, 10)),
+        word("Cube", box(102, 0, 40, 10)),
+        word("Vichy", box(40, 100, 50, 10)),
+    ]
+    score = score_words(known, given_words)
+    assert (score.expected, score.given, score.found, score.read) == (3, 4, 2, 1)
+    assert (score.precision, score.recall, score.f) == (0.5, pytest.approx(2 / 3), pytest.approx(4 / 7))
+    assert score.characters == pytest.approx((1 + 0.75) / 2)
+
+
+def test_a_box_is_compared_with_the_box_of_a_slanted_word() -> None:
+    slanted = [[0, 40], [40, 0], [48, 8], [8, 48]]
+    assert score_words(truth(word("Ozark", box(0, 0, 48, 48))), [word("Ozark", slanted)]).read == 1
+    assert score_words(truth(word("Ozark", slanted)), [word("Ozark", slanted)]).read == 1
+    assert score_words(truth(word("Ozark", slanted)), [word("Ozark", box(0, 0, 48, 48))]).found == 0
+
+
+def test_nothing_found_and_nothing_known() -> None:
+    known = truth(word("Rolla", box(0, 0, 50, 10)))
+    assert (score_words(known, []).precision, score_words(known, []).recall) == (None, 0)
+    assert (WordScore().f, WordScore().characters) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["Label", "text", "TEXT", "label", "Text", "name"])
+def test_the_text_is_found_under_its_usual_names(name: str) -> None:
+    features = [{"properties": {name: "Rolla"}, "geometry": {"type": "Polygon", "coordinates": [box(0, -10, 5, 10)]}}]
+    (found,) = read_truth(json.dumps({"features": features}), "x")
+    assert found.text == "Rolla"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"features": [1]}', '{"features": [{"properties": {}}]}'])
+def test_what_is_no_ground_truth_is_said(text: str) -> None:
+    with pytest.raises(UsageError, match=r"x\.geojson: no GeoJSON of polygons"):
+        read_truth(text, "x.geojson")
+
+
+def test_ink_counts_inside_the_outlines() -> None:
+    grey = np.full((40, 80), 220, np.uint8)
+    grey[10:20, 10:30] = 30
+    grey[30:35, 50:70] = 30  # ink elsewhere
+    mask = np.zeros(grey.shape, bool)
+    mask[10:20, 10:20] = mask[30:35, 50:70] = True
+    score = score_ink(truth(word("I", box(5, 5, 30, 20))), grey, mask)
+    assert score == InkScore(expected=200, given=200, found=100)
+    assert (score.precision, score.recall, score.f) == (0.5, 0.5, 0.5)
+
+
+@given(st.text("abc", max_size=6), st.text("abc", max_size=6), st.text("abc", max_size=6))
+def test_the_edit_distance_is_a_metric(one: str, other: str, third: str) -> None:
+    assert edit_distance(one, other) == edit_distance(other, one)
+    assert (edit_distance(one, other) == 0) == (one == other)
+    assert edit_distance(one, third) <= edit_distance(one, other) + edit_distance(other, third)
+    assert abs(len(one) - len(other)) <= edit_distance(one, other) <= max(len(one), len(other))
+
+
+def test_edit_distances_that_are_known() -> None:
+    assert edit_distance("kitten", "sitting") == 3
+    assert edit_distance("", "abc") == 3

@@ -1,0 +1,177 @@
+"""dp-mapsext and dp-eval --maps as a user runs them, on a drawn map with known words."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Run
+from PIL import Image, ImageDraw
+
+from dptools.samples import write_map
+
+
+@pytest.fixture(scope="module")
+def country(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the map, map.png, and its words, map.geojson."""
+    directory = tmp_path_factory.mktemp("country")
+    write_map(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def read(country: Path, environment: dict[str, str]) -> Path:
+    """The map read: words.jsonl, masks/map.png and drawn/map.png."""
+    import subprocess
+
+    command = "dp-mapsext --words -o masks --overlay drawn map.png > words.jsonl"
+    subprocess.run(["bash", "-c", command], cwd=country, env=environment, check=True)
+    return country
+
+
+def record(path: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads(path.read_text())
+    return found
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def words(path: Path) -> dict[str, dict[str, object]]:
+    return {word["text"]: word for word in record(path)["mapsext"]["words"]}  # type: ignore[index]
+
+
+def test_most_words_are_read_at_any_angle(read: Path, sh: Run) -> None:
+    done = sh(f"cd {read} && dp-eval --maps map.geojson words.jsonl")
+    (score,) = json.loads(done.stdout)["maps"]["words"]
+    assert score["expected"] == 22
+    assert score["read"] >= 16
+    assert score["precision"] >= 0.75
+    (mask,) = json.loads(done.stdout)["maps"]["masks"]
+    assert mask["f"] > 0.7
+    found = words(read / "words.jsonl")
+    known = json.loads((read / "map.geojson").read_text())["features"]
+    angles = {word["properties"]["text"]: word["properties"]["angle"] for word in known}
+    for name in ("Kingsford", "Windmill", "Priory", "Brook", "Copse", "Northern"):
+        assert found[name]["angle"] == pytest.approx(angles[name], abs=8)
+
+
+def test_the_mask_and_the_drawing_have_the_maps_size(read: Path) -> None:
+    assert size(read / "masks/map.png") == size(read / "drawn/map.png") == size(read / "map.png")
+
+
+def test_words_as_geojson_are_ground_truth_themselves(read: Path, sh: Run) -> None:
+    done = sh(f"cd {read} && dp-mapsext --format geojson -o masks map.png > again.geojson")
+    assert done.returncode == 0
+    score = json.loads(sh(f"cd {read} && dp-eval --maps again.geojson words.jsonl").stdout)["maps"]["words"][0]
+    assert score["f"] == 1
+    assert score["read"] == score["given"] == len(record(read / "words.jsonl")["mapsext"]["words"])  # type: ignore[index]
+
+
+@pytest.fixture
+def sign(tmp_path: Path) -> Path:
+    """A small map that says LONDON BRIDGE."""
+    image = Image.new("L", (320, 120), 230)
+    ImageDraw.Draw(image).text((30, 40), "LONDON BRIDGE", fill=20, font_size=28)
+    image.save(tmp_path / "sign.png")
+    return tmp_path / "sign.png"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "I;16"])
+def test_any_kind_of_image_can_be_read(mode: str, sign: Path, sh: Run) -> None:
+    image = Image.open(sign)
+    odd = Image.fromarray(np.asarray(image).astype(np.uint16) * 257) if mode == "I;16" else image.convert(mode)
+    odd.save(sign.with_name("odd.tif"))
+    assert sh("dp-mapsext --format txt odd.tif").stdout == "LONDON\nBRIDGE\n"
+
+
+def test_texts_come_from_standard_input_too(sign: Path, sh: Run) -> None:
+    assert sh("dp-mapsext --format txt < sign.png").stdout == "LONDON\nBRIDGE\n"
+    assert sh("ls | dp-mapsext --format txt").stdout == "LONDON\nBRIDGE\n"
+
+
+def test_what_is_no_map_gives_nothing_and_the_stream_goes_on(sign: Path, sh: Run) -> None:
+    sh("printf 'no image' > a.png; head -c 500 sign.png > b.png")
+    Image.new("RGB", (1, 1), (255, 255, 255)).save(sign.with_name("c.png"))
+    Image.new("RGB", (900, 3), (0, 0, 0)).save(sign.with_name("d.png"))
+    done = sh("dp-mapsext --words -o out a.png b.png c.png d.png sign.png")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 2
+    assert ["error" in each for each in records] == [True, True, False, False, False]
+    assert [len(each["mapsext"]["words"]) for each in records[2:]] == [0, 0, 2]
+
+
+def test_what_is_read_does_not_hang_on_the_workers(sign: Path, sh: Run) -> None:
+    shutil.copy(sign, sign.with_name("other.png"))
+    runs = [
+        sh(f"dp-mapsext --words {way} sign.png other.png -o out && sha256sum out/*; rm -r out").stdout.splitlines()
+        for way in ("-j 1", "-j 2", "--engine inline")
+    ]
+    assert [run[2:] for run in runs] == [runs[0][2:]] * 3
+    assert len(runs[0]) == 4
+
+
+def test_one_overlay_file_is_for_one_map(sign: Path, sh: Run) -> None:
+    assert sh("dp-mapsext --format txt --overlay seen.jpg sign.png").returncode == 0
+    assert size(sign.with_name("seen.jpg")) == (320, 120)
+    for several in ("sign.png sign.png", "."):
+        done = sh(f"dp-mapsext --format txt --overlay seen.jpg {several}")
+        assert done.returncode == 2
+        assert "--overlay seen.jpg is one file, for one image: name a directory" in done.stderr
+
+
+def test_words_are_read_where_only_the_mask_was_there(sign: Path, sh: Run) -> None:
+    assert "words" not in sh("dp-mapsext -o out sign.png").stdout
+    assert "LONDON" in sh("dp-mapsext --words -o out sign.png").stdout
+    assert '"cached": true' in sh("dp-mapsext --words -o out sign.png").stdout
+
+
+def fake_tesseract(directory: Path, script: str) -> str:
+    """A PATH on which Tesseract is this script."""
+    program = directory / "bin" / "tesseract"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return f'PATH="{program.parent}:$PATH"'
+
+
+def test_without_tesseract_the_package_is_named(sign: Path, sh: Run) -> None:
+    done = sh('tool=$(command -v dp-mapsext); PATH= "$tool" --format txt --reader tesseract sign.png')
+    assert done.returncode == 3
+    assert done.stderr == (
+        "dp-mapsext: tesseract is not installed: on Debian and Ubuntu it is the package tesseract-ocr\n"
+    )
+
+
+def test_a_language_that_tesseract_lacks_is_said(sign: Path, sh: Run) -> None:
+    path = fake_tesseract(sign.parent, "printf 'List:\\neng\\nosd\\n'")
+    done = sh(f"{path} dp-mapsext --format txt --reader tesseract --lang tlh sign.png")
+    assert done.returncode == 2
+    assert "tesseract has no language 'tlh': choose eng, osd" in done.stderr
+
+
+def test_a_tesseract_that_fails_is_one_line(sign: Path, sh: Run) -> None:
+    path = fake_tesseract(
+        sign.parent, '[ "$1" = --list-langs ] && printf "List:\\neng\\n" || { echo broken >&2; exit 4; }'
+    )
+    done = sh(f"{path} dp-mapsext --format txt --reader tesseract-page sign.png")
+    assert done.returncode == 3
+    assert done.stderr == "dp-mapsext: tesseract failed with status 4: broken\n"
+
+
+@pytest.mark.skipif(not shutil.which("tesseract"), reason="tesseract is not installed")
+@pytest.mark.parametrize("reader", ["tesseract", "tesseract-page"])
+def test_tesseract_reads(reader: str, sign: Path, sh: Run) -> None:
+    assert sh(f"dp-mapsext --format txt --reader {reader} sign.png").stdout == "LONDON\nBRIDGE\n"
+
+
+def test_maps_without_ground_truth_are_named(read: Path, sh: Run, tmp_path: Path) -> None:
+    done = sh(f"cd {read} && dp-eval --table --maps {tmp_path} words.jsonl")
+    assert done.returncode == 1
+    assert f"map: not scored: {tmp_path}/map.geojson: No such file or directory" in done.stderr
+    done = sh(f"cd {read} && dp-eval --maps nowhere words.jsonl")
+    assert (done.returncode, done.stderr) == (2, "dp-eval: --maps nowhere: no such file or directory\n")
