@@ -35,12 +35,16 @@ def find_words(grey: "Grey", reader: Reader | PageReader, scale: float = ENLARGE
         grey: H x W uint8, dark text on light paper.
         scale: factor by which the map is enlarged before.
     """
-    if isinstance(reader, PageReader):
-        return reader.page(grey)
+    page = reader.page(grey) if isinstance(reader, PageReader) else []
+    if not isinstance(reader, Reader):
+        return page
     large = enlarge(grey, scale)
-    readings = [word for found in _readings(large, reader) for word in found if word.confidence >= reader.least]
+    readings = [word.scaled(scale) for word in page]
+    readings += reader.page(large) if isinstance(reader, PageReader) else []
+    readings += [word for found in _readings(large, reader) for word in found]
     looks = len(reader.looks) * len(reader.sensitivities)
-    return [word.scaled(1 / scale) for word in merge(readings, looks)]
+    sure = [word for word in readings if word.confidence >= reader.least]
+    return [word.scaled(1 / scale) for word in merge(sure, looks)]
 
 
 def enlarge(grey: "Grey", scale: float) -> "Grey":
@@ -54,6 +58,7 @@ def enlarge(grey: "Grey", scale: float) -> "Grey":
 
 def _readings(grey: "Grey", reader: Reader) -> Iterator[list[Word]]:
     for turn, sensitivity in enumerate(reader.sensitivities, 1):
+        logger.info("%d of %d: looking for letters", turn, len(reader.sensitivities))
         letters, ink = find_letters(grey, sensitivity)
         ways = [way for line in find_lines(letters) for way in courses(letters, line)]
         for start in range(0, len(ways), TOGETHER):

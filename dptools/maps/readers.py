@@ -28,6 +28,7 @@ class Look:
     ends: float
 
 
+@runtime_checkable
 class Reader(Protocol):
     """Reads strips.
 
@@ -53,7 +54,8 @@ class Reader(Protocol):
 
 @runtime_checkable
 class PageReader(Protocol):
-    """Reads a map as it would any page."""
+    """Reads a map as it would any page. A reader of strips that does so too, has that as two further looks: at the map
+    as it is, and enlarged."""
 
     def page(self, grey: "Grey") -> list[Word]:
         """The words of a page."""

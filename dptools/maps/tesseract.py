@@ -51,10 +51,29 @@ def check_tesseract(language: str) -> None:
 
 
 @dataclass(frozen=True)
-class TesseractReader:
-    """Reads each strip as one line."""
+class TesseractPage:
+    """Tesseract alone, which looks for sparse text on the whole map."""
 
     language: str = "eng"
+
+    def page(self, grey: "Grey") -> list[Word]:
+        """The words of a map."""
+        return [
+            Word(
+                word.text,
+                word.confidence,
+                boxed(word.left, word.top, word.width, word.height),
+                angle=0.0,
+                certainty=word.confidence ** len(word.text),
+            )
+            for word in recognize([grey], 11, self.language)
+        ]
+
+
+@dataclass(frozen=True)
+class TesseractReader(TesseractPage):
+    """Reads each strip as one line, and the map as a page."""
+
     rows = 80
     sensitivities = (0.2,)
     looks = (Look(True, 1.15, 1.6), Look(False, 1.15, 1.6))
@@ -68,20 +87,6 @@ class TesseractReader:
             for word in sorted(recognize(pages, 7, self.language), key=lambda word: word.left):
                 lines[word.page] += _characters(word)
             yield from lines
-
-
-@dataclass(frozen=True)
-class TesseractPage:
-    """Tesseract alone, which looks for sparse text on the whole map."""
-
-    language: str = "eng"
-
-    def page(self, grey: "Grey") -> list[Word]:
-        """The words of a map."""
-        return [
-            Word(word.text, word.confidence, boxed(word.left, word.top, word.width, word.height), 0.0)
-            for word in recognize([grey], 11, self.language)
-        ]
 
 
 def recognize(pages: "Sequence[Grey]", layout: int, language: str) -> list[Found]:
