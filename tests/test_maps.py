@@ -22,7 +22,7 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def read(country: Path, environment: dict[str, str]) -> Path:
-    """The map read: words.jsonl, masks/map.png and drawn/map.png."""
+    """The map read: words.jsonl, masks/map.png and drawn/map@words.png."""
     import subprocess
 
     command = "dp-mapsext --words -o masks --overlay drawn map.png > words.jsonl"
@@ -60,7 +60,7 @@ def test_most_words_are_read_at_any_angle(read: Path, sh: Run) -> None:
 
 
 def test_the_mask_and_the_drawing_have_the_maps_size(read: Path) -> None:
-    assert size(read / "masks/map.png") == size(read / "drawn/map.png") == size(read / "map.png")
+    assert size(read / "masks/map.png") == size(read / "drawn/map@words.png") == size(read / "map.png")
 
 
 def test_words_as_geojson_are_ground_truth_themselves(read: Path, sh: Run) -> None:
@@ -122,6 +122,16 @@ def test_one_overlay_file_is_for_one_map(sign: Path, sh: Run) -> None:
         done = sh(f"dp-mapsext --format txt --overlay seen.jpg {several}")
         assert done.returncode == 2
         assert "--overlay seen.jpg is one file, for one image: name a directory" in done.stderr
+
+
+def test_an_overlay_never_overwrites_its_map(sign: Path, sh: Run) -> None:
+    before = sign.read_bytes()
+    done = sh("dp-mapsext --format txt --overlay sign.png sign.png")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "dp-mapsext: sign.png: the overlay sign.png would overwrite the map\n"
+    assert sign.read_bytes() == before
+    assert sh("dp-mapsext --words -o . --overlay . sign.png").returncode == 1
+    assert sh("dp-mapsext --words -o out --overlay out sign.png; ls out").stdout.endswith("sign.png\nsign@words.png\n")
 
 
 def test_words_are_read_where_only_the_mask_was_there(sign: Path, sh: Run) -> None:

@@ -95,7 +95,9 @@ class WordScore(Score):
 
 
 def read_truth(text: str, name: str) -> list[Truth]:
-    """The words of a GeoJSON file: polygons whose y is the row times -1, and a text in their properties.
+    """The words of a GeoJSON file: polygons whose y is the row times -1, with a text in their properties.
+
+    What has no area is left out.
 
     Raises:
         UsageError: it is no such file.
@@ -104,9 +106,9 @@ def read_truth(text: str, name: str) -> list[Truth]:
     from shapely.geometry import shape
 
     try:
-        features = json.loads(text)["features"]
-        found = [(_text(feature["properties"]), shape(feature["geometry"])) for feature in features]
-        return [Truth(word, _flipped(outline)) for word, outline in found]
+        features = [feature for feature in json.loads(text)["features"] if feature["geometry"]]
+        found = [(_text(feature["properties"] or {}), _flipped(shape(feature["geometry"]))) for feature in features]
+        return [Truth(word, outline) for word, outline in found if outline.area]
     except (ValueError, KeyError, TypeError, AttributeError, ShapelyError) as error:
         raise UsageError(f"{name}: no GeoJSON of polygons with texts: {type(error).__name__}: {error}") from None
 
@@ -169,6 +171,7 @@ def _flipped(outline: Any) -> "Polygon":
     """A polygon with rows in place of y; of several, the largest."""
     from shapely import transform
 
-    largest = max(outline.geoms, key=lambda part: part.area) if outline.geom_type == "MultiPolygon" else outline
-    polygon: Polygon = transform(largest.buffer(0), lambda points: points * (1, -1))
+    mended = outline.buffer(0)
+    largest = max(mended.geoms, key=lambda part: part.area) if mended.geom_type == "MultiPolygon" else mended
+    polygon: Polygon = transform(largest, lambda points: points * (1, -1))
     return polygon

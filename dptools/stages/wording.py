@@ -1,9 +1,10 @@
 """What dp-mapsext does with words."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dptools.errors import check_name
+from dptools.errors import SampleError, check_name
 from dptools.maps.names import FORMATS, READERS
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
@@ -47,10 +48,18 @@ class Wording:
 
     @staticmethod
     def overlay_of(sample: Sample, named: Path) -> tuple[Path, Path]:
-        """The file for a map's overlay, the one that is named or one in the directory, and the directory."""
+        """The file for a map's overlay, the one that is named or one in the directory, and the directory.
+
+        Raises:
+            SampleError: it is the map itself.
+        """
         from dptools.pipe.sink import target
 
-        return (named, named.parent) if _is_image(named) else (target(named, sample.id), named)
+        path, root = (named, named.parent) if _is_image(named) else (target(named, f"{sample.id}@words"), named)
+        source = str(sample.record.get("source") or sample.record.get("path") or "")
+        if path.exists() and os.path.exists(source) and path.samefile(source):
+            raise SampleError("WriteError", f"the overlay {path} would overwrite the map")
+        return path, root
 
     @property
     def one_file(self) -> bool:

@@ -66,6 +66,16 @@ def test_the_text_is_found_under_its_usual_names(name: str) -> None:
     assert found.text == "Rolla"
 
 
+def test_what_has_no_area_is_no_word() -> None:
+    point = {"type": "Point", "coordinates": [1, 2]}
+    small, large = [[*box(0, 0, 5, 5), [0, 0]]], [[*box(20, 20, 50, 50), [20, 20]]]
+    several = {"type": "MultiPolygon", "coordinates": [small, large]}
+    shapes = [None, point, {"type": "Polygon", "coordinates": []}, several]
+    features = [{"properties": None, "geometry": shape} for shape in shapes]
+    (found,) = read_truth(json.dumps({"features": features}), "x")
+    assert (found.text, found.outline.bounds) == ("", (20, -70, 70, -20))
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"features": [1]}', '{"features": [{"properties": {}}]}'])
 def test_what_is_no_ground_truth_is_said(text: str) -> None:
     with pytest.raises(UsageError, match=r"x\.geojson: no GeoJSON of polygons"):
