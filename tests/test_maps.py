@@ -169,8 +169,8 @@ def test_a_tesseract_that_fails_is_one_line(sign: Path, sh: Run) -> None:
         sign.parent, '[ "$1" = --list-langs ] && printf "List:\\neng\\n" || { echo broken >&2; exit 4; }'
     )
     done = sh(f"{path} dp-mapsext --format txt --reader tesseract-page sign.png")
-    assert done.returncode == 3
-    assert done.stderr == "dp-mapsext: tesseract failed with status 4: broken\n"
+    assert done.returncode == 1
+    assert done.stderr == "dp-mapsext: sign.png: tesseract failed with status 4: broken\n"
 
 
 @pytest.mark.skipif(not shutil.which("tesseract"), reason="tesseract is not installed")
@@ -182,6 +182,54 @@ def test_tesseract_reads(reader: str, sign: Path, sh: Run) -> None:
 def test_maps_without_ground_truth_are_named(read: Path, sh: Run, tmp_path: Path) -> None:
     done = sh(f"cd {read} && dp-eval --table --maps {tmp_path} words.jsonl")
     assert done.returncode == 1
-    assert f"map: not scored: {tmp_path}/map.geojson: No such file or directory" in done.stderr
+    assert done.stderr == f"dp-eval: map: not scored: {tmp_path}/map.geojson: No such file or directory\n"
+    assert done.stdout.startswith("attack  n")
     done = sh(f"cd {read} && dp-eval --maps nowhere words.jsonl")
     assert (done.returncode, done.stderr) == (2, "dp-eval: --maps nowhere: no such file or directory\n")
+
+
+def test_every_map_is_scored_by_its_own_words(read: Path, sh: Run, tmp_path: Path) -> None:
+    words = (read / "words.jsonl").read_text()
+    (tmp_path / "truth" / "a").mkdir(parents=True)
+    for name in ("a/map", "all"):
+        (tmp_path / "truth" / f"{name}.geojson").write_text("\ufeff" + (read / "map.geojson").read_text(), "utf-8")
+    (tmp_path / "truth" / "broken.geojson").write_text("{}")
+    ids = ("a/map.png", "all.png", "broken.png")
+    (tmp_path / "words.jsonl").write_text("".join(words.replace('"id": "map.png"', f'"id": "{name}"') for name in ids))
+    done = sh("dp-eval --maps truth words.jsonl")
+    assert "dp-eval: broken: not scored: truth/broken.geojson: not GeoJSON with polygons" in done.stderr
+    scores = json.loads(done.stdout)["maps"]["words"]
+    assert [(score["map"], score["expected"]) for score in scores] == [("a/map", 22), ("all", 22), ("all", 44)]
+    done = sh("dp-eval --maps truth/all.geojson words.jsonl")
+    assert "all: not scored: truth/all.geojson: it is that of a/map; name a directory" in done.stderr
+
+
+def test_overlays_are_not_read_as_maps(sign: Path, sh: Run) -> None:
+    sh("mkdir maps; mv sign.png maps")
+    for _ in range(2):
+        assert sh("dp-mapsext --format txt --overlay maps/drawn maps").stdout == "LONDON\nBRIDGE\n"
+    assert [path.name for path in (sign.parent / "maps/drawn").iterdir()] == ["sign@words.png"]
+
+
+def test_large_capitals_are_read_beside_small_print(sign: Path, sh: Run) -> None:
+    image = Image.new("L", (700, 400), 235)
+    draw = ImageDraw.Draw(image)
+    draw.text((60, 40), "EMPIRE", fill=20, font_size=60)
+    for row in range(8):
+        draw.text((60, 160 + 25 * row), "small print below the name of a region", fill=20, font_size=13)
+    image.save(sign)
+    assert "EMPIRE" in sh("dp-mapsext --format txt sign.png").stdout.splitlines()
+
+
+def test_a_long_line_is_read_and_a_row_of_dots_does_no_harm(sign: Path, sh: Run) -> None:
+    image = Image.new("L", (3200, 200), 235)
+    draw = ImageDraw.Draw(image)
+    text = "HARBOUR LIGHTS SHINE UPON THE NORTHERN SHORE OF A COUNTRY " * 2
+    draw.text((40, 40), text, fill=20, font_size=28)
+    for left in range(20, 3180, 12):
+        draw.ellipse([left, 150, left + 7, 157], fill=20)
+    image.save(sign)
+    done = sh("dp-mapsext --format txt sign.png")
+    assert done.returncode == 0
+    read = "".join(done.stdout.split())
+    assert sum(word in read for word in set(text.split())) >= 8

@@ -72,6 +72,8 @@ def evaluate_records(
         form = _form({Form.JSON: json, Form.CSV: csv, Form.MARKDOWN: markdown, Form.TABLE: as_table})
         if report_file == Path("-"):
             raise UsageError("--report - : standard output is for the figures; name a file")
+        if maps and (form is Form.CSV or report_file):
+            raise UsageError("--maps is for tables and JSON: not with --csv or --report")
         broken: list[str] = []
         scores = _map_scores(maps, broken)
         summary = Evaluating(by, tuple(trace or ()), compare, attacked, broken.append, scores)(operands or ["-"])
@@ -122,7 +124,8 @@ def _text(summary: Summary, form: Form, scores: "MapScores | None") -> str:
         return dump(summary.as_json() | ({"maps": scores.as_json()} if scores else {}))
     if form is Form.CSV:
         return table.as_csv(groups, summary.by)
-    first, *more = map(table.markdown if form is Form.MARKDOWN else table.plain, _tables(summary, scores))
+    tables = [*_tables(summary, scores)] or [table.rate_rows(groups, summary.by)]
+    first, *more = map(table.markdown if form is Form.MARKDOWN else table.plain, tables)
     lines = "\n".join(table.left_out(groups))
     apart = "\n\n" if form is Form.MARKDOWN else "\n"
     return "\n\n".join([f"{first}{apart}{lines}" if lines else first, *more])

@@ -86,7 +86,8 @@ def _run(stage: ToolStage, common: Common, output: Output, device: str, people: 
         raise UsageError(f"-0 is for paths, and --from {common.form} for something else")
     if output.out and output.out.exists() and not output.out.is_dir():
         raise UsageError(f"-o {output.out}: not a directory")
-    source = open_source(common.operands or [], _stdin(), common.form, common.null, leave_out=output.out)
+    written = [*stage.directories, *([output.out] if output.out else [])]
+    source = open_source(common.operands or [], _stdin(), common.form, common.null, leave_out=written)
     if source.empty:
         return 0
     if stage.for_one and not (source.one_image or _one_file(common.operands)):

@@ -40,7 +40,7 @@ def find_words(grey: "Grey", reader: Reader | PageReader, scale: float = ENLARGE
         return page
     large = enlarge(grey, scale)
     readings = [word.scaled(scale) for word in page]
-    readings += reader.page(large) if isinstance(reader, PageReader) else []
+    readings += reader.page(large) if isinstance(reader, PageReader) and scale != 1 else []
     readings += [word for found in _readings(large, reader) for word in found]
     looks = len(reader.looks) * len(reader.sensitivities)
     sure = [word for word in readings if word.confidence >= reader.least]

@@ -26,7 +26,7 @@ def as_record(word: Word) -> dict[str, Any]:
         "text": word.text,
         "confidence": round(word.confidence, 3),
         "polygon": polygon,
-        "angle": round(word.angle, 1),
+        "angle": round(word.angle, 1) + 0.0,
     }
 
 

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     Grey = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
 
+LARGEST = 120
+"""The longer side of a letter's box in pixels, at most. Nothing is taken out of what is no larger."""
+
 WINDOW = 61
 """Side in pixels of the neighbourhood that a pixel is compared with."""
 
@@ -44,7 +47,7 @@ def without_lines(mask: "Mask", longest: float) -> "Mask":
     from skimage.morphology import skeletonize
 
     pieces, _ = ndimage.label(mask, np.ones((3, 3)))
-    large = _longer(pieces, longest)[pieces]
+    large = _longer(pieces, LARGEST)[pieces]
     broad = _broad(large)
     thin = large & ~broad
     skeleton = skeletonize(thin)

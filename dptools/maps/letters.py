@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dptools.maps.ink import ink, without_lines
+from dptools.maps.ink import LARGEST, ink, without_lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-SMALLEST, LARGEST = 12, 120
-"""The longer side of a letter's box, in pixels."""
+SMALLEST = 12
+"""The longer side of a letter's box in pixels, at least."""
 
 TILE, HALO = 2048, 256
 """Sides of what is looked at at once, in pixels; the halo shows every letter of the tile whole."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dptools.maps.letters import LARGEST, Letters
+from dptools.maps.ink import LARGEST
+from dptools.maps.letters import Letters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

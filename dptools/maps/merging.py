@@ -26,7 +26,7 @@ def merge(readings: Iterable[Word], looks: int) -> list[Word]:
     place, by 1 / looks. Of readings in one place the heaviest is kept, if it weighs at least LEAST.
 
     Args:
-        looks: how often each line was read.
+        looks: how often each line was read; that the page was read too brings further votes.
     """
     from shapely import Polygon, STRtree
 
@@ -36,12 +36,12 @@ def merge(readings: Iterable[Word], looks: int) -> list[Word]:
         votes * word.certainty * min(len(key(word.text)), 8) / looks
         for word, votes in zip(found, _votes(found, shapes), strict=True)
     ]
-    tree, kept = STRtree(shapes), dict.fromkeys(range(0))
+    tree, kept = STRtree(shapes), set[int]()
     for best in sorted(range(len(found)), key=lambda index: (-weights[index], index)):
         if weights[best] < LEAST or not shapes[best].area:
             continue
         if not any(other in kept and _cover(shapes[best], shapes[other]) for other in tree.query(shapes[best])):
-            kept[best] = None
+            kept.add(best)
     return [found[index] for index in sorted(kept, key=lambda index: _place(shapes[index]))]
 
 

@@ -39,7 +39,7 @@ class RapidReader:
         from rapidocr import RapidOCR
 
         threads = {"EngineConfig.onnxruntime.intra_op_num_threads": 1}
-        quiet = {"Global.log_level": "critical", "Global.text_score": 0.0}
+        quiet = {"Global.log_level": "critical", "Global.text_score": 0.0, "Global.use_preprocess_img": False}
         self._ocr = RapidOCR(params={**quiet, **threads})
         self._plain = language == "eng"
         self._threads = len(os.sched_getaffinity(0))
@@ -64,11 +64,12 @@ class RapidReader:
                 opens = True
                 continue
             column = (next(columns) + 0.5) * width / found.line_txt_len
-            for plain in _ascii(char) if self._plain else char:
+            for plain in _latin(char) if self._plain else char:
                 yield Character(plain, float(confidence), column, opens)
                 opens = False
 
 
-def _ascii(char: str) -> str:
+def _latin(char: str) -> str:
     """A character without accents; nothing of one of another script."""
-    return unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()
+    parts = unicodedata.normalize("NFKD", char)
+    return "".join(part for part in parts if part.isascii() or unicodedata.name(part, "").startswith("LATIN"))

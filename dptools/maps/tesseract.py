@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dptools.errors import SetupError, UsageError
+from dptools.errors import SampleError, SetupError, UsageError
 from dptools.maps.readers import Look
 from dptools.maps.words import Character, Word, boxed
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     Grey = NDArray[np.uint8]
 
 PROGRAM = "tesseract"
-STRIPS = 200
-"""That one process reads, as the pages of one TIFF."""
 
 
 @dataclass(frozen=True)
@@ -81,30 +79,28 @@ class TesseractReader(TesseractPage):
 
     def read(self, strips: "Sequence[Grey]") -> Iterable[list[Character]]:
         """The characters of each strip."""
-        for start in range(0, len(strips), STRIPS):
-            pages = strips[start : start + STRIPS]
-            lines: list[list[Character]] = [[] for _ in pages]
-            for word in sorted(recognize(pages, 7, self.language), key=lambda word: word.left):
-                lines[word.page] += _characters(word)
-            yield from lines
+        lines: list[list[Character]] = [[] for _ in strips]
+        for word in sorted(recognize(strips, 7, self.language) if strips else [], key=lambda word: word.left):
+            lines[word.page] += _characters(word)
+        return lines
 
 
 def recognize(pages: "Sequence[Grey]", layout: int, language: str) -> list[Found]:
-    """The words that Tesseract finds.
+    """The words that Tesseract finds on pages, which it gets as those of one TIFF.
 
     Args:
         pages: H x W each.
         layout: Tesseract's page segmentation mode; 7 is one line, 11 is sparse text.
 
     Raises:
-        SetupError: Tesseract fails.
+        SampleError: Tesseract fails, of an image that is wider than 32,767 pixels for instance.
     """
     command = [PROGRAM, "stdin", "stdout", "--psm", str(layout), "-l", language, "tsv"]
     environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # more threads make it slower
     done = subprocess.run(command, input=_tiff(pages), capture_output=True, env=environment, check=False)
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise SetupError(f"{PROGRAM} failed with status {done.returncode}: {reason}")
+        raise SampleError("Tesseract", f"{PROGRAM} failed with status {done.returncode}: {reason}")
     rows = [line.split("\t") for line in done.stdout.decode(errors="replace").splitlines()[1:]]
     return [_found(row) for row in rows if len(row) == 12 and row[0] == "5" and row[11].strip()]
 

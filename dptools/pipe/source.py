@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -33,7 +33,7 @@ def open_source(
     stdin: BinaryIO,
     form: Form | None = None,
     null: bool = False,
-    leave_out: Path | None = None,
+    leave_out: Collection[Path] = (),
 ) -> Source:
     """The samples that a command line names.
 
@@ -42,12 +42,12 @@ def open_source(
         stdin: read only if no operand is given, or ``-`` is.
         form: what stdin holds; found out from its first bytes when None.
         null: stdin holds paths that end in NUL bytes instead of newlines.
-        leave_out: a directory that walks do not enter: that of the output, or it would be input the next time.
+        leave_out: directories that walks do not enter: those of the output, or it would be input the next time.
     """
     if list(operands) == ["-"]:
         return Source(_image(stdin.read()), one_image=True)
     if operands:
-        out = os.path.realpath(leave_out) if leave_out else None
+        out = [os.path.realpath(directory) for directory in leave_out]
         return Source(sample for operand in operands for sample in _operand(operand, stdin, out))
     head = b""
     if null:
@@ -85,7 +85,7 @@ def _image(data: bytes) -> Iterator[Sample]:
         yield Sample(_record("stdin", "-"), encoded=data)
 
 
-def _operand(operand: str, stdin: BinaryIO, leave_out: str | None) -> Iterator[Sample]:
+def _operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> Iterator[Sample]:
     if operand == "-":
         yield from _image(stdin.read())
     elif operand.startswith("/dev/fd/"):  # as from <(...); only this process has it
@@ -105,7 +105,7 @@ def _descriptor(path: str) -> Sample:
         return _unreadable(path, error)
 
 
-def _directory(root: str, leave_out: str | None) -> Iterator[Sample]:
+def _directory(root: str, leave_out: Collection[str]) -> Iterator[Sample]:
     empty = True
     for path, error in walk(root, leave_out):
         empty = False

@@ -73,6 +73,11 @@ class ToolStage(Protocol):
         return None
 
     @property
+    def directories(self) -> tuple[Path, ...]:
+        """Those that it writes images into besides that of the output."""
+        return ()
+
+    @property
     def for_one(self) -> str | None:
         """The option, as it was given, that is for one image only; None if there is none."""
         return None

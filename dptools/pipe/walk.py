@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
@@ -11,11 +11,11 @@ SUFFIXES = (
 """Names that count as images in a directory. A file that is named itself may have any name."""
 
 
-def walk(root: str, leave_out: str | None = None) -> Iterator[tuple[str, OSError | None]]:
+def walk(root: str, leave_out: Collection[str] = ()) -> Iterator[tuple[str, OSError | None]]:
     """Image files below a directory, in the order of their names; links are followed, but never round in a circle.
 
     Args:
-        leave_out: the real path of a directory not to enter, unless it is the root itself.
+        leave_out: real paths of directories not to enter, unless one is the root itself.
 
     Yields:
         Paths; with the error, those of directories that cannot be read.
@@ -27,7 +27,7 @@ def walk(root: str, leave_out: str | None = None) -> Iterator[tuple[str, OSError
             yield path, None
             continue
         here = os.path.realpath(path)
-        if here in above or (above and here == leave_out):
+        if here in above or (above and here in leave_out):
             continue
         try:
             waiting += [(each, (*above, here)) for each in reversed(_listed(path))]

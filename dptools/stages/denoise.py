@@ -110,6 +110,10 @@ class Denoise(ToolStage):
     def trace(self) -> Path | None:
         return self.looking.trace
 
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        return (self.looking.keep,) if self.looking.keep else ()
+
     def load(self) -> Tool:
         if self.method != "dip":
             from dptools.stages.filtering import Filtering

@@ -60,6 +60,8 @@ class Mapping:
 
     def _extract(self, sample: Sample) -> Sample:
         assert sample.pixels is not None
+        if self.wording.overlay:
+            self.wording.overlay_of(sample, self.wording.overlay)  # it would be a pity to find out after reading
         mask = text_mask(sample.pixels, self.rule, self._early(sample))
         found: Record = {"rule": self.rule, "coverage": round(float(mask.mean()), 4)}
         if self.prior:

@@ -22,16 +22,17 @@ class Tally(Generic[Kind]):
         self.scores: dict[str, dict[str, Kind]] = {}
 
     def add(self, maker: str, name: str, score: Kind) -> None:
-        by_map = self.scores.setdefault(maker, {})
-        for of in (name, ALL):
-            by_map.setdefault(of, type(score)()).add(score)
+        self.scores.setdefault(maker, {}).setdefault(name, type(score)()).add(score)
 
     def __iter__(self) -> Iterator[tuple[str, str, Kind]]:
         """Maker, map and score; of several maps of a maker, all together last."""
         for maker, by_map in self.scores.items():
-            maps = [name for name in by_map if name != ALL]
-            for name in maps + [ALL] * (len(maps) > 1):
-                yield maker, name, by_map[name]
+            yield from ((maker, name, score) for name, score in by_map.items())
+            if len(by_map) > 1:
+                total = type(next(iter(by_map.values())))()
+                for score in by_map.values():
+                    total.add(score)
+                yield maker, ALL, total
 
 
 class MapScores:
@@ -48,7 +49,7 @@ class MapScores:
     def __init__(self, truth: Path, report: Callable[[str], None]) -> None:
         if not truth.exists():
             raise UsageError(f"--maps {truth}: no such file or directory")
-        self.truth, self.report = truth, report
+        self.truth, self.report, self.only = truth, report, ""
         self.words: Tally[WordScore] = Tally()
         self.ink: Tally[InkScore] = Tally()
 
@@ -56,7 +57,8 @@ class MapScores:
         """The records as they are; those of maps are scored in passing."""
         for record in records:
             if "mapsext" in record and "error" not in record:
-                self._score(record, PurePath(str(record["id"])).stem)
+                path = PurePath(str(record["id"]))
+                self._score(record, str(path.parent / path.stem))
             yield record
 
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
@@ -96,12 +98,22 @@ class MapScores:
             self.ink.add(found["rule"], name, score_ink(truth, grey(image), mask[:, :, 0] > 127))
 
     def _read_truth(self, name: str) -> list[Truth] | None:
-        path = self.truth / f"{name}.geojson" if self.truth.is_dir() else self.truth
+        path = self.truth if self.truth.is_file() else self._path(name)
         try:
-            return read_truth(path.read_text(), str(path))
+            self.only = self.only or name
+            if self.truth.is_file() and name != self.only:
+                raise UsageError(f"{path}: it is that of {self.only}; name a directory")
+            return read_truth(path.read_bytes().decode("utf-8-sig"), str(path))
         except (OSError, UnicodeDecodeError) as error:
-            self.report(f"{name}: not scored: {path}: {getattr(error, 'strerror', None) or 'no text'}")
-            return None
+            self.report(f"{name}: not scored: {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+        except UsageError as error:
+            self.report(f"{name}: not scored: {error}")
+        return None
+
+    def _path(self, name: str) -> Path:
+        """The ground truth of a map: in the directory that the map has too, or without it."""
+        path = self.truth / f"{name}.geojson"
+        return path if path.exists() else self.truth / f"{PurePath(name).name}.geojson"
 
 
 def _word_cells(score: WordScore) -> list[str]:

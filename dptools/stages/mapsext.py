@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dptools.errors import UsageError, check_name
@@ -35,6 +36,10 @@ class Mapsext(ToolStage):
     @property
     def seed(self) -> int | None:
         return self.drawn if self.rule == "paper" else None
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        return (self.wording.overlay,) if self.wording.overlay and not self.wording.one_file else ()
 
     @property
     def for_one(self) -> str | None:

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dptools.errors import SampleError, check_name
+from dptools.errors import SampleError, UsageError, check_name
 from dptools.maps.names import FORMATS, READERS
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
@@ -34,6 +34,11 @@ class Wording:
     def __post_init__(self) -> None:
         check_name("reader", self.reader, READERS)
         check_name("format", self.form, FORMATS)
+        if self.overlay and self.overlay.suffix and not self.one_file and not self.overlay.is_dir():
+            raise UsageError(f"--overlay {self.overlay}: name a directory, or a file that ends in {', '.join(IMAGES)}")
+        changed = {"--reader": self.reader != READERS[0], "--lang": self.language != "eng", "--scale": self.scale != 2}
+        for option in (option for option, other in changed.items() if other and not self):
+            raise UsageError(f"{option} is for reading: give --words too")
 
     def __bool__(self) -> bool:
         return self.wanted or self.form != "jsonl" or self.overlay is not None
@@ -56,9 +61,9 @@ class Wording:
         from dptools.pipe.sink import target
 
         path, root = (named, named.parent) if _is_image(named) else (target(named, f"{sample.id}@words"), named)
-        source = str(sample.record.get("source") or sample.record.get("path") or "")
-        if path.exists() and os.path.exists(source) and path.samefile(source):
-            raise SampleError("WriteError", f"the overlay {path} would overwrite the map")
+        for image in (str(sample.record.get(name, "")) for name in ("path", "source")):
+            if path.exists() and os.path.exists(image) and path.samefile(image):
+                raise SampleError("WriteError", f"the overlay {path} would overwrite the map")
         return path, root
 
     @property

@@ -104,6 +104,12 @@ def test_version_is_the_last_word(tool: str, sh: Run) -> None:
         ),
         ("dp-mapsext --format csv x.png", "dp-mapsext: unknown format 'csv': choose jsonl, geojson, txt"),
         ("dp-mapsext --words x.png", "dp-mapsext: -o DIR is needed: images go there"),
+        ("dp-mapsext --lang deu x.png -o o", "dp-mapsext: --lang is for reading: give --words too"),
+        (
+            "dp-mapsext --overlay o.gif x.png -o o",
+            "dp-mapsext: --overlay o.gif: name a directory, or a file that ends in",
+        ),
+        ("dp-eval --maps . --csv x.jsonl", "dp-eval: --maps is for tables and JSON: not with --csv or --report"),
         ("dp-mapsext --iterations 9 x.png -o o", "dp-mapsext: --iterations 9 is for --rule paper: no other fits a"),
         ("dp-classify --device gpu x.png", "dp-classify: unknown device 'gpu': choose auto, cpu, cuda or cuda:N"),
         ("dp-eval nothing.jsonl", "dp-eval: nothing.jsonl: No such file or directory"),

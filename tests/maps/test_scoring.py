@@ -78,7 +78,7 @@ def test_what_has_no_area_is_no_word() -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"features": [1]}', '{"features": [{"properties": {}}]}'])
 def test_what_is_no_ground_truth_is_said(text: str) -> None:
-    with pytest.raises(UsageError, match=r"x\.geojson: no GeoJSON of polygons"):
+    with pytest.raises(UsageError, match=r"x\.geojson: not GeoJSON with polygons"):
         read_truth(text, "x.geojson")
 
 

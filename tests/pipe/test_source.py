@@ -117,7 +117,7 @@ def test_a_walk_leaves_the_output_out(tmp_path: Path, picture: Callable[..., Pat
     picture(tmp_path / "a.png")
     picture(tmp_path / "clean" / "a.png")
     for operand, expected in ((tmp_path, ["a.png"]), (tmp_path / "clean", ["a.png"])):
-        source = open_source([str(operand)], io.BytesIO(), leave_out=tmp_path / "clean")
+        source = open_source([str(operand)], io.BytesIO(), leave_out=[tmp_path / "clean"])
         assert ids(list(source.samples)) == expected
 
 
