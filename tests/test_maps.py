@@ -48,8 +48,8 @@ def test_most_words_are_read_at_any_angle(read: Path, sh: Run) -> None:
     done = sh(f"cd {read} && dp-eval --maps map.geojson words.jsonl")
     (score,) = json.loads(done.stdout)["maps"]["words"]
     assert score["expected"] == 22
-    assert score["read"] >= 16
-    assert score["precision"] >= 0.75
+    assert score["read"] >= 15
+    assert score["precision"] >= 0.7
     (mask,) = json.loads(done.stdout)["maps"]["masks"]
     assert mask["f"] > 0.7
     found = words(read / "words.jsonl")
