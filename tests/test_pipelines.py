@@ -227,7 +227,8 @@ def test_workers_end_with_a_killed_parent(three: Path, environment: dict[str, st
 def test_interrupt_ends_it_by_the_signal_and_leaves_nothing_half_written(
     three: Path, environment: dict[str, str]
 ) -> None:
-    command = ["dp-denoise", "--preset", "paper", "-j", "2", "imgs", "-o", "out"]
+    # In a background job the tests themselves may have been told to ignore ^C, and children inherit that.
+    command = ["env", "--default-signal=INT", "dp-denoise", "--preset", "paper", "-j", "2", "imgs", "-o", "out"]
     run = subprocess.Popen(command, cwd=three.parent, env=environment, stderr=subprocess.PIPE, text=True)
     time.sleep(4)
     run.send_signal(signal.SIGINT)
