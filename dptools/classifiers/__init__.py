@@ -7,9 +7,29 @@ from dptools.classifiers.names import BUNDLED, DEFAULT
 from dptools.lazy import lazy
 
 if TYPE_CHECKING:
-    from dptools.classifiers.classifier import Classifier, Geometry, rank
+    from dptools.classifiers.answers import Answer, rank
+    from dptools.classifiers.classifier import Classifier, Geometry
+    from dptools.classifiers.dictionary import Dictionary, read_dictionary
     from dptools.classifiers.loading import load
 else:
-    __getattr__ = lazy(__name__, classifier=("Classifier", "Geometry", "rank"), loading=("load",))
+    __getattr__ = lazy(
+        __name__,
+        answers=("Answer", "rank"),
+        classifier=("Classifier", "Geometry"),
+        dictionary=("Dictionary", "read_dictionary"),
+        loading=("load",),
+    )
 
-__all__ = ["BUNDLED", "DEFAULT", "Classes", "Classifier", "Geometry", "imagenet", "load", "rank"]
+__all__ = [
+    "BUNDLED",
+    "DEFAULT",
+    "Answer",
+    "Classes",
+    "Classifier",
+    "Dictionary",
+    "Geometry",
+    "imagenet",
+    "load",
+    "rank",
+    "read_dictionary",
+]

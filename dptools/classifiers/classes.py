@@ -28,7 +28,7 @@ class Classes:
         Raises:
             ValueError: no class, or more than one, goes by it; the message says so.
         """
-        key = _key(str(text))
+        key = folded(str(text))
         if re.fullmatch(r"\d{1,9}", key):
             if int(key) < len(self):
                 return int(key)
@@ -40,16 +40,20 @@ class Classes:
             raise ValueError(f"label {text!r} means {len(found)} classes ({_choices(self, found)}); give the wnid")
         raise ValueError(f"unknown label {text!r}: neither index, wnid nor class name")
 
+    def named(self, name: str) -> tuple[int, ...]:
+        """The classes of this name: none, one or, as of the two cranes, several."""
+        return tuple(self._by_key.get(folded(name), ()))
+
     def describe(self, index: int) -> dict[str, str | int]:
         """The class as it stands in records: index, and wnid and name where there are any."""
-        wnid = {"wnid": self.wnids[index]} if self.wnids else {}
+        wnid = {"wnid": self.wnids[index]} if index < len(self.wnids) else {}
         return {"index": index, **wnid, "name": self.names[index]}
 
     @cached_property
     def _by_key(self) -> dict[str, list[int]]:
         keys: dict[str, list[int]] = defaultdict(list)
         for index, text in [*enumerate(self.wnids), *enumerate(self.names)]:
-            keys[_key(text)].append(index)
+            keys[folded(text)].append(index)
         return keys
 
 
@@ -66,7 +70,8 @@ def numbered(count: int) -> Classes:
     return imagenet() if count == 1000 else Classes((), tuple(f"class {index}" for index in range(count)))
 
 
-def _key(text: str) -> str:
+def folded(text: str) -> str:
+    """What names are that differ in case, spaces and underscores only."""
     return re.sub(r"[\s_]+", " ", text).strip().casefold()
 
 

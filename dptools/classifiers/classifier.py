@@ -1,5 +1,6 @@
 """A network, with all that lies between an image file and its scores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from dptools.classifiers.answers import Answer, Scores
 from dptools.classifiers.classes import Classes
 
 Pixels = NDArray[np.uint8]
@@ -55,8 +57,10 @@ class Classifier(nn.Module):
         weights: tells these weights from others: a version or the beginning of a SHA-256.
         geometry: how images of other sizes are brought to the input size.
         classes: what the scores' indices mean.
+        remote: it asks a service about each image, and may fail on any.
     """
 
+    remote = False
     mean: Tensor
     std: Tensor
 
@@ -99,7 +103,7 @@ class Classifier(nn.Module):
         scores: Tensor = self(images)
         return scores.float().softmax(dim=1).cpu()
 
-
-def rank(probabilities: Tensor, label: int) -> int:
-    """Place of the label, 1 for the most probable class, in one row of probabilities; ties count against it."""
-    return int((probabilities >= probabilities[label]).sum())
+    def answers(self, images: Sequence[Pixels]) -> Sequence[Answer]:
+        """What it says of each image, H x W x 3 uint8 of any size."""
+        found = self.probabilities(torch.cat([self.tensor(pixels) for pixels in images]))
+        return [Scores(probabilities, self.classes) for probabilities in found]

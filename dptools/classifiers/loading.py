@@ -1,27 +1,53 @@
 """From a classifier's name to the classifier."""
 
+from importlib import import_module
 from pathlib import Path
+from typing import Protocol, cast
 
-from dptools.classifiers import bundled, zoo
 from dptools.classifiers.classifier import Classifier
-from dptools.classifiers.names import BUNDLED
+from dptools.classifiers.names import Given, is_service
 from dptools.devices import exact_arithmetic, resolve_device
+from dptools.errors import UsageError
+
+KINDS = {"efficientnet-lite": "bundled", "oip+": "oip", "clarifai:": "clarifai", "": "zoo"}
+"""The module that loads classifiers whose names begin so; the first that fits does."""
 
 
-def load(name: str, weights: Path | None = None, device: str = "auto") -> Classifier:
+class Kind(Protocol):
+    """What such a module offers."""
+
+    def load(self, name: str, given: Given) -> Classifier: ...
+
+
+def load(
+    name: str,
+    weights: Path | None = None,
+    device: str = "auto",
+    *,
+    endpoint: str | None = None,
+    timeout: float = Given.timeout,
+) -> Classifier:
     """A classifier, ready to use.
 
     Args:
-        name: a bundled one (``efficientnet-lite0``) or any torchvision classifier (``resnet18``).
+        name: a bundled one (``efficientnet-lite0``), any torchvision classifier (``resnet18``), or a service:
+            ``oip+https://HOST/v2/models/NAME``, ``clarifai:MODEL``.
         weights: a state dict on disk, in place of the published weights.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        endpoint: a service's base address, in place of its published one.
+        timeout: seconds that a service has for an answer.
 
     Raises:
         UsageError: no classifier goes by this name.
-        SetupError: its weights or the device cannot be had; the message says how to get them.
+        SetupError: its weights, the device or the service cannot be had; the message says how to get them.
     """
     where = resolve_device(device)
     if where.type == "cuda":
         exact_arithmetic()
-    classifier = bundled.load(name, weights) if name in BUNDLED else zoo.load(name, weights)
-    return classifier.to(where)
+    if weights and is_service(name):
+        raise UsageError("--weights is for networks on this machine, and the model is a service")
+    if endpoint and not is_service(name):
+        raise UsageError("--endpoint is for services, and the model is a network on this machine")
+    module = next(module for beginning, module in KINDS.items() if name.startswith(beginning))
+    kind = cast(Kind, import_module(f"dptools.classifiers.{module}"))
+    return kind.load(name, Given(weights, endpoint, timeout)).to(where)

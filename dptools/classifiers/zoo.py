@@ -11,11 +11,11 @@ from PIL import Image
 from dptools.classifiers import weights as files
 from dptools.classifiers.classes import imagenet, numbered
 from dptools.classifiers.classifier import Classifier, Geometry
-from dptools.classifiers.names import BUNDLED
+from dptools.classifiers.names import BUNDLED, Given
 from dptools.errors import SetupError, UsageError
 
 
-def load(name: str, weights: Path | None = None) -> Classifier:
+def load(name: str, given: Given) -> Classifier:
     """A torchvision classifier with its published default weights, or with a state dict on disk.
 
     Raises:
@@ -24,6 +24,7 @@ def load(name: str, weights: Path | None = None) -> Classifier:
     """
     from torchvision import models
 
+    weights = given.weights
     if name not in models.list_models(module=models):
         raise UsageError(_unknown(name, models.list_models(module=models)))
     published = models.get_model_weights(name).DEFAULT

@@ -1,10 +1,11 @@
 """dp-classify."""
 
+from pathlib import Path
 from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from dptools.classifiers.names import DEFAULT
+from dptools.classifiers.names import DEFAULT, Given
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
 from dptools.commands.options import Device, Label, Model, Weights
@@ -20,10 +21,21 @@ def classify(
     weights: Weights = None,
     top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="How many classes.")] = 5,
     label: Label = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="URL", help="Base address of a service, in place of its own.")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, max=3600, metavar="SECONDS", help="A service's time for an answer.")
+    ] = Given.timeout,
+    dictionary: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE", help="What the model's names mean: lines of name, tab, class."),
+    ] = None,
     device: Device = "auto",
 ) -> Classify:
     """Name what images show: the most probable classes, and the true one's rank where a label is known."""
-    return Classify(model, weights, device, top_k, Labels(label, LabelFrom.AUTO))
+    given = Given(weights, endpoint, timeout)
+    return Classify(model, given, device, top_k, Labels(label, LabelFrom.AUTO), dictionary)
 
 
 def show(stream: TextIO) -> Emit:

@@ -27,6 +27,9 @@ from dptools.pipe.trace import traced
 ENGINES = ("local", "inline")
 """Processes of this machine, or none but this one."""
 
+REQUESTS = 8
+"""At once, to a service."""
+
 Show = Callable[[TextIO], Emit]
 """Puts records out for people to read."""
 
@@ -130,6 +133,8 @@ def _engine(stage: ToolStage, source: Source, common: Common, device: str) -> En
         return inline
     from dptools.engine.local import Local
 
+    if stage.waits:
+        return Local(common.jobs or REQUESTS, 1, ordered=not common.unordered, threads=True)
     gpu = device.startswith("cuda") or (device == "auto" and _has_gpu())
     jobs = common.jobs or (1 if gpu else len(os.sched_getaffinity(0)))
     batch_size = common.batch_size or (stage.gpu_batch if gpu else 1)

@@ -27,7 +27,11 @@ Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the run; an image's own follows from its id.")]
 Model = Annotated[
     str,
-    typer.Option("--model", metavar="NAME", help=f"Classifier: {', '.join(BUNDLED)}, or any of torchvision's."),
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help=f"Classifier: {', '.join(BUNDLED)}, any of torchvision's, or a service: oip+http://..., clarifai:...",
+    ),
 ]
 Weights = Annotated[
     Path | None,

@@ -1,4 +1,4 @@
-"""Worker processes on this machine. A worker that dies takes one image with it, not the run."""
+"""Workers on this machine: processes, of which one that dies takes one image with it, not the run; or threads."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from dptools.engine.process import Batch, Process
+from dptools.engine.thread import Shared
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Stage
 
@@ -16,10 +17,10 @@ WINDOW = 8
 
 @dataclass(frozen=True)
 class Local:
-    """Run a stage in worker processes.
+    """Run a stage in several workers.
 
     Attributes:
-        jobs: processes, one thread each.
+        jobs: processes, one thread each; or threads.
         batch_size: the most samples that a worker is given at once; it never waits for a batch to fill.
         ordered: results in the order of the input; else as they come.
     """
@@ -27,6 +28,7 @@ class Local:
     jobs: int
     batch_size: int = 1
     ordered: bool = True
+    threads: bool = False
 
     def __call__(self, stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
         run = _Run(self, stage)
@@ -46,14 +48,15 @@ class _Ticket:
 
 
 class _Run:
-    """One run's threads: a reader, and one for each worker process, so that a slow source holds up no result."""
+    """One run's threads: a reader, and one for each worker, so that a slow source holds up no result."""
 
     def __init__(self, options: Local, stage: Stage) -> None:
         self.options = options
         self.room = threading.Semaphore(WINDOW * options.jobs * options.batch_size)
         self.samples: SimpleQueue[Sample | None] = SimpleQueue()
         self.tickets: SimpleQueue[_Ticket | None] = SimpleQueue()
-        self.workers = [Process(stage) for _ in range(options.jobs)]
+        shared = Shared(stage)
+        self.workers = [shared if options.threads else Process(stage) for _ in range(options.jobs)]
         self.working = options.jobs
         self.lock = threading.Lock()
 
@@ -83,7 +86,7 @@ class _Run:
         finally:
             self.samples.put(None)
 
-    def _work(self, worker: Process) -> None:
+    def _work(self, worker: Process | Shared) -> None:
         while ticket := self._take():
             try:
                 ticket.results.set_result(worker.run(ticket.batch))

@@ -61,6 +61,11 @@ class ToolStage(Protocol):
         return None
 
     @property
+    def waits(self) -> bool:
+        """It waits for others more than it computes: threads run it, more of them than there are cores."""
+        return False
+
+    @property
     def trace(self) -> Path | None:
         """The file for what records hold under :data:`dptools.pipe.trace.TRACE`; None for a tool that traces
         nothing."""

@@ -3,20 +3,29 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dptools.classifiers.names import Given, is_service
+from dptools.errors import SampleError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolStage
 from dptools.stages.labels import Labels
 
 if TYPE_CHECKING:
-    from dptools.classifiers import Classifier
+    from dptools.classifiers import Answer, Classes, Classifier, Dictionary
+    from dptools.pipe.sample import Pixels
 
 
 @dataclass(frozen=True)
 class Classify(ToolStage):
-    """Options of dp-classify."""
+    """Options of dp-classify.
+
+    Attributes:
+        given: what is said of the classifier besides its name.
+        labels: how the true classes are known.
+        dictionary: a file that says what the classifier's names mean.
+    """
 
     tool = "dp-classify"
     key = "classify"
@@ -24,17 +33,24 @@ class Classify(ToolStage):
     gpu_batch = 32
 
     model: str
-    weights: Path | None = None
+    given: Given = field(default_factory=Given)
     device: str = "auto"
     top_k: int = 5
     labels: Labels = field(default_factory=Labels)
+    dictionary: Path | None = None
+
+    @property
+    def waits(self) -> bool:
+        return is_service(self.model)
 
     def load(self) -> "Classifying":
-        from dptools.classifiers import load
+        from dptools.classifiers import imagenet, load, read_dictionary
 
-        classifier = load(self.model, self.weights, self.device)
-        self.labels.check(classifier.classes)
-        return Classifying(self, classifier)
+        dictionary = read_dictionary(self.dictionary) if self.dictionary else None
+        classifier = load(self.model, device=self.device, **vars(self.given))
+        classes = imagenet() if dictionary else classifier.classes
+        self.labels.check(classes)
+        return Classifying(self, classifier, classes, dictionary)
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,8 @@ class Classifying:
 
     options: Classify
     classifier: "Classifier"
+    classes: "Classes"
+    dictionary: "Dictionary | None" = None
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
         return [sample]
@@ -51,21 +69,27 @@ class Classifying:
         return {"model": self.classifier.name, "weights": self.classifier.weights, "top_k": self.options.top_k}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        import torch
+        if self.classifier.remote:
+            return map(self._ask, samples)
+        return map(self._record, samples, self.classifier.answers([_pixels(sample) for sample in samples]))
 
-        images = torch.cat([self.classifier.tensor(sample.pixels) for sample in samples if sample.pixels is not None])
-        return map(self._record, samples, self.classifier.probabilities(images))
+    def _ask(self, sample: Sample) -> Sample:
+        """One at a time: what a service has answered is not asked for again because of another."""
+        try:
+            (answer,) = self.classifier.answers([_pixels(sample)])
+            return self._record(sample, answer)
+        except SampleError as error:
+            return sample.fail(self.options.tool, error.kind, error.message)
 
-    def _record(self, sample: Sample, probabilities: Any) -> Sample:
-        from dptools.classifiers import rank
-
-        classes = self.classifier.classes
-        label = self.options.labels.find(sample, classes)
-        top = probabilities.topk(min(self.options.top_k, len(classes)))
-        described = [
-            {**classes.describe(index), "p": round(p, 4)}
-            for p, index in zip(top.values.tolist(), top.indices.tolist(), strict=True)
-        ]
-        place = None if label is None else rank(probabilities, label)
-        found = {"model": self.classifier.name, "top": described, "label_rank": place}
+    def _record(self, sample: Sample, answer: "Answer") -> Sample:
+        label = self.options.labels.find(sample, self.classes)
+        if self.dictionary:
+            answer = self.dictionary.translate(answer.named())
+        place = None if label is None else answer.rank(label)
+        found = {"model": self.classifier.name, "top": answer.top(self.options.top_k), "label_rank": place}
         return sample.update(classify=found, **({} if label is None else {"label": label}))
+
+
+def _pixels(sample: Sample) -> "Pixels":
+    assert sample.pixels is not None
+    return sample.pixels

@@ -1,0 +1,193 @@
+"""Models of Clarifai, the commercial service that the Deep Protection paper tried, through version 2 of its REST API.
+
+Images go as base64, and concepts come back: names of what is seen, each with a probability of its own
+(https://docs.clarifai.com; status codes under "API overview").
+"""
+
+import base64
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dptools.classifiers.answers import Answer, Concepts
+from dptools.classifiers.classes import Classes, imagenet
+from dptools.classifiers.classifier import Pixels
+from dptools.classifiers.dictionary import Dictionary
+from dptools.classifiers.names import Given
+from dptools.classifiers.remote import Remote, RemoteClassifier, Whole
+from dptools.classifiers.service import Reply, Service
+from dptools.classifiers.tensors import png
+from dptools.errors import SampleError, SetupError, UsageError
+from dptools.texts import printable
+
+PREFIX = "clarifai:"
+
+ENDPOINT = "https://api.clarifai.com"
+
+KEY = "CLARIFAI_PAT"
+"""Environment variable with a personal access token; it is read from nowhere else."""
+
+OWNER = "clarifai/main"
+"""User and app of Clarifai's own models."""
+
+MOST = 200
+"""Concepts asked for: the most that are given."""
+
+OK = 10000
+
+AGAIN = {10030, 11005, 21351, 21352, 40016, 40030, 40031, 40032, 40034, 41000}
+"""Status codes after which the same request may succeed: throttled, busy, timed out, the model being deployed."""
+
+SPENT = {11003, 11004, 11006}
+"""Those of a quota that is used up for an hour or longer."""
+
+
+def load(name: str, given: Given) -> "Clarifai":
+    """
+    Args:
+        name: ``clarifai:MODEL`` for one of Clarifai's own, ``clarifai:USER/APP/MODEL`` for any other.
+
+    Raises:
+        UsageError: the name is wrong.
+        SetupError: there is no key, it is refused, the service cannot be reached, or has no such model.
+    """
+    path = _path(name)
+    if not (key := os.environ.get(KEY, "").strip()):
+        raise SetupError(f"{name}: put a personal access token into the environment variable {KEY}")
+    service = Service(given.endpoint or ENDPOINT, given.timeout, f"Key {key}")
+    try:
+        model = _checked(service, service.ask(path, again=_again)).get("model")
+    except SampleError as error:
+        raise SetupError(f"{name}: {error.message}") from None
+    version = model.get("model_version", {}).get("id") if isinstance(model, dict) else None
+    if not isinstance(version, str) or not re.fullmatch(r"[\w-]+", version):
+        raise SetupError(f"{name}: {service.host} describes no model of this name")
+    return Clarifai(name, version, Asked(service, f"{path}/versions/{version}/outputs"))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A model at Clarifai.
+
+    Attributes:
+        path: of its answers.
+    """
+
+    service: Service
+    path: str
+
+    def concepts(self, image: Tensor) -> list[tuple[str, float]]:
+        """What an image, 3 x H x W in [0, 1], shows: names and probabilities.
+
+        Raises:
+            SampleError: the service did not answer, refused, or answered something else.
+        """
+        given = {"data": {"image": {"base64": base64.b64encode(png(image)).decode()}}}
+        wanted = {"model_version": {"output_info": {"output_config": {"max_concepts": MOST}}}}
+        reply = self.service.ask(self.path, {"inputs": [given], "model": wanted}, _again)
+        outputs = _checked(self.service, reply).get("outputs")
+        if not isinstance(outputs, list) or len(outputs) != 1 or not isinstance(outputs[0], dict):
+            raise self._wrong()
+        if "status" in outputs[0]:
+            _check_status(self.service, outputs[0]["status"], reply.status)
+        data = outputs[0].get("data")
+        found = data.get("concepts", []) if isinstance(data, dict) else None
+        if not isinstance(found, list):
+            raise self._wrong()
+        return [self._concept(each) for each in found]
+
+    def _concept(self, found: Any) -> tuple[str, float]:
+        name, value = (found.get(key) if isinstance(found, dict) else None for key in ("name", "value"))
+        if not isinstance(name, str) or not isinstance(value, int | float) or not 0 <= value <= 1.001:
+            raise self._wrong()
+        return name, min(float(value), 1.0)
+
+    def _wrong(self) -> SampleError:
+        return SampleError("BadReply", f"{self.service.host} answered with something that is no list of concepts")
+
+
+class Clarifai(RemoteClassifier):
+    """A model at Clarifai as a classifier. Its classes are ImageNet's, as far as concepts have their names, and one
+    more, the last, for all else that is seen."""
+
+    def __init__(self, name: str, version: str, asked: Asked) -> None:
+        known = imagenet()
+        super().__init__(
+            Remote(asked.service.host, self._scores),
+            name=name,
+            weights=version,
+            classes=Classes(known.wnids, (*known.names, "something else")),
+            geometry=Whole(),
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
+        )
+        self.asked = asked
+
+    def answers(self, images: Sequence[Pixels]) -> Sequence[Answer]:
+        return [self._answer(self.tensor(pixels)[0].cpu()) for pixels in images]
+
+    def _answer(self, image: Tensor) -> Concepts:
+        return Dictionary({}).translate(self.asked.concepts(image))
+
+    def _scores(self, image: Tensor) -> Tensor:
+        """Logarithms of probabilities, for what wants a number for each class."""
+        found = torch.full((len(self.classes),), 1e-6)
+        for concept in self._answer(image).concepts:
+            for index in concept.means or (len(found) - 1,):
+                found[index] = max(found[index].item(), concept.p)
+        return (found / found.sum()).log()
+
+
+def _path(name: str) -> str:
+    text = name.removeprefix(PREFIX)
+    full = f"{OWNER}/{text}" if "/" not in text else text
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+/[\w.-]+", full, re.ASCII) or ".." in full:
+        raise UsageError(f"model {printable(name)}: write {PREFIX}MODEL, or {PREFIX}USER/APP/MODEL")
+    user, app, model = full.split("/")
+    return f"v2/users/{user}/apps/{app}/models/{model}"
+
+
+def _again(reply: Reply) -> bool:
+    """Whether the same request may succeed: as its own codes say, or else the HTTP status."""
+    codes = _codes(reply.content)
+    return not codes & SPENT and (bool(codes & AGAIN) or reply.transient)
+
+
+def _codes(content: Any) -> set[int]:
+    """Those of the reply and of its outputs."""
+    content = content if isinstance(content, dict) else {}
+    outputs = content.get("outputs")
+    parts = [content, *(outputs if isinstance(outputs, list) else [])]
+    states = [part.get("status") for part in parts if isinstance(part, dict)]
+    found = [state.get("code") for state in states if isinstance(state, dict)]
+    return {code for code in found if isinstance(code, int)}
+
+
+def _checked(service: Service, reply: Reply) -> dict[str, Any]:
+    """The reply's content, if it says that all is well.
+
+    Raises:
+        SampleError: it says otherwise, or nothing that is Clarifai's.
+    """
+    content = reply.content
+    if not isinstance(content, dict) or "status" not in content:
+        if reply.status != 200:
+            raise SampleError("ServiceError", f"{service.host} answered {reply.status}")
+        raise SampleError("BadReply", f"{service.host} answered with something that is not Clarifai's JSON")
+    _check_status(service, content["status"], reply.status)
+    return content
+
+
+def _check_status(service: Service, status: Any, http: int) -> None:
+    code = status.get("code") if isinstance(status, dict) else None
+    if code == OK:
+        return
+    words = [status.get(key) for key in ("description", "details")] if isinstance(status, dict) else []
+    said = ": ".join(service.say(word) for word in words if word)
+    kind = "OverQuota" if code in SPENT else "ServiceError"
+    raise SampleError(kind, f"{service.host} answered {http}, code {code}{f': {said}' if said else ''}")

@@ -1,0 +1,183 @@
+"""A classifier that answers over HTTP: asked with time limits, again where that helps, and never too long."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if_result, wait_random_exponential
+
+from dptools.errors import SampleError, SetupError, UsageError
+from dptools.texts import printable
+
+ATTEMPTS = 5
+"""Requests for one image, at the most: with their pauses some ten seconds."""
+
+TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+"""HTTP statuses (RFC 9110, 6585, 8470) after which the same request may succeed."""
+
+PATIENCE = 5
+"""After so many images in a row that the service could not be reached for, each is tried once, until one is
+answered: a service that is down does not hold up a long stream."""
+
+LONGEST_PAUSE = 60.0
+"""Seconds. A service that asks for a longer pause (``Retry-After``) is not asked again."""
+
+MAX_REPLY = 64 * 2**20
+"""Bytes; a longer reply is refused."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a service answered: the HTTP status, and the JSON or None where it is none.
+
+    Attributes:
+        pause: seconds that the service wants to be left alone; None where it does not say.
+    """
+
+    status: int
+    content: Any
+    pause: float | None = None
+
+    @property
+    def transient(self) -> bool:
+        """The same request may succeed later."""
+        return self.status in TRANSIENT
+
+
+class Service:
+    """An HTTP service that speaks JSON, for any number of threads.
+
+    Attributes:
+        host: for messages.
+    """
+
+    def __init__(self, base: str, timeout: float, key: str = "") -> None:
+        """
+        Args:
+            base: the address that paths are appended to.
+            timeout: seconds for an answer.
+            key: value of the Authorization header; it is sent over TLS or to this machine only, and shown nowhere.
+
+        Raises:
+            UsageError: the address is none.
+            SetupError: the key is none, or would be sent in the clear.
+        """
+        self.url = check_address(base)
+        self.host = self.url.netloc.decode()
+        self._secret = key.split()[-1] if key.strip() else ""
+        headers = {"Authorization": _check_key(key, self.url)} if key else {}
+        self._limit = timeout
+        self._client = httpx.Client(
+            base_url=self.url, headers=headers, timeout=timeout, limits=httpx.Limits(max_connections=None)
+        )
+        self._lost, self._lock = 0, threading.Lock()
+
+    def ask(self, path: str, body: Any = None, again: Callable[[Reply], bool] = lambda reply: reply.transient) -> Reply:
+        """The reply to a body as POST, or to a GET where there is none: the last one, of as many as it took.
+
+        Args:
+            again: tells replies after which the request may succeed.
+
+        Raises:
+            SampleError: none came, or none that is complete.
+        """
+        retrying = Retrying(
+            retry=retry_if_exception_type(httpx.RequestError) | retry_if_result(again),
+            wait=_pause,
+            stop=self._gives_up,
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+        )
+        content = None if body is None else json.dumps(body).encode()
+        try:
+            reply: Reply = retrying(self._once, path, content)
+        except httpx.RequestError as error:
+            with self._lock:
+                self._lost += 1
+            raise self._complaint(error) from None
+        self._lost = 0
+        return reply
+
+    def say(self, text: object) -> str:
+        """A service's own words, fit for a message: short, on one line, without the key."""
+        words = " ".join(printable(str(text)).split())[:300]
+        return words.replace(self._secret, "***") if self._secret else words
+
+    def _once(self, path: str, content: bytes | None) -> Reply:
+        """One request. httpx limits the time for each piece; here, that for all of them is."""
+        end = time.monotonic() + self._limit
+        method, headers = ("POST", {"Content-Type": "application/json"}) if content else ("GET", {})
+        with self._client.stream(method, path, content=content, headers=headers) as response:
+            received = bytearray()
+            for piece in response.iter_bytes():
+                received += piece
+                if len(received) > MAX_REPLY:
+                    raise SampleError("BadReply", f"{self.host} answered with more than {MAX_REPLY >> 20} MiB")
+                if time.monotonic() > end:
+                    raise httpx.ReadTimeout("the whole took too long")
+        return Reply(response.status_code, _parsed(received), _asked_pause(response.headers))
+
+    def _gives_up(self, state: RetryCallState) -> bool:
+        reply = None if state.outcome is None or state.outcome.failed else state.outcome.result()
+        too_long = reply is not None and (reply.pause or 0) > LONGEST_PAUSE
+        return too_long or state.attempt_number >= (1 if self._lost >= PATIENCE else ATTEMPTS)
+
+    def _complaint(self, error: httpx.RequestError) -> SampleError:
+        match error:
+            case httpx.ConnectError() | httpx.ProxyError():
+                return SampleError("ServiceDown", f"{self.host} cannot be reached: {self.say(error)}")
+            case httpx.TimeoutException():
+                return SampleError("ServiceSlow", f"{self.host} did not answer within {self._limit:g} s")
+            case _:
+                return SampleError("ServiceBroken", f"{self.host} broke the connection off: {self.say(error)}")
+
+
+def check_address(text: str) -> httpx.URL:
+    """The address.
+
+    Raises:
+        UsageError: it is no HTTP address, or holds a password, which would end up in records.
+    """
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        raise UsageError(f"{printable(text)}: not an address") from None
+    if url.userinfo:
+        raise UsageError(f"address of {url.host}: no name and password in it, since records would show them")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError(f"{printable(text)}: not an http:// or https:// address")
+    return url
+
+
+def _check_key(key: str, url: httpx.URL) -> str:
+    if not re.fullmatch(r"[!-~]+ [!-~]+", key):
+        raise SetupError(f"the key for {url.host} has characters in it that no key has")
+    if url.scheme == "http" and url.host not in ("localhost", "127.0.0.1", "::1"):
+        raise SetupError(f"the key for {url.host} is not sent in the clear: give an https:// address")
+    return key
+
+
+_backoff = wait_random_exponential(multiplier=0.5, max=8)
+
+
+def _pause(state: RetryCallState) -> float:
+    """Seconds until the next request: what the service asks for, or more each time."""
+    reply = None if state.outcome is None or state.outcome.failed else state.outcome.result()
+    return max(_backoff(state), reply.pause or 0.0 if reply is not None else 0.0)
+
+
+def _asked_pause(headers: Mapping[str, str]) -> float | None:
+    """``Retry-After`` in seconds; its other form, a date, is left to the backoff."""
+    text = headers.get("Retry-After", "")
+    return float(text) if re.fullmatch(r"\d{1,9}", text) else None
+
+
+def _parsed(received: bytes | bytearray) -> Any:
+    try:
+        return json.loads(received)
+    except (ValueError, RecursionError):
+        return None
