@@ -7,14 +7,18 @@ from dptools.classifiers.names import BUNDLED, DEFAULT
 from dptools.lazy import lazy
 
 if TYPE_CHECKING:
-    from dptools.classifiers.answers import Answer, rank
+    from dptools.classifiers.answers import Answer, Scores, rank
+    from dptools.classifiers.bundled import installed
     from dptools.classifiers.classifier import Classifier, Geometry
     from dptools.classifiers.dictionary import Dictionary, read_dictionary
+    from dptools.classifiers.doubts import doubt, suspicion
     from dptools.classifiers.loading import load
 else:
     __getattr__ = lazy(
         __name__,
-        answers=("Answer", "rank"),
+        answers=("Answer", "Scores", "rank"),
+        bundled=("installed",),
+        doubts=("doubt", "suspicion"),
         classifier=("Classifier", "Geometry"),
         dictionary=("Dictionary", "read_dictionary"),
         loading=("load",),
@@ -28,8 +32,12 @@ __all__ = [
     "Classifier",
     "Dictionary",
     "Geometry",
+    "Scores",
+    "doubt",
     "imagenet",
+    "installed",
     "load",
     "rank",
     "read_dictionary",
+    "suspicion",
 ]

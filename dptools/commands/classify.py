@@ -13,6 +13,7 @@ from dptools.pipe.run import Emit
 from dptools.pipe.sample import Sample
 from dptools.stages.classify import Classify
 from dptools.stages.labels import LabelFrom, Labels
+from dptools.stages.suspecting import DETECTORS
 from dptools.texts import printable
 
 
@@ -31,11 +32,17 @@ def classify(
         Path | None,
         typer.Option("--labels", metavar="FILE", help="What the model's names mean: lines of name, tab, class."),
     ] = None,
+    suspect: Annotated[
+        bool, typer.Option("--suspect", help="How suspect an image is of having been attacked, from 0 to 1.")
+    ] = False,
+    detector: Annotated[
+        str | None, typer.Option("--detector", metavar="NAME", help=f"What finds that out: {', '.join(DETECTORS)}.")
+    ] = None,
     device: Device = "auto",
 ) -> Classify:
     """Name what images show: the most probable classes, and the true one's rank where a label is known."""
     given = Given(weights, endpoint, timeout)
-    return Classify(model, given, device, top_k, Labels(label, LabelFrom.AUTO), dictionary)
+    return Classify(model, given, device, top_k, Labels(label, LabelFrom.AUTO), dictionary, suspect, detector)
 
 
 def show(stream: TextIO) -> Emit:
@@ -51,7 +58,8 @@ def show(stream: TextIO) -> Emit:
 
 def _lines(sample: Sample) -> list[str]:
     record = sample.record
-    head = printable(sample.path)
+    suspicion = f"  suspicion {record['suspicion']:.2f}" if "suspect" in record else ""
+    head = printable(sample.path) + suspicion
     if "skipped" in record:
         return [f"{head}: skipped: {printable(record['skipped']['message'])}"]
     label = record.get("label")

@@ -40,6 +40,10 @@ def denoise(
     tile: Annotated[
         int | None, typer.Option("--tile", min=0, metavar="N", help="Larger images in tiles of N pixels; 0: never.")
     ] = None,
+    if_suspect: Annotated[
+        float | None,
+        typer.Option("--if-suspect", min=0, max=1, metavar="T", help="Only what dp-classify suspects so much: 0.95."),
+    ] = None,
     every: Annotated[int, typer.Option("--every", min=1, metavar="K", help="Iterations between two looks.")] = 50,
     trace: Annotated[
         Path | None, typer.Option("--trace", metavar="FILE", help="Write a JSON line for each look at the fit.")
@@ -59,7 +63,7 @@ def denoise(
     changes = Changes(stop, iterations, average, precision, network, loss, tile)
     looking = Looking(every, trace, keep, model, weights, Labels(label))
     drawn = seed if method == "dip" else None
-    return Denoise(preset, changes, looking, device, drawn, method)
+    return Denoise(preset, changes, looking, device, drawn, method, if_suspect)
 
 
 app = image_tool(denoise)

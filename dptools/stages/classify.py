@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dptools.classifiers.names import Given, is_service
-from dptools.errors import SampleError
+from dptools.errors import SampleError, UsageError, check_name
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolStage
 from dptools.stages.labels import Labels
+from dptools.stages.suspecting import DETECTORS, Suspecting, detector
 
 if TYPE_CHECKING:
     from dptools.classifiers import Answer, Classes, Classifier, Dictionary
@@ -25,6 +26,8 @@ class Classify(ToolStage):
         given: what is said of the classifier besides its name.
         labels: how the true classes are known.
         dictionary: a file that says what the classifier's names mean.
+        suspect: how suspect an image is, is wanted.
+        detector: what finds that out; None for the best that there is.
     """
 
     tool = "dp-classify"
@@ -38,6 +41,19 @@ class Classify(ToolStage):
     top_k: int = 5
     labels: Labels = field(default_factory=Labels)
     dictionary: Path | None = None
+    suspect: bool = False
+    detector: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises:
+        UsageError: options that do not go together, before any worker starts.
+        """
+        if self.detector is not None and not self.suspect:
+            raise UsageError("--detector is for --suspect")
+        if self.detector is not None:
+            check_name("detector", self.detector, DETECTORS)
+        if self.suspect and is_service(self.model):
+            raise UsageError("--suspect asks networks on this machine: let one of them look first, then the service")
 
     @property
     def waits(self) -> bool:
@@ -50,7 +66,8 @@ class Classify(ToolStage):
         classifier = load(self.model, device=self.device, **vars(self.given))
         classes = imagenet() if dictionary else classifier.classes
         self.labels.check(classes)
-        return Classifying(self, classifier, classes, dictionary)
+        suspecting = detector(self.detector, classifier, self.device) if self.suspect else None
+        return Classifying(self, classifier, classes, dictionary, suspecting)
 
 
 @dataclass(frozen=True)
@@ -61,12 +78,15 @@ class Classifying:
     classifier: "Classifier"
     classes: "Classes"
     dictionary: "Dictionary | None" = None
+    suspecting: Suspecting | None = None
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
         return [sample]
 
     def params(self, sample: Sample) -> Record:
-        return {"model": self.classifier.name, "weights": self.classifier.weights, "top_k": self.options.top_k}
+        suspecting = {"suspect": self.suspecting.facts} if self.suspecting else {}
+        model = {"model": self.classifier.name, "weights": self.classifier.weights}
+        return {**model, "top_k": self.options.top_k, **suspecting}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         if self.classifier.remote:
@@ -83,11 +103,20 @@ class Classifying:
 
     def _record(self, sample: Sample, answer: "Answer") -> Sample:
         label = self.options.labels.find(sample, self.classes)
-        if self.dictionary:
-            answer = self.dictionary.translate(answer.named())
-        place = None if label is None else answer.rank(label)
-        found = {"model": self.classifier.name, "top": answer.top(self.options.top_k), "label_rank": place}
-        return sample.update(classify=found, **({} if label is None else {"label": label}))
+        said = self.dictionary.translate(answer.named()) if self.dictionary else answer
+        place = None if label is None else said.rank(label)
+        found = {"model": self.classifier.name, "top": said.top(self.options.top_k), "label_rank": place}
+        suspected = self._suspect(sample, answer, place) if self.suspecting else {}
+        return sample.update(classify=found, **suspected, **({} if label is None else {"label": label}))
+
+    def _suspect(self, sample: Sample, seen: "Answer", place: int | None) -> Record:
+        """What stays in the record when a later dp-classify says what it sees in the restored image."""
+        from dptools.classifiers import Scores
+
+        assert self.suspecting
+        assert isinstance(seen, Scores)
+        found = self.suspecting(_pixels(sample), seen.probabilities)
+        return {"suspicion": found, "suspect": {**self.suspecting.facts, "label_rank": place}}
 
 
 def _pixels(sample: Sample) -> "Pixels":

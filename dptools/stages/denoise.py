@@ -10,6 +10,7 @@ from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES, PRESETS, Preset
 from dptools.prior.published import Oracle
 from dptools.prior.rules import parse_rule
 from dptools.prior.stopping import Fixed, HeldOut, Rule
+from dptools.stages.gate import Gate
 from dptools.stages.looking import Looking
 
 MOST = 3000
@@ -87,6 +88,7 @@ class Denoise(ToolStage):
     device: str = "auto"
     seed: int | None = 0
     method: str = "dip"
+    if_suspect: float | None = None
 
     def __post_init__(self) -> None:
         """Raises:
@@ -115,6 +117,13 @@ class Denoise(ToolStage):
         return (self.looking.keep,) if self.looking.keep else ()
 
     def load(self) -> Tool:
+        tool = self._load()
+        if self.if_suspect is None:
+            return tool
+        name = self.method if self.method != "dip" else f"{self.preset} {self.changes.settings(self.preset).rule}"
+        return Gate(tool, name, self.if_suspect)
+
+    def _load(self) -> Tool:
         if self.method != "dip":
             from dptools.stages.filtering import Filtering
 
