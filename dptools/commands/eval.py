@@ -13,6 +13,7 @@ from dptools.commands.entry import main as run
 from dptools.commands.options import Debug, Version
 from dptools.errors import UsageError
 from dptools.evaluation import table
+from dptools.evaluation.gating import THRESHOLD
 from dptools.evaluation.keys import NONE
 from dptools.evaluation.summary import Summary
 from dptools.pipe.record import dump
@@ -53,6 +54,9 @@ def evaluate_records(
         Path | None,
         typer.Option("--maps", metavar="GROUNDTRUTH", help="GeoJSON of the words on a map, or a directory of such."),
     ] = None,
+    gate: Annotated[
+        float, typer.Option("--gate", min=0, max=1, metavar="T", help="The suspicion at which a gate restores.")
+    ] = THRESHOLD,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="DIR", help="Draw figures there, as PNG and SVG.")
     ] = None,
@@ -76,7 +80,7 @@ def evaluate_records(
             raise UsageError("--maps is for tables and JSON: not with --csv or --report")
         broken: list[str] = []
         scores = _map_scores(maps, broken)
-        summary = Evaluating(by, tuple(trace or ()), compare, attacked, broken.append, scores)(operands or ["-"])
+        summary = Evaluating(by, tuple(trace or ()), compare, attacked, broken.append, scores, gate)(operands or ["-"])
         for line in broken:
             report(line)
         _warn(summary)
@@ -138,8 +142,15 @@ def _tables(summary: Summary, scores: "MapScores | None") -> Iterator[table.Rows
     if not scores or any(group.rate(name).n for group in groups for name in table.RATES):
         yield table.rate_rows(groups, summary.by)
     yield from filter(None, (table.stop_rows(groups, summary.by), table.error_rows(summary.courses)))
+    if summary.gating:
+        yield table.suspicion_rows(summary.gating)
+        yield from filter(_has_rows, [table.gate_rows(summary.gating)])
     if summary.comparison:
         yield table.comparison_rows(summary.comparison)
+
+
+def _has_rows(rows: table.Rows) -> bool:
+    return len(rows) > 1
 
 
 app = new_app(evaluate_records)

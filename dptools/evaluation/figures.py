@@ -1,10 +1,11 @@
 """The Deep Protection paper's figures, and a few more, drawn of a summary with matplotlib."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from dptools.evaluation.gating import ALL
 from dptools.evaluation.metrics import Group, Rate
 from dptools.evaluation.published import PAPER
 from dptools.evaluation.stops import BIN
@@ -72,6 +73,27 @@ def course(courses: Sequence[Course]) -> Figure:
         axes.axvline(whole.best, color=GREY, linestyle=":", label=f"best: {whole.best}")
     axes.set_xlabel("iterations", fontsize=9)
     _legend(figure)
+    return figure
+
+
+def roc(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
+    """How many attacked images are suspected for so many clean ones: a line an attack, as far as one clean image in
+    four, beyond which nobody would go."""
+    figure, axes = _figure("attacked images suspected, %")
+    for name, points in curves.items():
+        false, true = ([100 * point[place] for point in points] for place in (0, 1))
+        strong = name == ALL
+        axes.step(
+            false,
+            true,
+            where="post",
+            label=literal(name),
+            linewidth=2 if strong else 1,
+            color="black" if strong else None,
+        )
+    axes.set_xlim(0, 25)
+    axes.set_xlabel("clean images suspected, %", fontsize=9)
+    axes.legend(fontsize=8, frameon=False, loc="lower right", ncols=2)
     return figure
 
 

@@ -38,6 +38,8 @@ def gallery(summary: Summary, open_image: Open) -> Iterator[Drawing]:
         caption = "Images that are right after restoration, with 95 % intervals"
         yield Drawing("accuracy", caption, figures.accuracy(groups))
     yield from _of_methods(summary)
+    if curves := summary.gating.curves:
+        yield Drawing("roc", "Attacked images that are suspected, and clean ones", figures.roc(curves))
     stopped = [group for group in summary.all_groups if group.stops.ruled]
     if stopped:
         yield Drawing("termination", "After how many iterations the rule ended a fit", figures.termination(stopped))

@@ -30,10 +30,13 @@ def by_method(record: Record) -> str:
 
 
 def method(record: Record) -> str:
-    """The filter, or the preset of the prior and the rule that stopped it: ``jpeg:75``, ``cold oracle``."""
+    """The filter, or the preset of the prior and the rule that stopped it: ``jpeg:75``, ``cold oracle``; behind a gate,
+    ``jpeg:75 if suspect``."""
     done = record.get("denoise")
     if not isinstance(done, Mapping):
         return NONE
+    if gate := done.get("gate"):
+        return printable(f"{gate['method']} if suspect")
     if done.get("method") != "dip":
         return printable(str(done.get("method", NONE)))
     rule = at("denoise.stop.rule")(record)

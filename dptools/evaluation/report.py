@@ -13,7 +13,17 @@ from dptools.evaluation.keys import NONE
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.published import PAPER
 from dptools.evaluation.summary import Summary
-from dptools.evaluation.table import Rows, comparison_rows, error_rows, left_out, percent, rate_rows, stop_rows
+from dptools.evaluation.table import (
+    Rows,
+    comparison_rows,
+    error_rows,
+    gate_rows,
+    left_out,
+    percent,
+    rate_rows,
+    stop_rows,
+    suspicion_rows,
+)
 
 TITLE = "Restoration of adversarial images"
 
@@ -78,6 +88,13 @@ def _sections(summary: Summary) -> Iterator[Section]:
     yield Section(f"By {summary.by}", rate_rows(groups, summary.by), "; ".join(left_out(groups)))
     if len(summary.methods) > 1:
         yield Section("Top-1 by method and attack", _matrix(summary), "“none” are the clean images.")
+    if summary.gating:
+        note = (
+            "AUC: how probable it is that an attacked image is suspected more than a clean one, with DeLong's interval."
+        )
+        yield Section("Suspicion", suspicion_rows(summary.gating), note)
+        note = f"“suspects”: those of a suspicion of {summary.gating.threshold:g} or more, the look at them included."
+        yield Section("With and without a gate", gate_rows(summary.gating), note)
     if summary.comparison:
         alone = f"{summary.comparison.unpaired} records have no partner"
         note = f"McNemar's exact test; {alone}. Several attacks on one image are taken for independent."

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dptools.evaluation.gating import Gating
 from dptools.evaluation.keys import NONE, Record, by_attack, judged, method, parse_key
 from dptools.evaluation.metrics import Group, with_total
 from dptools.evaluation.paired import Comparison
@@ -26,6 +27,7 @@ class Summary:
         used: the programs, models and seeds that made the records, so many of each at most.
         comparison: with another file; None where there is none.
         courses: from traces.
+        gating: what a gate before restoration brings, where records have a suspicion.
     """
 
     by: str = "attack"
@@ -37,6 +39,7 @@ class Summary:
     used: dict[str, set[str]] = field(default_factory=dict)
     comparison: Comparison | None = None
     courses: list[Course] = field(default_factory=list)
+    gating: Gating = field(default_factory=Gating)
 
     def __post_init__(self) -> None:
         self._name = parse_key(self.by)
@@ -45,6 +48,7 @@ class Summary:
         """Take a stream in."""
         for record in records:
             self._count(record)
+            self.gating.add(record)
             if self.comparison:
                 self.comparison.add(record)
             if judged(record):
@@ -74,7 +78,8 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         compared = {"comparison": self.comparison.as_json()} if self.comparison else {}
         traced = {"traces": [course.as_json() for course in self.courses]} if self.courses else {}
-        return {"by": self.by, "groups": [group.as_json() for group in self.all_groups], **compared, **traced}
+        gated = {"gate": self.gating.as_json()} if self.gating else {}
+        return {"by": self.by, "groups": [group.as_json() for group in self.all_groups], **compared, **traced, **gated}
 
     def _count(self, record: Record) -> None:
         name, cell = self._name(record), (method(record), by_attack(record))

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable
 
+from dptools.evaluation.gating import CLEAN, POLICIES, Gating
 from dptools.evaluation.metrics import Group, Rate
 from dptools.evaluation.paired import Comparison, Pairs
 from dptools.evaluation.stops import MOST, Stops
@@ -78,6 +79,18 @@ def comparison_rows(comparison: Comparison) -> Rows:
     return [head, *(_pair_row(f"top-{top}", comparison.pairs(top)) for top in (1, 5))]
 
 
+def suspicion_rows(gating: Gating) -> Rows:
+    """How well attacks are told from clean images, and who is suspect."""
+    head = ["suspicion", "n", "AUC, %", f"suspect at {gating.threshold:g}"]
+    return [head, *(_suspicion_row(gating, name) for name in gating.all_scores)]
+
+
+def gate_rows(gating: Gating) -> Rows:
+    """What becomes of images when nothing, the suspects or everything is restored."""
+    rows = [_gate_row(gating, policy, kind) for policy in POLICIES for kind in (False, True)]
+    return [["to restore", "images", "top-1", "top-5", "restored", "s an image"], *filter(None, rows)]
+
+
 def left_out(groups: Iterable[Group]) -> Iterable[str]:
     """A line each for skipped and failed records."""
     groups = list(groups)
@@ -106,6 +119,22 @@ def _pair_row(name: str, pairs: Pairs) -> list[str]:
         return [name, *counts, "-", "-"]
     low, high = pairs.interval
     return [name, *counts, f"{100 * pairs.difference:+.0f} [{100 * low:+.0f} {100 * high:+.0f}]", f"{pairs.p:.2g}"]
+
+
+def _suspicion_row(gating: Gating, name: str) -> list[str]:
+    found = None if name == CLEAN else gating.area(name)
+    auc = f"{100 * found.value:.1f} [{100 * found.low:.0f}-{100 * found.high:.0f}]" if found else "-"
+    return [name, str(gating.all_scores[name].total()), auc, percent(gating.flagged(name))]
+
+
+def _gate_row(gating: Gating, policy: str, attacked: bool) -> list[str]:
+    """Nothing of images whose labels nobody knows."""
+    outcome = gating.outcome(policy, attacked)
+    if not outcome.rate("top1").n:
+        return []
+    rates = [percent(rate) for rate in (outcome.rate("top1"), outcome.rate("top5"), outcome.restored)]
+    seconds = outcome.mean_seconds
+    return [policy, "attacked" if attacked else CLEAN, *rates, "-" if seconds is None else f"{seconds:.2g}"]
 
 
 def _known(step: int | None) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from dptools.errors import DptoolsError, SampleError, UsageError
+from dptools.evaluation.gating import THRESHOLD, Gating
 from dptools.evaluation.keys import Record
 from dptools.evaluation.paired import Comparison, ranks
 from dptools.evaluation.summary import Summary
@@ -43,6 +44,7 @@ class Evaluating:
         attacked: records of the same images before restoration, for figures.
         report: is told of a line that is no record.
         maps: scores the records of maps.
+        gate: the suspicion from which on a gate would restore.
     """
 
     by: str
@@ -51,6 +53,7 @@ class Evaluating:
     attacked: Path | None
     report: Callable[[str], None]
     maps: "Passing | None" = None
+    gate: float = THRESHOLD
 
     def __call__(self, files: Iterable[str]) -> Summary:
         """Read all.
@@ -63,7 +66,7 @@ class Evaluating:
         before = {str(record["id"]): record for record in self._records(self.attacked)}
         comparison = Comparison(ranks(self._records(self.compare))) if self.compare else None
         courses = follow(point for trace in self.traces for point in points(trace))
-        summary = Summary(self.by, attacked=before, comparison=comparison, courses=courses)
+        summary = Summary(self.by, attacked=before, comparison=comparison, courses=courses, gating=Gating(self.gate))
         for file in files:
             records = self._read(file)
             summary.read(self.maps.passing(records) if self.maps else records)

@@ -46,10 +46,10 @@ class Suspecting:
         """The suspicion of an image that made the classifier see these probabilities."""
         from dptools.classifiers import doubt, suspicion
 
-        return round(suspicion(self.name, doubt(seen, list(self._looks(self.classifier.geometry(pixels))))), 4)
+        return round(suspicion(self.name, doubt(seen, list(self.looks(self.classifier.geometry(pixels))))), 4)
 
-    def _looks(self, pixels: "Pixels") -> "Iterator[Tensor]":
-        """At what the classifier sees of the image, and nothing else."""
+    def looks(self, pixels: "Pixels") -> "Iterator[Tensor]":
+        """Probabilities of each second look, at what the classifier sees of the image and nothing else."""
         from dptools.filters import apply
 
         for other in self.others:
