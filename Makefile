@@ -77,10 +77,14 @@ bench-attack: $(BIN)/dp-attack  ## the attacks' speed beside Foolbox alone, a ta
 #   PRESET   the prior: cold by default; paper, to the letter of the paper, takes 25 minutes a fit on one core
 #   STEPS    of the fixed stop; MOST of the stop that knows the label; LOSS at which the stop of earlier work ends
 #   MODEL    the classifier; ATTACKS, JOBS, ENGINE as dp-attack and all tools take them
-#   SERVICE  the classifier of figure 7; MAPS the scanned maps of figure 8
+#   SERVICE  the classifier of figure 7, a service for instance, as dp-classify takes it; MAPS the scanned maps of figure 8
 
 IMAGES ?= results/samples
 MODEL ?= efficientnet-lite0
+ifneq ($(filter oip+% clarifai:%,$(MODEL)),)  # gives no gradients, so that another model is attacked
+SERVICE := $(MODEL)
+override MODEL := efficientnet-lite0
+endif
 SERVICE ?= $(MODEL)
 ATTACKS ?= all
 PRESET ?= cold
@@ -92,7 +96,7 @@ JOBS ?=
 ENGINE ?=
 PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(PRESET)-$(MODEL)
 
-ifneq ($(filter paper bench figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
+ifneq ($(filter paper bench gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
 ifneq ($(words $(IMAGES)),1)
 $(error IMAGES=$(IMAGES): make can do nothing with a space in a name)
 else ifeq ($(origin IMAGES),file)
@@ -153,7 +157,7 @@ figure3: $(PAPER)/automatic/accuracy.png  ## top-5 by that stop, by attack
 figure4: $(PAPER)/fixed/accuracy.png  ## top-1 and top-5 after STEPS iterations, by attack
 figure5: $(PAPER)/fixed/errors.png  ## which of the errors are over-fits and under-fits
 figure6: $(PAPER)/methods/methods.png  ## clean and attacked images, beside the loss-threshold stop and others
-figure7: $(PAPER)/service/probabilities.png  ## the classes of one image before and after: SERVICE=NAME
+figure7: $(PAPER)/service/probabilities.png  ## the classes of one image before and after: MODEL=NAME, a service for instance
 figure8: $(PAPER)/maps/maps.png  ## the text of maps by the paper's rule and by ours: MAPS=DIR, with NAME.geojson where known
 $(FIGURES) figure8:
 	@test -e $< || { echo "$@: the records have nothing to draw" >&2; exit 1; }
@@ -190,10 +194,10 @@ $(PAPER)/methods/methods.png: $(COMPARED)
 
 $(PAPER)/service/before.jsonl: $(PAPER)/attacked.jsonl
 	mkdir -p $(@D)
-	$(START) grep -m 1 '"success": true' $< | dp-classify --model $(SERVICE) $(RUN) $(WHOLE)
+	$(START) grep -m 1 '"success": true' $< | dp-classify --model '$(SERVICE)' $(RUN) $(WHOLE)
 
 $(PAPER)/service/after.jsonl: $(PAPER)/service/before.jsonl
-	$(START) dp-denoise $(RUN) -o $(@D) < $< | dp-classify --model $(SERVICE) $(RUN) $(WHOLE)
+	$(START) dp-denoise $(RUN) -o $(@D) < $< | dp-classify --model '$(SERVICE)' $(RUN) $(WHOLE)
 
 $(PAPER)/service/probabilities.png: $(PAPER)/service/after.jsonl $(PAPER)/service/before.jsonl
 	dp-eval --table --attacked $(PAPER)/service/before.jsonl --figures $(@D) $< $(SOME)
@@ -244,6 +248,22 @@ bench: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl  ## the restoration beside 
 $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
 	mkdir -p $(@D)
 	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
+
+# --- what a gate before restoration brings: clean and attacked images of IMAGES=DIR
+
+GATE := results/gate
+
+.PHONY: gate bench-suspicion
+gate: $(GATE)/restored.jsonl  ## ROC, AUC, accuracy and seconds with and without a gate: IMAGES=DIR
+	dp-eval --table --figures $(GATE) $< $(SOME)
+
+$(GATE)/restored.jsonl: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl
+	mkdir -p $(@D)
+	$(START) { dp-classify --suspect $(RUN) $(IMAGES); dp-classify --suspect $(RUN) < $<; } | \
+		dp-denoise $(RUN) -o $(GATE)/restored | $(CLASSIFY) $(WHOLE)
+
+bench-suspicion: | $(IMAGES) $(BIN)/dp-attack  ## how much clean images are doubted, for each detector: IMAGES=DIR
+	python tests/benchmarks/suspicion.py $(IMAGES)
 
 # --- the weights that the restoration starts from, of photographs in Debian's packages and scikit-image
 

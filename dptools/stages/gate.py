@@ -33,8 +33,8 @@ class Gate:
         return self.tool.expand(sample)
 
     def params(self, sample: Sample) -> Record:
-        """Of a suspect, those of the tool: what it made without a gate is what it makes behind one."""
-        return self.tool.params(sample) if self._suspect(sample) else {"method": "none"}
+        done = self.tool.params(sample) if self._suspect(sample) else {"method": "none"}
+        return {**done, "if_suspect": self.threshold}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         restored = iter(self.tool([sample for sample in samples if self._suspect(sample)]))
