@@ -3,14 +3,15 @@
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if_result, wait_random_exponential
 
+from dptools.classifiers.connection import Connection
 from dptools.errors import SampleError, SetupError, UsageError
 from dptools.texts import printable
 
@@ -21,14 +22,18 @@ TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """HTTP statuses (RFC 9110, 6585, 8470) after which the same request may succeed."""
 
 PATIENCE = 5
-"""After so many images in a row that the service could not be reached for, each is tried once, until one is
-answered: a service that is down does not hold up a long stream."""
+"""After so many images in a row that the service could not be reached for, or for which it had nothing but an error
+of its own (HTTP 5xx), each is tried once, until one is answered: a service that is down does not hold up a long
+stream."""
 
 LONGEST_PAUSE = 60.0
 """Seconds. A service that asks for a longer pause (``Retry-After``) is not asked again."""
 
 MAX_REPLY = 64 * 2**20
 """Bytes; a longer reply is refused."""
+
+HERE = ("localhost", "127.0.0.1", "::1")
+"""Names of this machine: requests to it go through no proxy, and may hold a key in the clear."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +70,24 @@ class Service:
 
         Raises:
             UsageError: the address is none.
-            SetupError: the key is none, or would be sent in the clear.
+            SetupError: the key is none, or would be sent in the clear; proxies or certificates are no good.
         """
         self.url = check_address(base)
         self.host = self.url.netloc.decode()
         self._secret = key.split()[-1] if key.strip() else ""
         headers = {"Authorization": _check_key(key, self.url)} if key else {}
         self._limit = timeout
-        self._client = httpx.Client(
-            base_url=self.url, headers=headers, timeout=timeout, limits=httpx.Limits(max_connections=None)
-        )
+        direct = {(f"all://[{name}]" if ":" in name else f"all://{name}"): None for name in HERE}
+        try:
+            trust = httpx.create_ssl_context()
+            self._open = partial(
+                Connection, base_url=self.url, headers=headers, timeout=timeout, mounts=direct, verify=trust
+            )
+            self._threads = threading.local()
+            self._connection()
+        except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+            wrong = "the proxies or certificates that the environment names cannot be used"
+            raise SetupError(f"{self.host}: {wrong}: {self.say(error)}") from None
         self._lost, self._lock = 0, threading.Lock()
 
     def ask(self, path: str, body: Any = None, again: Callable[[Reply], bool] = lambda reply: reply.transient) -> Reply:
@@ -99,27 +112,47 @@ class Service:
             with self._lock:
                 self._lost += 1
             raise self._complaint(error) from None
-        self._lost = 0
+        with self._lock:
+            self._lost = self._lost + 1 if reply.status >= 500 and again(reply) else 0
         return reply
 
     def say(self, text: object) -> str:
-        """A service's own words, fit for a message: short, on one line, without the key."""
-        words = " ".join(printable(str(text)).split())[:300]
-        return words.replace(self._secret, "***") if self._secret else words
+        """A service's own words, fit for a message or a record: short, on one line, without the key."""
+        return " ".join(printable(self._hide(str(text)[:10_000])).split())[:300]
 
     def _once(self, path: str, content: bytes | None) -> Reply:
-        """One request. httpx limits the time for each piece; here, that for all of them is."""
-        end = time.monotonic() + self._limit
-        method, headers = ("POST", {"Content-Type": "application/json"}) if content else ("GET", {})
-        with self._client.stream(method, path, content=content, headers=headers) as response:
+        """One request."""
+        with self._connection().request(path, content, self._limit) as response:
             received = bytearray()
             for piece in response.iter_bytes():
                 received += piece
                 if len(received) > MAX_REPLY:
                     raise SampleError("BadReply", f"{self.host} answered with more than {MAX_REPLY >> 20} MiB")
-                if time.monotonic() > end:
-                    raise httpx.ReadTimeout("the whole took too long")
-        return Reply(response.status_code, _parsed(received), _asked_pause(response.headers))
+        return Reply(response.status_code, self._parsed(received), _asked_pause(response.headers))
+
+    def _connection(self) -> Connection:
+        """This thread's own."""
+        own: Connection = getattr(self._threads, "own", None) or self._open()
+        self._threads.own = own
+        return own
+
+    def _parsed(self, received: bytes | bytearray) -> Any:
+        try:
+            content = json.loads(received)
+            return self._hidden(content) if self._secret else content
+        except (ValueError, RecursionError):
+            return None
+
+    def _hidden(self, content: Any) -> Any:
+        """The same without the key, which a service might send back."""
+        if isinstance(content, dict):
+            return {self._hide(name): self._hidden(value) for name, value in content.items()}
+        if isinstance(content, list):
+            return [self._hidden(value) for value in content]
+        return self._hide(content) if isinstance(content, str) else content
+
+    def _hide(self, text: str) -> str:
+        return text.replace(self._secret, "***") if self._secret else text
 
     def _gives_up(self, state: RetryCallState) -> bool:
         reply = None if state.outcome is None or state.outcome.failed else state.outcome.result()
@@ -144,19 +177,22 @@ def check_address(text: str) -> httpx.URL:
     """
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
-        raise UsageError(f"{printable(text)}: not an address") from None
+        url.raw_host.decode("ascii").encode("idna")  # as the resolver will
+        if not 0 < (url.port or 80) < 2**16:
+            raise ValueError
+    except (httpx.InvalidURL, ValueError):
+        raise UsageError(f"{printable(text[:300])}: not an address") from None
     if url.userinfo:
         raise UsageError(f"address of {url.host}: no name and password in it, since records would show them")
-    if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError(f"{printable(text)}: not an http:// or https:// address")
+    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
+        raise UsageError(f"{printable(text)}: not an http:// or https:// address, without ? and #")
     return url
 
 
 def _check_key(key: str, url: httpx.URL) -> str:
     if not re.fullmatch(r"[!-~]+ [!-~]+", key):
         raise SetupError(f"the key for {url.host} has characters in it that no key has")
-    if url.scheme == "http" and url.host not in ("localhost", "127.0.0.1", "::1"):
+    if url.scheme == "http" and url.host not in HERE:
         raise SetupError(f"the key for {url.host} is not sent in the clear: give an https:// address")
     return key
 
@@ -174,10 +210,3 @@ def _asked_pause(headers: Mapping[str, str]) -> float | None:
     """``Retry-After`` in seconds; its other form, a date, is left to the backoff."""
     text = headers.get("Retry-After", "")
     return float(text) if re.fullmatch(r"\d{1,9}", text) else None
-
-
-def _parsed(received: bytes | bytearray) -> Any:
-    try:
-        return json.loads(received)
-    except (ValueError, RecursionError):
-        return None
