@@ -118,7 +118,7 @@ class Service:
 
     def say(self, text: object) -> str:
         """A service's own words, fit for a message or a record: short, on one line, without the key."""
-        return " ".join(printable(self._hide(str(text)[:10_000])).split())[:300]
+        return printable(" ".join(self._hide(str(text)[:10_000]).split()))[:300]
 
     def _once(self, path: str, content: bytes | None) -> Reply:
         """One request."""
@@ -178,7 +178,7 @@ def check_address(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
         url.raw_host.decode("ascii").encode("idna")  # as the resolver will
-        if not 0 < (url.port or 80) < 2**16:
+        if re.search(r"\s", text) or not (url.port is None or 0 < url.port < 2**16):
             raise ValueError
     except (httpx.InvalidURL, ValueError):
         raise UsageError(f"{printable(text[:300])}: not an address") from None

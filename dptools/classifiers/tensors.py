@@ -15,6 +15,10 @@ FLOATS = ("FP16", "FP32", "FP64", "BF16")
 INTEGERS = ("UINT8", "UINT16", "UINT32", "UINT64", "INT16", "INT32", "INT64")
 
 
+LARGEST = 4096
+"""Pixels a side of what is sent as numbers."""
+
+
 @dataclass(frozen=True)
 class TensorType:
     """A tensor as a server describes it.
@@ -62,10 +66,15 @@ def layout_of(tensor: TensorType) -> Layout:
     sides = tensor.shape[-3:]
     last = sides[2] == 3 and sides[0] != 3
     height, width = sides[:2] if last else sides[1:]
-    if (sides[2] if last else sides[0]) not in (3, -1) or (height != width and -1 not in (height, width)):
+    square = height == width or -1 in (height, width)
+    if (sides[2] if last else sides[0]) not in (3, -1) or not square or not _possible(height) or not _possible(width):
         raise SampleError("BadReply", wrong)
     whole = tensor.datatype in INTEGERS
     return Layout(max(height, width) if max(height, width) > 0 else None, _numbers(len(tensor.shape), last, whole))
+
+
+def _possible(side: int) -> bool:
+    return side == -1 or 0 < side <= LARGEST
 
 
 def _numbers(dimensions: int, last: bool, whole: bool) -> Callable[[Tensor], tuple[list[int], dict[str, Any]]]:

@@ -62,9 +62,9 @@ def _lines(sample: Sample) -> list[str]:
     head = printable(sample.path) + suspicion
     if "skipped" in record:
         return [f"{head}: skipped: {printable(record['skipped']['message'])}"]
-    label = record.get("label")
+    label = record.get("label", -1)
     tops = record["classify"]["top"]
-    return [head, *(f"  {100 * top['p']:5.1f} %  {top['name']}{' *' * (top['index'] == label)}" for top in tops)]
+    return [head, *(f"  {100 * top['p']:5.1f} %  {top['name']}{' *' * (top.get('index') == label)}" for top in tops)]
 
 
 app = image_tool(classify, show)

@@ -92,7 +92,7 @@ def label_name(record: Record, before: Record | None) -> str:
     """The true class, by the name that a classifier gave it here; empty if it never came up."""
     label = record.get("label")
     tops = [entry for each in (record, before) if each for entry in each.get("classify", {}).get("top") or []]
-    known = (entry for entry in tops if label in (entry["index"], entry.get("wnid"), entry.get("name")))
+    known = (entry for entry in tops if label in (entry.get("index"), entry.get("wnid"), entry.get("name")))
     return next(map(_short, known), "") if label is not None else ""
 
 
@@ -146,7 +146,7 @@ def _difference(clean: Pixels | None, attacked: Pixels | None, norms: Mapping[st
 
 def _names(*records: Record | None) -> dict[Any, str]:
     tops = [entry for record in records if record for entry in record.get("classify", {}).get("top") or []]
-    return {entry["index"]: _short(entry) for entry in tops}
+    return {entry["index"]: _short(entry) for entry in tops if "index" in entry}
 
 
 def _short(entry: Mapping[str, Any]) -> str:

@@ -1,0 +1,104 @@
+"""The Open Inference Protocol against a real server, MLServer, with the bundled classifier behind it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from conftest import BIN, Run
+
+INPUTS = {"numbers": ("FP32", [-1, 3, 224, 224]), "bytes": ("BYTES", [-1]), "last": ("UINT8", [-1, 224, 224, 3])}
+RUNTIME = Path(__file__).parents[1] / "mlserver" / "bundled.py"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with a model for each of the inputs."""
+    pytest.importorskip("mlserver", reason="MLServer is not installed: pip install mlserver")
+    directory = tmp_path_factory.mktemp("mlserver")
+    http, grpc, metrics = free_ports(3)
+    settings = {"host": "127.0.0.1", "http_port": http, "grpc_port": grpc, "metrics_port": metrics}
+    write(directory / "settings.json", {**settings, "parallel_workers": 0, "debug": False})
+    for name, (datatype, shape) in INPUTS.items():
+        (directory / name).mkdir()
+        shutil.copy(RUNTIME, directory / name / "bundled.py")
+        image = {"name": "image", "datatype": datatype, "shape": shape}
+        scores = {"name": "scores", "datatype": "FP32", "shape": [-1, 1000]}
+        model = {"name": name, "implementation": "bundled.Bundled", "inputs": [image], "outputs": [scores]}
+        write(directory / name / "model-settings.json", model)
+    with (directory / "log").open("w") as log:
+        command = [sys.executable, BIN / "mlserver", "start", directory]
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        wait_for(process, f"http://127.0.0.1:{http}", directory / "log")
+        yield f"oip+http://127.0.0.1:{http}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content))
+
+
+def wait_for(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    for _ in range(1200):
+        if process.poll() is not None:
+            break
+        try:
+            if all(httpx.get(f"{url}/v2/models/{name}/ready").status_code == 200 for name in INPUTS):
+                return
+        except httpx.RequestError:
+            pass
+        time.sleep(0.1)
+    pytest.fail(f"MLServer did not start: {log.read_text()[-2000:]}")
+
+
+def test_it_says_what_the_classifier_here_says(server: str, sh: Run, samples: Path) -> None:
+    images = " ".join(str(path) for path in sorted(samples.glob("*/*"))[:6])
+    tools = " ".join(f"dp-classify --model {server}/v2/models/{name} {images};" for name in INPUTS)
+    ran = sh(f"{tools} dp-classify {images}")
+    assert ran.returncode == 0, ran.stderr
+    records = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert len(records) == 6 * (len(INPUTS) + 1)
+    here = records[-6:]
+    for place, record in enumerate(records[:-6]):
+        wanted = here[place % 6]
+        assert record["classify"]["label_rank"] == wanted["classify"]["label_rank"]
+        for found, known in zip(record["classify"]["top"], wanted["classify"]["top"], strict=True):
+            assert found["index"] == known["index"]
+            assert found["p"] == pytest.approx(known["p"], abs=2e-4)
+
+
+def test_an_attack_without_gradients_goes_through_it_and_one_with_is_told(server: str, sh: Run, dog: Path) -> None:
+    attack = f"dp-attack --model {server}/v2/models/numbers --seed 1 {dog} -o out"
+    ran = sh(f"{attack} -a agn; {attack} -a gs")
+    records = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert records[0]["attack"]["name"] == "agn", ran.stderr
+    assert records[0]["attack"]["model"].endswith("/v2/models/numbers")
+    assert records[1]["error"]["type"] == "NoGradient"
+    assert ran.returncode == 1
+
+
+def test_the_server_s_refusals_are_told(server: str, sh: Run, dog: Path) -> None:
+    ran = sh(f"dp-classify --model {server}/v2/models/none {dog}")
+    assert (ran.returncode, ran.stderr.count("\n")) == (3, 1)
+    assert "answered 404: Model none not found" in ran.stderr
