@@ -52,12 +52,12 @@ def strip(record: Record, before: Record | None, open_image: Open) -> list[Panel
     attacked = open_image(str(before["path"])) if before and "path" in before else None
     seen = attacked if attacked is not None else restored
     clean = None if seen is None else _cut(open_image(str(record.get("source", ""))), seen.shape[0], seen.shape[1])
-    top = record.get("classify", {}).get("top") or [{}]
+    said = (f"{name}  {100 * p:.0f} %" for name, p in classes(record))
     return [
         Panel("clean", clean, _say(names, attack.get("clean_label", record.get("label")), attack.get("clean_p"))),
         Panel(by_attack(record), attacked, _say(names, attack.get("adversarial_label"), attack.get("adversarial_p"))),
         Panel(f"difference × {TIMES}", _difference(clean, attacked, attack.get("norms", {})), _size(attack)),
-        Panel("restored", restored, _say(names, top[0].get("index"), top[0].get("p"))),
+        Panel("restored", restored, next(said, "")),
     ]
 
 

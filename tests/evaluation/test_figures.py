@@ -143,6 +143,19 @@ def test_the_gallery_has_what_there_are_figures_for() -> None:
     assert [drawing.name for drawing in gallery(Summary(), noise)] == []
 
 
+def test_what_a_service_sees_is_drawn_by_its_own_names() -> None:
+    """Concepts that are no class have a name and a probability, and no index."""
+    seen = {"model": "clarifai:m", "top": [{"name": "bird <i>", "p": 0.9}, {"index": 1, "name": "eagle", "p": 0.6}]}
+    shown = {**record("gs", 2), "classify": seen}
+    _, _, _, restored = strip(shown, {"path": "attacked.png", "classify": seen}, noise)
+    assert restored.caption == "bird <i>  90 %"
+    found = Summary(attacked={shown["id"]: {"id": "x", "path": "attacked.png", "classify": seen}})
+    found.read([shown])
+    (drawing,) = (each for each in gallery(found, noise) if each.name == "probabilities")
+    axes = drawing.figure.axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["bird <i>", "eagle"]
+
+
 def test_equal_figures_are_equal_files() -> None:
     def drawn(form: str) -> list[bytes]:
         streams = []
