@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 
+from dptools.engine.crew import Batch
 from dptools.engine.threads import one_thread
 from dptools.errors import SetupError
-from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Stage
-
-Batch = list[Sample]
 
 logger = logging.getLogger("dptools")
 
@@ -36,6 +34,9 @@ class Process:
         self.stopped = False
         self._starting = threading.Lock()
         self._connection: Connection | None = None
+
+    def ready(self) -> None:
+        """At once: a process is started with its first batch."""
 
     def run(self, batch: Batch) -> Batch:
         """The finished samples; an error record for the one on which the process died.

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 
-from dptools.engine.process import Batch
+from dptools.engine.crew import Batch
 from dptools.engine.threads import one_thread
 from dptools.pipe.stage import Stage, Worker
 
@@ -15,6 +15,9 @@ class Shared:
     stage: Stage
     _worker: Worker | None = None
     _building: threading.Lock = field(default_factory=threading.Lock)
+
+    def ready(self) -> None:
+        """At once: the first batch builds the stage."""
 
     def run(self, batch: Batch) -> Batch:
         """The finished samples.

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from toys import Toy, sample
 
+from dptools.engine.crew import WINDOW
 from dptools.engine.inline import inline
-from dptools.engine.local import WINDOW, Local
+from dptools.engine.local import Local
 from dptools.errors import SetupError
 from dptools.pipe.sample import Sample
 
