@@ -14,18 +14,19 @@ import typer
 from dptools.commands.entry import check_input, errors_on_one_line, new_app, report
 from dptools.commands.options import Common, Json, Output
 from dptools.devices import check_device
-from dptools.errors import UsageError, check_name
+from dptools.errors import SetupError, UsageError, check_name
 from dptools.pipe.filed import Filed
 from dptools.pipe.progress import progress, wanted
 from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
 from dptools.pipe.sample import Sample
+from dptools.pipe.shipping import shipping
 from dptools.pipe.sniff import Form
 from dptools.pipe.source import Source, open_source
 from dptools.pipe.stage import Engine, Stage, ToolStage
 from dptools.pipe.trace import traced
 
-ENGINES = ("local", "inline")
-"""Processes of this machine, or none but this one."""
+ENGINES = ("local", "inline", "ray")
+"""Processes of this machine, none but this one, or those of a Ray cluster."""
 
 REQUESTS = 8
 """At once, to a service."""
@@ -114,8 +115,8 @@ def _one_file(operands: list[str] | None) -> bool:
 def _check_output(stage: ToolStage, as_image: bool) -> None:
     if not as_image:
         raise UsageError("-o DIR is needed: images go there, and records to standard output")
-    if stage.outputs != 1:
-        raise UsageError(f"-o DIR is needed: one image would become {stage.outputs}")
+    if len(stage.variants) != 1:
+        raise UsageError(f"-o DIR is needed: one image would become {len(stage.variants)}")
     if sys.stdout.isatty():
         raise UsageError("the image would go to the terminal: redirect it to a file, or name a directory with -o")
 
@@ -127,7 +128,13 @@ def _emit(as_image: bool, people: Show | None) -> Emit:
 
 
 def _engine(stage: ToolStage, source: Source, common: Common, device: str) -> Engine:
-    if check_name("engine", common.engine, ENGINES) == "inline" or source.one_image:
+    name, _, address = common.engine.partition(":")
+    check_name("engine", name if name == "ray" else common.engine, ENGINES)
+    if name == "ray":
+        return _ray(stage, common, device, address or None)
+    if common.ship or common.gpus is not None:
+        raise UsageError(f"{'--ship' if common.ship else '--gpus'} is for --engine ray")
+    if name == "inline" or source.one_image:
         from dptools.engine.inline import inline
 
         return inline
@@ -139,6 +146,24 @@ def _engine(stage: ToolStage, source: Source, common: Common, device: str) -> En
     jobs = common.jobs or (1 if gpu else len(os.sched_getaffinity(0)))
     batch_size = common.batch_size or (stage.gpu_batch if gpu else 1)
     return Local(jobs, batch_size, ordered=not common.unordered)
+
+
+def _ray(stage: ToolStage, common: Common, device: str, address: str | None) -> Engine:
+    if stage.waits:
+        raise UsageError("--engine ray is for what computes: a service is asked from here, many images at once")
+    if device.startswith("cuda:"):
+        raise UsageError(f"--device {device}: Ray chooses among GPUs; write cuda")
+    if common.ship and stage.directories:
+        raise UsageError(f"--ship: workers that see no files of ours cannot write into {stage.directories[0]}")
+    try:
+        from dptools.engine.cluster import Cluster
+    except ImportError as error:
+        raise SetupError(f"--engine ray needs Ray: pip install 'dptools[cluster]' ({error})") from None
+    gpus = 0.0 if device == "cpu" else (common.gpus or 1.0) if device == "cuda" else common.gpus
+    engine = Cluster(
+        address, common.jobs, common.batch_size, not common.unordered, gpus, stage.gpu_batch, shared=not common.ship
+    )
+    return shipping(engine) if common.ship else engine
 
 
 def _has_gpu() -> bool:

@@ -75,8 +75,13 @@ class Common:
         typer.Option("--batch-size", min=1, metavar="N", help="Images for a worker at once.  [default: 1]"),
     ] = None
     engine: Annotated[
-        str, typer.Option("--engine", metavar="NAME", help="Where the work is done: local processes, or inline.")
+        str, typer.Option("--engine", metavar="NAME", help="Where the work is done: local, inline, ray or ray:ADDRESS.")
     ] = "local"
+    gpus: Annotated[
+        float | None,
+        typer.Option("--gpus", min=0, metavar="N", help="GPUs a Ray worker takes.  [default: 1, if there are any]"),
+    ] = None
+    ship: Annotated[bool, typer.Option("--ship", help="Send images to Ray workers that see no files of ours.")] = False
     unordered: Annotated[bool, typer.Option("--unordered", help="Results as they come, not in input order.")] = False
     quiet: Quiet = False
     debug: Debug = False

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
-from dptools.pipe.record import Record
+from dptools.pipe.reuse import Found, look, same
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target, write
 from dptools.pipe.stage import Tool, ToolStage, Worker
@@ -34,6 +34,14 @@ class Filed:
     @property
     def tool(self) -> str:
         return self.stage.tool
+
+    def place(self, sample_id: str) -> Path | None:
+        """The file for the image of this id; None if there will be none.
+
+        Raises:
+            SampleError: the id makes no file's name.
+        """
+        return target(self.out, sample_id) if self.out is not None and self.stage.makes_images else None
 
     def build(self) -> Worker:
         return FiledWorker(self, self.stage.load())
@@ -92,29 +100,18 @@ class FiledWorker:
         seed = self.options.stage.seed
         settings = {"params": self.tool.params(job)} | ({} if seed is None else {"seed": seed})
         job = replace(job, entry={**(job.entry or {}), **settings})
-        if self.options.out is None or not self.options.stage.makes_images:
+        if (path := self.options.place(job.id)) is None:
             return [job]
-        path = target(self.options.out, job.id)
-        return [self._reuse(job, path) if path.is_file() else job]
+        found = look(path, job.path) if job.there is None else job.there.get(str(path))
+        return [job if found is None or self.options.force else self._reuse(job, path, found)]
 
-    def _reuse(self, job: Sample, path: Path) -> Sample:
-        from dptools.pipe.image import decode
-
-        if os.path.exists(job.path) and path.samefile(job.path):
-            raise SampleError("WriteError", "the output would overwrite its input; name another directory with -o")
-        if self.options.force:
+    def _reuse(self, job: Sample, path: Path, found: Found) -> Sample:
+        if not same(found, job, path):
             return job
-        data = path.read_bytes()
-        try:
-            found = decode(data).record
-        except SampleError:  # damaged: made again
-            return job
-        if found is None:
-            raise SampleError("WriteError", f"{path} is there and not made by dptools; --force replaces it")
-        if not _same(found, job):
-            return job
-        made = {name: found[name] for name in (self.options.stage.key, "skipped") if name in found}
-        return _finished(job.update(**made), job.entry or {}, path, data).update(cached=True)
+        made = {
+            name: value for name, value in (found.record or {}).items() if name in (self.options.stage.key, "skipped")
+        }
+        return _finished(job.update(**made), path, found.sha256).update(cached=True)
 
     def _run(self, jobs: Sequence[Sample]) -> list[Sample]:
         """All at once or, when that fails, one half after the other, so that one that fails takes none with it."""
@@ -153,16 +150,12 @@ class FiledWorker:
         if self.options.out is None:
             return Sample(entered.record, encoded=data)
         path = target(self.options.out, sample.id)
-        write(path, data, self.options.out)
-        return _finished(sample, entry, path, data)
+        if sample.there is None:
+            write(path, data, self.options.out)
+        done = _finished(replace(sample, entry=entry), path, hashlib.sha256(data).hexdigest())
+        return done if sample.there is None else replace(done, encoded=data)
 
 
-def _same(found: Record, job: Sample) -> bool:
-    """The output was made of the same input in the same way, and by the same seed, which hangs on the id."""
-    same_sample = all(found.get(name) == job.record.get(name) for name in ("id", "label"))
-    return same_sample and (found.get("stages") or [None])[-1] == job.entry
-
-
-def _finished(sample: Sample, entry: Record, path: Path, data: bytes) -> Sample:
-    entry = {**entry, "sha256": hashlib.sha256(data).hexdigest()}
+def _finished(sample: Sample, path: Path, sha256: str) -> Sample:
+    entry = {**(sample.entry or {}), "sha256": sha256}
     return Sample({**sample.record, "path": str(path), "stages": [*sample.record.get("stages", []), entry]})

@@ -22,7 +22,7 @@ def open_sample(sample: Sample, tool: str) -> Sample:
         OSError: its file cannot be read.
         SampleError: what the file holds is no image that can be.
     """
-    data = sample.encoded if sample.encoded is not None else _read(sample.path)
+    data = sample.encoded if sample.encoded is not None else read_image(sample.path)
     image = decode(data)
     record = _merged(sample, image.record) if image.record else sample.record
     record = {key: _untraced(value) for key, value in record.items() if key != "cached"}
@@ -47,7 +47,13 @@ def _version() -> str:
     return version("dptools")
 
 
-def _read(path: str) -> bytes:
+def read_image(path: str) -> bytes:
+    """An image file's bytes.
+
+    Raises:
+        OSError: it cannot be read.
+        SampleError: it is none, or too large.
+    """
     if path == "-":
         raise SampleError("FileNotFoundError", "the image came through standard input and has no file")
     try:
@@ -66,6 +72,6 @@ def _merged(sample: Sample, inside: Record) -> Record:
         return sample.record
     inside = {key: value for key, value in inside.items() if key not in ("error", "skipped", "path")}
     given = dict(sample.record)
-    if sample.encoded is not None:
+    if sample.nameless:
         given.pop("id")
     return {**inside, **given, "source": inside.get("source", given["source"]), "id": given.get("id", inside["id"])}

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 from dptools.pipe.record import Record, reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
+
+    from dptools.pipe.reuse import Found
 
     Pixels = NDArray[np.uint8]
     """An image as every tool sees it: H x W x 3, sRGB, 8 bits."""
@@ -21,8 +25,10 @@ class Sample:
     Attributes:
         record: what is known of the sample; see :mod:`dptools.pipe.record`.
         pixels: H x W x 3 uint8 sRGB, once it is decoded.
-        encoded: the image file's bytes, for a sample that has no file (standard input and output).
+        encoded: the image file's bytes, where the sample has no file (standard input and output), or none that a worker
+            can see.
         entry: what ``stages`` gets when the tool at work on it is done; None when none is at work.
+        there: what lies at the places of its outputs, by path, for a worker that cannot see it; None for one that can.
         reported: its error was already shown to the user, by this tool or one before it.
     """
 
@@ -30,6 +36,7 @@ class Sample:
     pixels: "Pixels | None" = None
     encoded: bytes | None = None
     entry: Record | None = None
+    there: "Mapping[str, Found] | None" = None
     reported: bool = False
 
     @property
@@ -39,6 +46,11 @@ class Sample:
     @property
     def path(self) -> str:
         return str(self.record["path"])
+
+    @property
+    def nameless(self) -> bool:
+        """Its path is no file's name."""
+        return self.path == "-" or self.path.startswith("/dev/fd/")
 
     @property
     def failed(self) -> bool:

@@ -88,9 +88,9 @@ class ToolStage(Protocol):
         return None
 
     @property
-    def outputs(self) -> int:
-        """How many images each one becomes."""
-        return 1
+    def variants(self) -> tuple[str, ...]:
+        """What the ids of the images that each one becomes have behind its own."""
+        return ("",)
 
     def load(self) -> Tool:
         """The tool with all that it needs.

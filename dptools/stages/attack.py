@@ -47,8 +47,8 @@ class Attack(ToolStage):
     seed: int = 0
 
     @property
-    def outputs(self) -> int:
-        return len(self.attacks)
+    def variants(self) -> tuple[str, ...]:
+        return tuple(f"@{attack.name}" for attack in self.attacks)
 
     def load(self) -> "Attacking":
         from dptools.classifiers import load

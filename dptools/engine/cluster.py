@@ -1,0 +1,112 @@
+"""Workers on the machines of a Ray cluster: actors, of which one that is lost, or its machine, loses no image."""
+
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+
+import ray
+
+from dptools.engine.actor import Actor
+from dptools.engine.crew import Crew
+from dptools.errors import SetupError, UsageError
+from dptools.pipe.sample import Sample
+from dptools.pipe.stage import Stage
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Run a stage on a Ray cluster.
+
+    Attributes:
+        address: of the cluster, as ``ray.init`` takes it; None for that of ``RAY_ADDRESS`` or, without it, a cluster of
+            this machine, which ends with the run.
+        jobs: workers; None for as many as the cluster has cores, or shares of GPUs.
+        batch_size: the most samples that a worker is given at once; None for ``gpu_batch`` on GPUs, else 1.
+        ordered: results in the order of the input; else as they come.
+        gpus: that a worker takes, of which 0.5 is half of one; 0 for a core instead; None for one, if there are any.
+        gpu_batch: images that a GPU gains from at once.
+        shared: workers find files where this process does; else they are given all that they need.
+    """
+
+    address: str | None = None
+    jobs: int | None = None
+    batch_size: int | None = None
+    ordered: bool = True
+    gpus: float | None = None
+    gpu_batch: int = 1
+    shared: bool = True
+
+    def __call__(self, stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
+        with _silence():
+            self._connect()
+            try:
+                yield from self._crew(stage)(samples)
+            finally:
+                ray.shutdown()
+
+    def _crew(self, stage: Stage) -> Crew:
+        gpus = self._gpus()
+        options: dict[str, float] = {"num_gpus": gpus, "num_cpus": 0} if gpus else {"num_gpus": 0, "num_cpus": 1}
+        place = os.getcwd() if self.shared else None
+        actors: list[Actor] = []
+        actors += (Actor(stage, options, place, actors) for _ in range(self._jobs(gpus)))
+        return Crew(actors, self.batch_size or (self.gpu_batch if gpus else 1), self.ordered)
+
+    def _connect(self) -> None:
+        """
+        Raises:
+            SetupError: there is no cluster.
+        """
+        os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # or a thread that asks when all is over would begin anew
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # who runs an image tool does not expect it to tell
+        if self.address:
+            _check_answers(self.address)
+        before = signal.getsignal(signal.SIGTERM)
+        local = {} if self.address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+        try:
+            ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR, **local)
+        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise SetupError(f"no Ray cluster at {self.address or 'this machine'}: {reason}") from None
+        finally:
+            signal.signal(signal.SIGTERM, before)  # Ray's own ends with a status that says nothing of a signal
+
+    def _gpus(self) -> float:
+        there = ray.cluster_resources().get("GPU", 0.0)
+        if self.gpus and not there:
+            raise SetupError("the Ray cluster has no GPU")
+        return (1.0 if there else 0.0) if self.gpus is None else self.gpus
+
+    def _jobs(self, gpus: float) -> int:
+        there = ray.cluster_resources()
+        room = there.get("GPU", 0.0) // gpus if gpus else there.get("CPU", 0.0)
+        if not (jobs := self.jobs or int(room)):
+            raise UsageError("the Ray cluster has no room for one worker: give -j, if it grows when it is asked")
+        return jobs
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Ray tells of what it lost on standard output, which holds results: only a developer sees that."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stderr if os.environ.get("DPTOOLS_DEBUG") else nowhere):
+        yield
+
+
+def _check_answers(address: str) -> None:
+    """Find out quickly what Ray would find out in minutes.
+
+    Raises:
+        SetupError: nobody answers there.
+    """
+    found = re.fullmatch(r"(?:ray://)?\[?([^/\]]+?)\]?:(\d{1,5})", address)
+    try:
+        if found:
+            socket.create_connection((found[1], int(found[2])), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise SetupError(f"no Ray cluster at {address}: {error}") from None
