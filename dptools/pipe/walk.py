@@ -42,8 +42,16 @@ def _listed(directory: str) -> list[str]:
         return [
             entry.path
             for entry in visible
-            if entry.is_dir() or (entry.name.lower().endswith(SUFFIXES) and not _is_special(entry))
+            if _is_directory(entry) or (entry.name.lower().endswith(SUFFIXES) and not _is_special(entry))
         ]
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    """A link that leads round in a circle is none, and fails when read if it has an image's name."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _is_special(entry: os.DirEntry[str]) -> bool:
