@@ -71,6 +71,10 @@ test-slow: $(BIN)/dp-attack  ## the tests that take minutes
 bench-attack: $(BIN)/dp-attack  ## the attacks' speed beside Foolbox alone, a table and results/bench-attack.json (half an hour)
 	python tests/benchmarks/attacks.py --out results/bench-attack.json
 
+.PHONY: bench-pipe
+bench-pipe: | $(IMAGES) $(BIN)/dp-attack  ## the pipe's own cost a record and its memory; dp-classify beside a bare loop (10 minutes)
+	python tests/benchmarks/pipe.py --images $(IMAGES)
+
 # --- the Deep Protection paper's section 4: each of its figures by its number, `make paper` for all of them
 #
 #   IMAGES   a folder of images, in directories named after their classes
@@ -96,7 +100,7 @@ JOBS ?=
 ENGINE ?=
 PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(PRESET)-$(MODEL)
 
-ifneq ($(filter paper bench gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
+ifneq ($(filter paper bench bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
 ifneq ($(words $(IMAGES)),1)
 $(error IMAGES=$(IMAGES): make can do nothing with a space in a name)
 else ifeq ($(origin IMAGES),file)

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -64,16 +65,15 @@ def survives(times: int, sh: Run, folder: Path, environment: dict[str, str]) -> 
     longest = time.monotonic() - start
     known = images(folder.parent / "whole")
     chance = random.Random(0)
-    hits, made = 0, set()
+    made = set()
     for number in range(times):
         out = folder.parent / f"out{number // 3}"  # three kills of a run, then another run from the beginning
-        after = chance.uniform(0.3, 1) * longest
-        hits += killed(f"{CHEAP} in -o {out.name}", after, environment, folder.parent) == -signal.SIGKILL
+        while killed(f"{CHEAP} in -o {out.name}", chance.uniform(0.3, 1) * longest, environment, folder.parent) == 0:
+            assert images(out) == known
+            shutil.rmtree(out)  # it was done before: begin again
         found = images(out) if out.exists() else {}
         assert found.items() <= known.items()
         made.add(len(found))
-    print(f"{hits} of {times} were killed, with {sorted(made)} images done")
-    assert hits >= times / 2
     assert len(made) > 1
     for number in range((times + 2) // 3):
         again = sh(f"{CHEAP} in -o out{number}")
@@ -83,12 +83,12 @@ def survives(times: int, sh: Run, folder: Path, environment: dict[str, str]) -> 
 
 
 def test_killed_at_any_moment_and_taken_up(sh: Run, folder: Path, environment: dict[str, str]) -> None:
-    survives(8, sh, folder, environment)
+    survives(5, sh, folder, environment)
 
 
 @pytest.mark.slow
 def test_killed_a_hundred_times_at_any_moment_and_taken_up(sh: Run, folder: Path, environment: dict[str, str]) -> None:
-    survives(120, sh, folder, environment)
+    survives(100, sh, folder, environment)
 
 
 def test_a_disk_that_fills_loses_no_record_and_leaves_nothing_half_written(
