@@ -6,6 +6,7 @@ import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -157,11 +158,23 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
     if not profile:
         return image.convert("RGB"), None
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        transform = _transform(profile, image.mode)
+        return (transform.apply(image) if transform else image.convert("RGB")), None
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image.convert("RGB"), "broken colour profile ignored"
-    return converted or image.convert("RGB"), None
+
+
+@lru_cache(16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From a profile's colours to sRGB's; None if those are the same, but for a step in rounding."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    if mode != "RGB":
+        return transform
+    steps = np.arange(0, 256, 5, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
+    moved = np.asarray(transform.apply(Image.fromarray(colours))).astype(int) - colours
+    return transform if np.abs(moved).max() > 1 else None
 
 
 def _reason(error: BaseException) -> str:

@@ -110,6 +110,18 @@ def test_colour_profiles_are_converted_to_srgb() -> None:
     assert broken.notes == ("broken colour profile ignored",)
 
 
+def test_srgb_is_left_as_it_is_and_other_colours_are_not() -> None:
+    """A profile of sRGB whose red is blue."""
+    own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    entry = {own[at : at + 4]: int.from_bytes(own[at + 4 : at + 8], "big") for at in range(132, 132 + 12 * 16, 12)}
+    red, blue = (own[entry[name] : entry[name] + 20] for name in (b"rXYZ", b"bXYZ"))
+    other = own.replace(red, b"-" * 20).replace(blue, red).replace(b"-" * 20, blue)
+    pixels = noise((40, 40))
+    assert np.array_equal(decode(file(pixels, icc_profile=own)).pixels, np.asarray(pixels))
+    swapped = decode(file(pixels, icc_profile=other)).pixels
+    assert np.abs(swapped[..., ::-1].astype(int) - np.asarray(pixels)).max() <= 2
+
+
 def test_a_palettes_profile_counts_as_much_as_an_rgb_images() -> None:
     palette = Image.new("RGB", (1, 1), (10, 200, 30)).quantize(2)
     assert decode(file(palette, icc_profile=b"no profile")).notes == ("broken colour profile ignored",)
