@@ -61,7 +61,7 @@ def pipe(engine: str) -> None:
 
 
 def bare(images: Path) -> None:
-    """What a user would write who has no dp-classify: one thread, one image after the other."""
+    """What a user would write who has no dp-classify: one image after the other."""
     import torch
 
     from dptools.classifiers import load
@@ -75,9 +75,11 @@ def bare(images: Path) -> None:
         print(json.dumps({"path": str(path), "top": best.indices.tolist(), "p": best.values.tolist()}), flush=True)
 
 
-def measured(command: Sequence[str | Path], source: Path | None, target: Path) -> tuple[float, float]:
+def measured(
+    command: Sequence[str | Path], source: Path | None, target: Path, threads: int | None = None
+) -> tuple[float, float]:
     """Seconds, and the most MiB of the process itself."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
     start = time.perf_counter()
     with open(source or os.devnull, "rb") as given, target.open("wb") as taken:
         process = subprocess.Popen(command, stdin=given, stdout=taken, env=environment)
@@ -130,18 +132,19 @@ def throughput(directory: Path, images: Path) -> None:
         for place, path in enumerate(paths):
             (directory / "all" / f"{number}-{place}{path.suffix}").symlink_to(path.resolve())
     count = len(list((directory / "all").iterdir())) - 1
-    rates = {}
-    for name, command in {
-        "bare loop": own("--bare"),
-        "dp-classify -j 1": ["dp-classify", "-j", "1"],
-        "dp-classify -j 2": ["dp-classify", "-j", "2"],
-    }.items():
-        seconds = [
-            min(measured([*command, directory / folder], None, directory / "out")[0] for _ in range(3))
-            for folder in ("one", "all")
-        ]
-        rates[name] = count / (seconds[1] - seconds[0])
-        print(f"{name:<24} {rates[name]:6.1f} images a second, {rates[name] / rates['bare loop']:.2f} of the bare loop")
+    loop, tool = own("--bare"), ["dp-classify"]
+    for cores in (1, len(os.sched_getaffinity(0))):
+        rates = []
+        for command in (loop, [*tool, "-j", str(cores)]):
+            one, everything = (
+                min(measured([*command, directory / folder], None, directory / "out", cores)[0] for _ in range(3))
+                for folder in ("one", "all")
+            )
+            rates.append(count / (everything - one))
+        print(
+            f"on {cores} cores: bare loop {rates[0]:.1f} images a second, dp-classify {rates[1]:.1f},"
+            f" {rates[1] / rates[0]:.2f} of it"
+        )
 
 
 def main() -> None:
