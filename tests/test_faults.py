@@ -83,7 +83,7 @@ def survives(times: int, sh: Run, folder: Path, environment: dict[str, str]) -> 
 
 
 def test_killed_at_any_moment_and_taken_up(sh: Run, folder: Path, environment: dict[str, str]) -> None:
-    survives(5, sh, folder, environment)
+    survives(3, sh, folder, environment)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
-from dptools.pipe.reuse import Found, look, same
+from dptools.pipe.reuse import Found, look
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target, write
 from dptools.pipe.stage import Tool, ToolStage, Worker
@@ -106,7 +106,7 @@ class FiledWorker:
         return [job if found is None or self.options.force else self._reuse(job, path, found)]
 
     def _reuse(self, job: Sample, path: Path, found: Found) -> Sample:
-        if not same(found, job, path):
+        if not _same(found, job, path):
             return job
         made = {
             name: value for name, value in (found.record or {}).items() if name in (self.options.stage.key, "skipped")
@@ -154,6 +154,18 @@ class FiledWorker:
             write(path, data, self.options.out)
         done = _finished(replace(sample, entry=entry), path, hashlib.sha256(data).hexdigest())
         return done if sample.there is None else replace(done, encoded=data)
+
+
+def _same(found: Found, job: Sample, path: Path) -> bool:
+    """It was made of the same input in the same way, and by the same seed, which hangs on the id.
+
+    Raises:
+        SampleError: dptools did not make it.
+    """
+    if found.record is None:
+        raise SampleError("WriteError", f"{path} is there and not made by dptools; --force replaces it")
+    same_sample = all(found.record.get(name) == job.record.get(name) for name in ("id", "label"))
+    return same_sample and (found.record.get("stages") or [None])[-1] == job.entry
 
 
 def _finished(sample: Sample, path: Path, sha256: str) -> Sample:

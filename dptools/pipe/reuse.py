@@ -1,4 +1,4 @@
-"""Output that is there already: whether it is what a run would make."""
+"""Output that is there already."""
 
 import hashlib
 import os
@@ -7,7 +7,6 @@ from pathlib import Path
 
 from dptools.errors import SampleError
 from dptools.pipe.record import Record
-from dptools.pipe.sample import Sample
 
 
 @dataclass(frozen=True)
@@ -43,15 +42,3 @@ def look(path: Path, source: str) -> Found | None:
         return Found(decode(data).record, hashlib.sha256(data).hexdigest())
     except SampleError:
         return None
-
-
-def same(found: Found, job: Sample, path: Path) -> bool:
-    """It was made of the same input in the same way, and by the same seed, which hangs on the id.
-
-    Raises:
-        SampleError: dptools did not make it.
-    """
-    if found.record is None:
-        raise SampleError("WriteError", f"{path} is there and not made by dptools; --force replaces it")
-    same_sample = all(found.record.get(name) == job.record.get(name) for name in ("id", "label"))
-    return same_sample and (found.record.get("stages") or [None])[-1] == job.entry

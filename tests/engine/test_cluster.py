@@ -124,6 +124,7 @@ def test_a_node_that_is_lost_in_the_middle_changes_no_record(
     assert images(tmp_path / "out") == images(tmp_path / "local")
 
 
+@pytest.mark.slow
 def test_workers_that_are_killed_again_and_again_change_no_record(
     two: Any, sh: Run, samples: Path, tmp_path: Path
 ) -> None:
