@@ -19,7 +19,6 @@ from dptools.pipe.filed import Filed
 from dptools.pipe.progress import progress, wanted
 from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
 from dptools.pipe.sample import Sample
-from dptools.pipe.shipping import shipping
 from dptools.pipe.sniff import Form
 from dptools.pipe.source import Source, open_source
 from dptools.pipe.stage import Engine, Stage, ToolStage
@@ -159,6 +158,8 @@ def _ray(stage: ToolStage, common: Common, device: str, address: str | None) -> 
         from dptools.engine.cluster import Cluster
     except ImportError as error:
         raise SetupError(f"--engine ray needs Ray: pip install 'dptools[cluster]' ({error})") from None
+    from dptools.pipe.shipping import shipping
+
     gpus = 0.0 if device == "cpu" else (common.gpus or 1.0) if device == "cuda" else common.gpus
     engine = Cluster(
         address, common.jobs, common.batch_size, not common.unordered, gpus, stage.gpu_batch, shared=not common.ship
