@@ -98,8 +98,10 @@ class Actor:
         """Start it, unless it is started, and wait so long at most.
 
         Raises:
-            DptoolsError: it cannot work here.
+            DptoolsError: it cannot work here, or all is over.
         """
+        if self.stopped:
+            raise SetupError("the run has ended")
         if self.alive:
             return True
         if self._handle is None:

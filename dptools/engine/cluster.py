@@ -10,6 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 
+os.environ["RAY_ENABLE_AUTO_CONNECT"] = (
+    "0"  # before Ray is imported: or a thread that asks when all is over begins anew
+)
+
 import ray
 
 from dptools.engine.actor import Actor
@@ -63,7 +67,6 @@ class Cluster:
         Raises:
             SetupError: there is no cluster.
         """
-        os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # or a thread that asks when all is over would begin anew
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # who runs an image tool does not expect it to tell
         if self.address:
             _check_answers(self.address)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,21 +154,20 @@ def test_an_end_leaves_no_worker(
     two: Any, samples: Path, tmp_path: Path, environment: dict[str, str], end: Any
 ) -> None:
     command = [BIN / "dp-denoise", "--preset", "cold", "-o", tmp_path / "out", "--engine", f"ray:{two[0]}", samples]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    for _ in range(300):
-        if workers():
-            break
-        time.sleep(0.1)
-    assert workers()
-    process.send_signal(end)
-    _, errors = process.communicate(timeout=20)
-    assert process.returncode == -end
-    assert "Traceback" not in errors
-    for _ in range(100):
-        if not workers():
-            break
-        time.sleep(0.1)
-    assert not workers()
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert comes(lambda: bool(workers()))
+        run.send_signal(end)
+        _, errors = run.communicate(timeout=60)
+    assert run.returncode == -end
+    assert errors == ""
+    assert comes(lambda: not workers())
+
+
+def comes(state: Callable[[], bool]) -> bool:
+    """Whether it is so within half a minute."""
+    return any(state() or time.sleep(0.1) for _ in range(300))
 
 
 def workers() -> list[str]:
