@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dptools.errors import SampleError
 from dptools.pipe.filed import Filed
-from dptools.pipe.opening import read_image
+from dptools.pipe.opening import open_sample, read_image
 from dptools.pipe.reuse import look
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import write
@@ -29,7 +29,8 @@ def _loaded(sample: Sample, stage: Filed) -> Sample:
         return sample
     try:
         data = read_image(sample.path) if sample.encoded is None else sample.encoded
-        paths = filter(None, (stage.place(sample.id + end) for end in stage.stage.variants))
+        name = open_sample(sample, stage.tool).id if sample.nameless else sample.id
+        paths = filter(None, (stage.place(name + end) for end in stage.stage.variants))
         found = {str(path): there for path in paths if (there := look(path, sample.path))}
         return replace(sample, encoded=data, there=found)
     except SampleError as error:
