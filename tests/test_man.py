@@ -26,7 +26,8 @@ def test_a_page_has_just_the_options_of_its_tool(tool: str) -> None:
 def test_the_package_installs_each_page_in_its_section() -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     wanted = {f"man/{page.name}": f"share/man/man{page.suffix[1:]}/{page.name}" for page in PAGES}
-    assert build["targets"]["wheel"]["shared-data"] == wanted
+    shared = build["targets"]["wheel"]["shared-data"]
+    assert {source: place for source, place in shared.items() if source.startswith("man/")} == wanted
 
 
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")
