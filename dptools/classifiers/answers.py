@@ -68,11 +68,11 @@ class Concepts:
         return [{**self._described(concept), "p": round(concept.p, 4)} for concept in self.concepts[:count]]
 
     def rank(self, label: int) -> int:
-        """The place of the first that means the label; behind all that are named, if none does."""
-        place = 1 + sum(label not in concept.means for concept in self.concepts)
+        """The place of the first that means the label; if none does, one behind every concept and class."""
         known = [concept.p for concept in self.concepts if label in concept.means]
-        ahead = (concept for concept in self.concepts if label not in concept.means and concept.p >= max(known))
-        return 1 + sum(1 for _ in ahead) if known else place
+        if not known:
+            return 1 + max(len(self.concepts), len(self.classes))
+        return 1 + sum(label not in concept.means and concept.p >= max(known) for concept in self.concepts)
 
     def named(self) -> Iterable[tuple[str, float]]:
         return ((concept.name, concept.p) for concept in self.concepts)

@@ -38,7 +38,8 @@ OWNER = "clarifai/main"
 MOST = 200
 """Concepts asked for: the most that are given."""
 
-OK = 10000
+FINE = {10000, 10001, 10002}
+"""Status codes of success; the last two warn that the interface or the client is of an old version."""
 
 AGAIN = {10030, 11005, 21351, 21352, 40016, 40030, 40031, 40032, 40034, 41000}
 """Status codes after which the same request may succeed: throttled, busy, timed out, the model being deployed."""
@@ -64,7 +65,8 @@ def load(name: str, given: Given) -> "Clarifai":
         model = _checked(service, service.ask(path, again=_again)).get("model")
     except SampleError as error:
         raise SetupError(f"{name}: {error.message}") from None
-    version = model.get("model_version", {}).get("id") if isinstance(model, dict) else None
+    described = model.get("model_version") if isinstance(model, dict) else None
+    version = described.get("id") if isinstance(described, dict) else None
     if not isinstance(version, str) or not re.fullmatch(r"[\w-]+", version):
         raise SetupError(f"{name}: {service.host} describes no model of this name")
     return Clarifai(name, version, Asked(service, f"{path}/versions/{version}/outputs"))
@@ -90,22 +92,24 @@ class Asked:
         given = {"data": {"image": {"base64": base64.b64encode(png(image)).decode()}}}
         wanted = {"model_version": {"output_info": {"output_config": {"max_concepts": MOST}}}}
         reply = self.service.ask(self.path, {"inputs": [given], "model": wanted}, _again)
-        outputs = _checked(self.service, reply).get("outputs")
-        if not isinstance(outputs, list) or len(outputs) != 1 or not isinstance(outputs[0], dict):
-            raise self._wrong()
-        if "status" in outputs[0]:
-            _check_status(self.service, outputs[0]["status"], reply.status)
-        data = outputs[0].get("data")
-        found = data.get("concepts", []) if isinstance(data, dict) else None
+        outputs = reply.content.get("outputs") if isinstance(reply.content, dict) else None
+        one = outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else None
+        if isinstance(one, dict) and "status" in one:  # it says more of the image than the reply's own: "mixed"
+            _check_status(self.service, one["status"], reply.status)
+        _checked(self.service, reply)
+        data = one.get("data") if isinstance(one, dict) else None
+        found = data.get("concepts", None if data else []) if isinstance(data, dict) else None
         if not isinstance(found, list):
             raise self._wrong()
         return [self._concept(each) for each in found]
 
     def _concept(self, found: Any) -> tuple[str, float]:
         name, value = (found.get(key) if isinstance(found, dict) else None for key in ("name", "value"))
-        if not isinstance(name, str) or not isinstance(value, int | float) or not 0 <= value <= 1.001:
+        if not isinstance(name, str) or not isinstance(value, int | float) or isinstance(value, bool):
             raise self._wrong()
-        return name, min(float(value), 1.0)
+        if not 0 <= value <= 1.001:
+            raise self._wrong()
+        return self.service.say(name), min(float(value), 1.0)
 
     def _wrong(self) -> SampleError:
         return SampleError("BadReply", f"{self.service.host} answered with something that is no list of concepts")
@@ -185,7 +189,7 @@ def _checked(service: Service, reply: Reply) -> dict[str, Any]:
 
 def _check_status(service: Service, status: Any, http: int) -> None:
     code = status.get("code") if isinstance(status, dict) else None
-    if code == OK:
+    if code in FINE:
         return
     words = [status.get(key) for key in ("description", "details")] if isinstance(status, dict) else []
     said = ": ".join(service.say(word) for word in words if word)

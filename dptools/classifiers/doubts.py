@@ -7,6 +7,7 @@ attack made tends to be gone. Both papers measure how far the probabilities move
 was seen, in the average of all second looks: on the same images that tells more of them apart.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -54,6 +55,8 @@ def suspicion(detector: str, doubt: float) -> float:
     Args:
         detector: one of :data:`CLEAN`.
     """
+    if math.isnan(doubt):  # a network that sees nothing at all vouches for nothing
+        return 1.0
     table = CLEAN[detector]
     place = min(bisect_right(table, doubt), len(table) - 1)
     (low, high), (below, above) = table[place - 1 : place + 1], LEVELS[place - 1 : place + 1]

@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from dptools.classifiers.classifier import Classifier
-from dptools.classifiers.names import Given, is_service
+from dptools.classifiers.names import Given, is_service, kind
 from dptools.devices import exact_arithmetic, resolve_device
 from dptools.errors import UsageError
 
-KINDS = {"efficientnet-lite": "bundled", "oip+": "oip", "clarifai:": "clarifai", "": "zoo"}
-"""The module that loads classifiers whose names begin so; the first that fits does."""
 
-
-class Kind(Protocol):
-    """What such a module offers."""
+class Loader(Protocol):
+    """What the module of a kind of classifiers offers."""
 
     def load(self, name: str, given: Given) -> Classifier: ...
 
@@ -48,6 +45,5 @@ def load(
         raise UsageError("--weights is for networks on this machine, and the model is a service")
     if endpoint and not is_service(name):
         raise UsageError("--endpoint is for services, and the model is a network on this machine")
-    module = next(module for beginning, module in KINDS.items() if name.startswith(beginning))
-    kind = cast(Kind, import_module(f"dptools.classifiers.{module}"))
-    return kind.load(name, Given(weights, endpoint, timeout)).to(where)
+    loader = cast(Loader, import_module(f"dptools.classifiers.{kind(name).module}"))
+    return loader.load(name, Given(weights, endpoint, timeout)).to(where)

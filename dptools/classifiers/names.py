@@ -8,13 +8,37 @@ BUNDLED = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-l
 
 DEFAULT = "efficientnet-lite0"
 
-SERVICES = ("oip+", "clarifai:")
-"""How the names of services begin."""
+
+@dataclass(frozen=True)
+class Kind:
+    """Classifiers whose names begin alike.
+
+    Attributes:
+        module: what loads them, in this package: ``load(name, given)`` gives a Classifier.
+        service: they compute elsewhere.
+    """
+
+    module: str
+    service: bool = False
+
+
+KINDS = {
+    "efficientnet-lite": Kind("bundled"),
+    "oip+": Kind("oip", service=True),
+    "clarifai:": Kind("clarifai", service=True),
+    "": Kind("zoo"),
+}
+"""By how the names begin; the first that fits is meant. A new kind is a module and a line here."""
+
+
+def kind(name: str) -> Kind:
+    """The kind of the classifier of this name."""
+    return next(kind for beginning, kind in KINDS.items() if name.startswith(beginning))
 
 
 def is_service(name: str) -> bool:
     """The classifier of this name computes elsewhere."""
-    return name.startswith(SERVICES)
+    return kind(name).service
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,12 @@ from dptools.classifiers.remote import Remote, RemoteClassifier, Whole
 from dptools.classifiers.service import Reply, Service
 from dptools.classifiers.tensors import Layout, TensorType, layout_of
 from dptools.errors import SampleError, SetupError, UsageError, check_name
-from dptools.texts import printable
 
 TOKEN = "OIP_TOKEN"
 """Environment variable with what a server wants as its bearer token (RFC 6750); none if it is empty or not there."""
+
+DEEPEST = 16
+"""Sides of a tensor; what is nested deeper is none."""
 
 MOST_CLASSES = 1_000_000
 """A description that speaks of more is wrong."""
@@ -48,11 +50,15 @@ def load(name: str, given: Given) -> RemoteClassifier:
         model = _model(service, address, description)
         classes = numbered(model.classes())
     except SampleError as error:
-        raise SetupError(f"{name}: {error.message}") from None
+        raise SetupError(f"{name}: {service.say(error.message)}") from None
+    except UsageError as error:  # that names the model's tensors
+        raise UsageError(service.say(error)) from None
+    if model.layout.whole and (address.mean, address.std) != (Address.mean, Address.std):
+        raise UsageError(f"{name}: its input is {model.input.datatype}, of which no mean and std can be taken off")
     return RemoteClassifier(
         Remote(service.host, model.scores),
         name=name,
-        weights=f"version {'/'.join(map(str, description.get('versions') or ['unknown']))}",
+        weights=f"version {_versions(service, description)}",
         classes=classes,
         geometry=_geometry(address, model.layout),
         mean=address.mean,
@@ -88,7 +94,8 @@ class Model:
         outputs = _listed(_described(self.service, reply), "outputs")
         found = [each for each in outputs if each.get("name") == self.output.name]
         if len(found) != 1:
-            raise SampleError("BadReply", f"{self.service.host} answered without output {self.output.name!r}")
+            wanted = self.service.say(repr(self.output.name))
+            raise SampleError("BadReply", f"{self.service.host} answered without output {wanted}")
         return _as_scores(self._numbers(found[0]))
 
     def classes(self) -> int:
@@ -97,17 +104,24 @@ class Model:
         Raises:
             SampleError: there is no answer, or there are more than can be.
         """
-        described = self.output.shape[-1]
+        described = self._width
         size = self.layout.size or 224
         self.count = described if described > 0 else len(self.scores(torch.zeros(3, size, size)))
         if self.count > MOST_CLASSES:
-            raise SampleError("BadReply", f"its output {self.output.name!r} is of {self.count} classes")
+            raise SampleError("BadReply", f"its output is of {self.count} classes")
         return self.count
+
+    @property
+    def _width(self) -> int:
+        """The number of classes that the output's shape tells, with or without sides of 1 behind it; -1 for none."""
+        sides = self.output.shape[1:] or self.output.shape
+        return math.prod(sides) if min(sides) > 0 else -1
 
     def _numbers(self, output: dict[str, Any]) -> Tensor:
         shape, values = output.get("shape"), _flat(output.get("data"))
-        count = self.count or self.output.shape[-1]
-        said = f"{self.service.host} answered with {self.output.name!r} of shape {shape} and {len(values)} values"
+        count = self.count or self._width
+        told = self.service.say(f"{self.output.name!r} of shape {shape}")
+        said = f"{self.service.host} answered with {told} and {len(values)} values"
         if count > 0 and len(values) != count:
             raise SampleError("BadReply", f"{said}, where there are {count} classes")
         if not values or not _is_shape(shape) or math.prod(shape) != len(values):
@@ -170,19 +184,26 @@ def _chosen(tensors: Sequence[TensorType], name: str | None, which: str) -> Tens
     if not names:
         raise SampleError("BadReply", f"it describes no {which}")
     if name is None and len(names) > 1:
-        raise UsageError(
-            f"the model has several {which}s: add ?{which}=NAME, one of {', '.join(map(printable, names))}"
-        )
+        raise UsageError(f"the model has several {which}s: add ?{which}=NAME, one of {', '.join(names)}")
     return tensors[names.index(check_name(which, names[0] if name is None else name, names))]
 
 
 def _flat(data: Any) -> list[Any]:
     """The protocol allows nested arrays, and flat ones in row-major order."""
-    return [value for each in data for value in _flat(each)] if isinstance(data, list) else [data]
+    for _ in range(DEEPEST):
+        if not isinstance(data, list) or not any(isinstance(each, list) for each in data):
+            break
+        data = [value for each in data for value in (each if isinstance(each, list) else [each])]
+    return data if isinstance(data, list) else [data]
 
 
 def _is_shape(shape: Any) -> TypeGuard[list[int]]:
-    return isinstance(shape, list) and all(isinstance(side, int) for side in shape)
+    return isinstance(shape, list) and all(isinstance(side, int) and side > 0 for side in shape)
+
+
+def _versions(service: Service, description: dict[str, Any]) -> str:
+    found = description.get("versions")
+    return service.say("/".join(map(str, found))) if isinstance(found, list) and found else "unknown"
 
 
 def _is_number(value: Any) -> bool:

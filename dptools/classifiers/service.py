@@ -3,8 +3,10 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -100,7 +102,7 @@ class Service:
             SampleError: none came, or none that is complete.
         """
         retrying = Retrying(
-            retry=retry_if_exception_type(httpx.RequestError) | retry_if_result(again),
+            retry=retry_if_exception_type(httpx.TransportError) | retry_if_result(again),
             wait=_pause,
             stop=self._gives_up,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
@@ -108,7 +110,7 @@ class Service:
         content = None if body is None else json.dumps(body).encode()
         try:
             reply: Reply = retrying(self._once, path, content)
-        except httpx.RequestError as error:
+        except httpx.TransportError as error:
             with self._lock:
                 self._lost += 1
             raise self._complaint(error) from None
@@ -117,17 +119,21 @@ class Service:
         return reply
 
     def say(self, text: object) -> str:
-        """A service's own words, fit for a message or a record: short, on one line, without the key."""
+        """A service's own words, fit for a message or a record: short, on one line, without the key, which it might
+        send back. None of its texts gets there in another way."""
         return printable(" ".join(self._hide(str(text)[:10_000]).split()))[:300]
 
     def _once(self, path: str, content: bytes | None) -> Reply:
         """One request."""
         with self._connection().request(path, content, self._limit) as response:
             received = bytearray()
-            for piece in response.iter_bytes():
-                received += piece
-                if len(received) > MAX_REPLY:
-                    raise SampleError("BadReply", f"{self.host} answered with more than {MAX_REPLY >> 20} MiB")
+            try:
+                for piece in response.iter_bytes():
+                    received += piece
+                    if len(received) > MAX_REPLY:
+                        raise SampleError("BadReply", f"{self.host} answered with more than {MAX_REPLY >> 20} MiB")
+            except httpx.DecodingError as error:  # it is all there, so that asking again would bring the same
+                raise SampleError("BadReply", f"{self.host} answered with {self.say(error)}") from None
         return Reply(response.status_code, self._parsed(received), _asked_pause(response.headers))
 
     def _connection(self) -> Connection:
@@ -138,18 +144,9 @@ class Service:
 
     def _parsed(self, received: bytes | bytearray) -> Any:
         try:
-            content = json.loads(received)
-            return self._hidden(content) if self._secret else content
+            return json.loads(received)
         except (ValueError, RecursionError):
             return None
-
-    def _hidden(self, content: Any) -> Any:
-        """The same without the key, which a service might send back."""
-        if isinstance(content, dict):
-            return {self._hide(name): self._hidden(value) for name, value in content.items()}
-        if isinstance(content, list):
-            return [self._hidden(value) for value in content]
-        return self._hide(content) if isinstance(content, str) else content
 
     def _hide(self, text: str) -> str:
         return text.replace(self._secret, "***") if self._secret else text
@@ -159,7 +156,7 @@ class Service:
         too_long = reply is not None and (reply.pause or 0) > LONGEST_PAUSE
         return too_long or state.attempt_number >= (1 if self._lost >= PATIENCE else ATTEMPTS)
 
-    def _complaint(self, error: httpx.RequestError) -> SampleError:
+    def _complaint(self, error: httpx.TransportError) -> SampleError:
         match error:
             case httpx.ConnectError() | httpx.ProxyError():
                 return SampleError("ServiceDown", f"{self.host} cannot be reached: {self.say(error)}")
@@ -207,6 +204,11 @@ def _pause(state: RetryCallState) -> float:
 
 
 def _asked_pause(headers: Mapping[str, str]) -> float | None:
-    """``Retry-After`` in seconds; its other form, a date, is left to the backoff."""
+    """``Retry-After`` (RFC 9110, 10.2.3), which is a number of seconds or a date."""
     text = headers.get("Retry-After", "")
-    return float(text) if re.fullmatch(r"\d{1,9}", text) else None
+    if re.fullmatch(r"\d{1,9}", text):
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None

@@ -42,11 +42,13 @@ class Layout:
         size: pixels a side; None where any will do.
         encode: of an image 3 x H x W, the tensor's shape, and its ``data`` with what parameters it needs.
         files: it is an image file, not numbers.
+        whole: it holds 8-bit values, as an image does, so that nothing can be taken off them before.
     """
 
     size: int | None
     encode: Callable[[Tensor], tuple[list[int], dict[str, Any]]]
     files: bool = False
+    whole: bool = False
 
 
 def layout_of(tensor: TensorType) -> Layout:
@@ -57,7 +59,7 @@ def layout_of(tensor: TensorType) -> Layout:
         SampleError: no image does.
     """
     if tensor.datatype == "BYTES":
-        return Layout(None, _files(len(tensor.shape)), files=True)
+        return Layout(None, _files(len(tensor.shape)), files=True, whole=True)
     wrong = (
         f"its input {tensor.name!r} is {tensor.datatype} {list(tensor.shape)}: no image of three colours and a square"
     )
@@ -70,7 +72,8 @@ def layout_of(tensor: TensorType) -> Layout:
     if (sides[2] if last else sides[0]) not in (3, -1) or not square or not _possible(height) or not _possible(width):
         raise SampleError("BadReply", wrong)
     whole = tensor.datatype in INTEGERS
-    return Layout(max(height, width) if max(height, width) > 0 else None, _numbers(len(tensor.shape), last, whole))
+    size = max(height, width) if max(height, width) > 0 else None
+    return Layout(size, _numbers(len(tensor.shape), last, whole), whole=whole)
 
 
 def _possible(side: int) -> bool:

@@ -6,10 +6,10 @@ import typer
 
 from dptools.attacks.registry import PAPER, find
 from dptools.attacks.settings import Setting, configure
-from dptools.classifiers.names import DEFAULT
+from dptools.classifiers.names import DEFAULT, Given
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
-from dptools.commands.options import Device, Label, Model, Seed, Weights
+from dptools.commands.options import Device, Endpoint, Label, Model, Seed, Timeout, Weights
 from dptools.errors import UsageError
 from dptools.stages.attack import Attack
 from dptools.stages.labels import LabelFrom, Labels
@@ -53,6 +53,8 @@ def attack(
     ] = None,
     model: Model = DEFAULT,
     weights: Weights = None,
+    endpoint: Endpoint = None,
+    timeout: Timeout = Given.timeout,
     label: Label = None,
     label_from: Annotated[
         LabelFrom, typer.Option("--label-from", help="Where labels come from; auto: the record, then the directory.")
@@ -70,7 +72,8 @@ def attack(
     if strangers := [setting.attack for setting in given if setting.attack not in {None, *names}]:
         raise UsageError(f"--set: {strangers[0]} is none of the attacks: {', '.join(names)}")
     chosen = tuple(configure(find(name), given, epsilon, aimed=target is not None) for name in names)
-    return Attack(chosen, model, weights, device, Labels(label, label_from), target, Adversary(through, eot), seed)
+    classifier, labels = Given(weights, endpoint, timeout), Labels(label, label_from)
+    return Attack(chosen, model, classifier, device, labels, target, Adversary(through, eot), seed)
 
 
 app = image_tool(attack)

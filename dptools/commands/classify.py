@@ -8,7 +8,7 @@ import typer
 from dptools.classifiers.names import DEFAULT, Given
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
-from dptools.commands.options import Device, Label, Model, Weights
+from dptools.commands.options import Device, Endpoint, Label, Model, Timeout, Weights
 from dptools.pipe.run import Emit
 from dptools.pipe.sample import Sample
 from dptools.stages.classify import Classify
@@ -22,12 +22,8 @@ def classify(
     weights: Weights = None,
     top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="How many classes.")] = 5,
     label: Label = None,
-    endpoint: Annotated[
-        str | None, typer.Option("--endpoint", metavar="URL", help="Base address of a service, in place of its own.")
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=0.1, max=3600, metavar="SECONDS", help="A service's time for an answer.")
-    ] = Given.timeout,
+    endpoint: Endpoint = None,
+    timeout: Timeout = Given.timeout,
     dictionary: Annotated[
         Path | None,
         typer.Option("--labels", metavar="FILE", help="What the model's names mean: lines of name, tab, class."),
@@ -64,7 +60,13 @@ def _lines(sample: Sample) -> list[str]:
         return [f"{head}: skipped: {printable(record['skipped']['message'])}"]
     label = record.get("label", -1)
     tops = record["classify"]["top"]
-    return [head, *(f"  {100 * top['p']:5.1f} %  {top['name']}{' *' * (top.get('index') == label)}" for top in tops)]
+    return [
+        head,
+        *(
+            f"  {100 * top['p']:5.1f} %  {printable(str(top['name']))}{' *' * (top.get('index') == label)}"
+            for top in tops
+        ),
+    ]
 
 
 app = image_tool(classify, show)

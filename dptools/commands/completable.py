@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from dptools.attacks.registry import ATTACKS
-from dptools.classifiers.names import BUNDLED, SERVICES
+from dptools.classifiers.names import BUNDLED, KINDS
 from dptools.filters.registry import FORMS
 from dptools.maps.names import FORMATS, READERS
 from dptools.maps.names import RULES as MAP_RULES
@@ -23,7 +23,11 @@ def _attacks() -> Iterable[str]:
 def _models() -> Iterable[str]:
     from torchvision import models
 
-    return [*BUNDLED, *SERVICES, *models.list_models(module=models)]
+    return [
+        *BUNDLED,
+        *(beginning for beginning, kind in KINDS.items() if kind.service),
+        *models.list_models(module=models),
+    ]
 
 
 NAMES: dict[str, Callable[[], Iterable[str]]] = {

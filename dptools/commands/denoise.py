@@ -5,10 +5,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from dptools.classifiers.names import DEFAULT
+from dptools.classifiers.names import DEFAULT, Given
 from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
-from dptools.commands.options import Device, Label, Seed, Weights
+from dptools.commands.options import Device, Endpoint, Label, Seed, Timeout, Weights
 from dptools.filters.registry import FORMS
 from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES, PRECISIONS, PRESETS
 from dptools.prior.rules import RULES
@@ -55,13 +55,15 @@ def denoise(
         str | None, typer.Option("--model", metavar="NAME", help=f"Classifier for the oracle and the looks: {DEFAULT}.")
     ] = None,
     weights: Weights = None,
+    endpoint: Endpoint = None,
+    timeout: Timeout = Given.timeout,
     label: Label = None,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> Denoise:
     """Restore images with a deep image prior: a network that shows an image more easily than noise."""
     changes = Changes(stop, iterations, average, precision, network, loss, tile)
-    looking = Looking(every, trace, keep, model, weights, Labels(label))
+    looking = Looking(every, trace, keep, model, Given(weights, endpoint, timeout), Labels(label))
     drawn = seed if method == "dip" else None
     return Denoise(preset, changes, looking, device, drawn, method, if_suspect)
 

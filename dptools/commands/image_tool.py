@@ -143,7 +143,7 @@ def _engine(stage: ToolStage, source: Source, common: Common, device: str) -> En
         return Local(common.jobs or REQUESTS, 1, ordered=not common.unordered, threads=True)
     gpu = device.startswith("cuda") or (device == "auto" and _has_gpu())
     jobs = common.jobs or (1 if gpu else len(os.sched_getaffinity(0)))
-    batch_size = common.batch_size or (stage.gpu_batch if gpu else 1)
+    batch_size = 1 if stage.alone else common.batch_size or (stage.gpu_batch if gpu else 1)
     return Local(jobs, batch_size, ordered=not common.unordered)
 
 
@@ -161,8 +161,9 @@ def _ray(stage: ToolStage, common: Common, device: str, address: str | None) -> 
     from dptools.pipe.shipping import shipping
 
     gpus = 0.0 if device == "cpu" else (common.gpus or 1.0) if device == "cuda" else common.gpus
+    batch_size = 1 if stage.alone else common.batch_size
     engine = Cluster(
-        address, common.jobs, common.batch_size, not common.unordered, gpus, stage.gpu_batch, shared=not common.ship
+        address, common.jobs, batch_size, not common.unordered, gpus, stage.gpu_batch, shared=not common.ship
     )
     return shipping(engine) if common.ship else engine
 

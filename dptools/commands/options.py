@@ -37,6 +37,13 @@ Weights = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FILE", help="State dict for the model, in place of its published weights."),
 ]
+Endpoint = Annotated[
+    str | None, typer.Option("--endpoint", metavar="URL", help="Base address of a service, in place of its own.")
+]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout", min=0.1, max=3600, metavar="SECONDS", help="A service's time for an answer."),
+]
 Label = Annotated[
     str | None, typer.Option("--label", metavar="CLASS", help="True class of every image: index, wnid or name.")
 ]

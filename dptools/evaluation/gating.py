@@ -47,8 +47,8 @@ class Outcome:
 
     @property
     def mean_seconds(self) -> float | None:
-        """For an image, on average; None where no record says so."""
-        return self.seconds / self.counts["timed"] if self.counts["timed"] else None
+        """For an image, on average; None unless all records say so: of what was reused, none does."""
+        return self.seconds / self.counts["images"] if self.counts["timed"] == self.counts["images"] > 0 else None
 
     def as_json(self) -> dict[str, Any]:
         rates = {"top1": self.rate("top1"), "top5": self.rate("top5"), "restored": self.restored}
@@ -145,8 +145,8 @@ class Gating:
 
 
 def _seconds(record: Record, tool: str) -> float | None:
-    """That a tool took for it; of dp-classify's runs, the one that told the suspicion."""
-    for entry in record.get("stages", []):
+    """That a tool took for it; of dp-classify's runs, the last one that told the suspicion."""
+    for entry in reversed(record.get("stages", [])):
         if entry.get("tool") == tool and (tool != "dp-classify" or "suspect" in entry.get("params", {})):
             seconds = entry.get("seconds")
             return seconds if isinstance(seconds, int | float) else None

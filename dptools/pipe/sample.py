@@ -65,6 +65,10 @@ class Sample:
         """The same sample with these keys of its record set."""
         return replace(self, record={**self.record, **changes})
 
+    def without(self, *names: str) -> "Sample":
+        """The same sample without these keys of its record: what was said of an image that it shows no more."""
+        return replace(self, record={name: value for name, value in self.record.items() if name not in names})
+
     def fail(self, stage: str, kind: str, message: str) -> "Sample":
         """The same sample as an error record, without its image."""
         record = {**self.record, "error": reason(stage, kind, message)}

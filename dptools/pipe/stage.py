@@ -66,6 +66,11 @@ class ToolStage(Protocol):
         return False
 
     @property
+    def alone(self) -> bool:
+        """Samples go one by one, and are not tried again for the sake of others: a service has answered for them."""
+        return self.waits
+
+    @property
     def trace(self) -> Path | None:
         """The file for what records hold under :data:`dptools.pipe.trace.TRACE`; None for a tool that traces
         nothing."""

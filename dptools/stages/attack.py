@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dptools.attacks.attack import Attack as Method
 from dptools.attacks.settings import check_budget
+from dptools.classifiers.names import Given, is_service
 from dptools.errors import SampleError
 from dptools.pipe.record import Record, reason
 from dptools.pipe.sample import Sample
@@ -29,6 +29,7 @@ class Attack(ToolStage):
 
     Attributes:
         attacks: each makes one image of every input.
+        given: what is said of the classifier besides its name.
         target: the class to reach, as a person writes it; None where any but the label will do.
         adversary: what the attacker knows besides the classifier.
     """
@@ -39,7 +40,7 @@ class Attack(ToolStage):
 
     attacks: tuple[Method, ...]
     model: str
-    weights: Path | None = None
+    given: Given = field(default_factory=Given)
     device: str = "auto"
     labels: Labels = field(default_factory=Labels)
     target: str | None = None
@@ -50,10 +51,14 @@ class Attack(ToolStage):
     def variants(self) -> tuple[str, ...]:
         return tuple(f"@{attack.name}" for attack in self.attacks)
 
+    @property
+    def alone(self) -> bool:
+        return is_service(self.model)
+
     def load(self) -> "Attacking":
         from dptools.classifiers import load
 
-        classifier = load(self.model, self.weights, self.device)
+        classifier = load(self.model, device=self.device, **vars(self.given))
         self.labels.check(classifier.classes)
         for attack in self.attacks:
             check_budget(attack, 3 * classifier.geometry.crop**2)
@@ -73,7 +78,8 @@ class Attacking:
     def expand(self, sample: Sample) -> Iterable[Sample]:
         """One for each attack, with its label settled, cut to what the classifier sees."""
         assert sample.pixels is not None
-        fitted = replace(sample, pixels=self.classifier.geometry(sample.pixels))
+        clean = sample.without("classify", "suspicion", "suspect")  # they were said of the clean image
+        fitted = replace(clean, pixels=self.classifier.geometry(sample.pixels))
         label = self._label(fitted)
         for attack in self.options.attacks:
             facts = {**_settings(attack, self.target), **self.options.adversary.facts}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dptools.classifiers.names import Given, is_service
 from dptools.errors import UsageError, check_name
 from dptools.filters import parse_filter
 from dptools.pipe.stage import Tool, ToolStage
@@ -103,8 +104,8 @@ class Denoise(ToolStage):
             raise UsageError("--stop oracle asks a classifier: name it with --model")
         if self.looking.keep and self.looking.keep.is_file():
             raise UsageError(f"--keep {self.looking.keep}: a file, where a directory is meant")
-        if self.looking.model is None and (self.looking.weights or self.looking.labels.given is not None):
-            raise UsageError("--weights and --label are for the classifier that --model names")
+        if self.looking.model is None and (self.looking.given != Given() or self.looking.labels.given is not None):
+            raise UsageError("--weights, --endpoint, --timeout and --label are for the classifier that --model names")
         if self.looking.model and not self.looking and not isinstance(settings.rule, Oracle):
             raise UsageError("--model is for --stop oracle, --trace or --keep: nothing else asks a classifier")
 
@@ -115,6 +116,10 @@ class Denoise(ToolStage):
     @property
     def directories(self) -> tuple[Path, ...]:
         return (self.looking.keep,) if self.looking.keep else ()
+
+    @property
+    def alone(self) -> bool:
+        return is_service(self.looking.model or "")
 
     def load(self) -> Tool:
         tool = self._load()

@@ -16,7 +16,7 @@ class Filtering:
     filter: Filter
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample]
+        return [sample.without("classify")]  # it was said of the image as it is read
 
     def params(self, sample: Sample) -> Record:
         return {"method": str(self.filter)}

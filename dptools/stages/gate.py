@@ -30,11 +30,11 @@ class Gate:
         """
         if not isinstance(sample.record.get("suspicion"), int | float):
             raise SampleError("NoSuspicion", "no suspicion in the record: let dp-classify --suspect look at it before")
-        return self.tool.expand(sample)
+        return self.tool.expand(sample) if self._suspect(sample) else [sample]
 
     def params(self, sample: Sample) -> Record:
         done = self.tool.params(sample) if self._suspect(sample) else {"method": "none"}
-        return {**done, "if_suspect": self.threshold}
+        return {**done, "if_suspect": self.threshold, "gate": self.method}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         restored = iter(self.tool([sample for sample in samples if self._suspect(sample)]))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dptools.classifiers.names import Given
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target, write
@@ -27,7 +28,7 @@ class Looking:
         trace: the file for what each look finds.
         keep: the directory for the image of each look.
         model: the classifier that looks on; None for none.
-        weights: its weights, in place of its published ones.
+        given: what is said of it besides its name.
         labels: how it knows the true classes.
     """
 
@@ -35,7 +36,7 @@ class Looking:
     trace: Path | None = None
     keep: Path | None = None
     model: str | None = None
-    weights: Path | None = None
+    given: Given = field(default_factory=Given)
     labels: Labels = field(default_factory=Labels)
 
     def __bool__(self) -> bool:
@@ -52,7 +53,7 @@ class Looking:
             return None
         from dptools.classifiers import load
 
-        found = load(self.model, self.weights, device)
+        found = load(self.model, device=device, **vars(self.given))
         self.labels.check(found.classes)
         return found
 

@@ -41,7 +41,7 @@ class Restoring:
     classifier: "Classifier | None" = None
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample]
+        return [sample.without("classify")]  # it was said of the image as it is read
 
     def params(self, sample: Sample) -> Record:
         from dptools.prior.precision import effective

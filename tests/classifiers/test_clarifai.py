@@ -45,7 +45,7 @@ def test_concepts_come_out_and_the_image_goes_in_as_it_is() -> None:
             {"index": 243, "wnid": "n02108422", "name": "bull mastiff", "p": 0.9},
             {"name": "dog", "p": 0.75},
         ]
-        assert (answer.rank(243), answer.rank(242), answer.rank(0)) == (1, 4, 5)
+        assert (answer.rank(243), answer.rank(242), answer.rank(0)) == (1, 4, 1001)
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(asked_for(server)))), PIXELS)
         paths = [each.path for each in server.asked]
         assert paths == ["/v2/users/clarifai/apps/main/models/food", f"{paths[0]}/versions/v-1/outputs"]
@@ -91,12 +91,14 @@ REFUSALS: list[tuple[str, Says, str, str, int]] = [
     ("other JSON", Says([1, 2]), "BadReply", "not Clarifai's JSON", 1),
     ("no outputs", Says({"status": OK}), "BadReply", "no list of concepts", 1),
     ("two outputs", Says({"status": OK, "outputs": [{}, {}]}), "BadReply", "no list of concepts", 1),
+    ("regions only", Says({"status": OK, "outputs": [{"data": {"regions": []}}]}), "BadReply", "no list of", 1),
+    ("truth for a number", concepts(("dog", True)), "BadReply", "no list of concepts", 1),
     ("text output", Says({"status": OK, "outputs": ["x"]}), "BadReply", "no list of concepts", 1),
     ("strange status", Says({"status": "fine", "outputs": []}), "ServiceError", "answered 200, code None", 1),
     (
         "failed output",
         Says({"status": {"code": 10010}, "outputs": [{"status": {"code": 30300, "description": "no image"}}]}),
-        "ServiceError", "code 10010", 1,
+        "ServiceError", "code 30300: no image", 1,
     ),
     (
         "failed output, fine status",
@@ -131,11 +133,12 @@ def test_each_failure_is_told_and_asked_again_only_where_that_helps(
 
 
 def test_no_concepts_are_an_answer() -> None:
-    for data in ({}, {"concepts": []}):
-        with serving(clarifai(in_turn(Says({"status": OK, "outputs": [{"status": OK, "data": data}]})))) as server:
+    for data, code in (({}, 10000), ({"concepts": []}, 10001)):
+        fine = {"code": code}
+        with serving(clarifai(in_turn(Says({"status": fine, "outputs": [{"status": fine, "data": data}]})))) as server:
             (answer,) = model(server).answers([PIXELS])
             assert answer.top(5) == []
-            assert answer.rank(3) == 1
+            assert answer.rank(3) == 1001  # behind all classes, so that it never counts as right
 
 
 @pytest.mark.parametrize(
@@ -145,6 +148,8 @@ def test_no_concepts_are_an_answer() -> None:
         (refusal(404, 21200, "Model does not exist"), "answered 404, code 21200: Model does not exist"),
         (refusal(401, 11009, f"Key {SECRET} is unknown"), r"Key \*\*\* is unknown"),
         (Says({"status": OK}), "describes no model of this name"),
+        (Says({"status": OK, "model": {"model_version": None}}), "describes no model"),
+        (Says({"status": OK, "model": {"model_version": "v"}}), "describes no model"),
         (Says({"status": OK, "model": {"model_version": {"id": "../../x"}}}), "describes no model"),
         (Says(b"<html>"), "not Clarifai's JSON"),
         (Says(b"", manner="closed"), "broke the connection off"),
@@ -212,6 +217,36 @@ def test_a_folder_in_order_a_few_at_once_each_once_with_what_failed_in_it(
     assert len(server.posts) == 30
     assert most - 2 <= server.most_at_once <= most
     assert SECRET not in ran.stdout + ran.stderr
+
+
+@pytest.mark.slow
+def test_ten_thousand_images_of_which_one_in_a_hundred_fails(
+    sh: Run, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "images").mkdir()
+    for number in range(10_000):
+        Image.new("RGB", (number % 100 + 1, number // 100 + 1)).save(tmp_path / "images" / f"{number:05}.png")
+
+    def answer(asked: Asked) -> Says:
+        width, height = Image.open(
+            io.BytesIO(base64.b64decode(asked.body["inputs"][0]["data"]["image"]["base64"]))
+        ).size
+        if width == height:
+            return refusal(400, 30300, "bad")
+        return concepts((f"{width} x {height}", 0.5))
+
+    with serving(clarifai(answer)) as server:
+        environment = {**environment, "CLARIFAI_PAT": SECRET}
+        ran = sh(f"dp-classify --model clarifai:food --endpoint {server.url} images", env=environment)
+    records = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert (ran.returncode, ran.stderr.count("\n"), len(server.posts)) == (1, 100, 10_000)
+    assert [record["id"] for record in records] == [f"{number:05}.png" for number in range(10_000)]
+    for number, record in enumerate(records):
+        width, height = number % 100 + 1, number // 100 + 1
+        if width == height:
+            assert record["error"]["type"] == "ServiceError"
+        else:
+            assert record["classify"]["top"] == [{"name": f"{width} x {height}", "p": 0.5}]
 
 
 def test_names_mean_what_a_dictionary_says(sh: Run, tmp_path: Path, environment: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ import tenacity
 import torch
 from conftest import Run
 from PIL import Image
-from servers import Says, Server, in_turn, protocol, scores, serving
+from servers import Asked, Says, Server, in_turn, protocol, scores, serving
 
 from dptools.classifiers import Classifier, load
 from dptools.classifiers import service as module
@@ -115,6 +115,59 @@ def test_how_many_classes_there_are_may_be_left_open_and_is_found_out() -> None:
         assert len(server.posts) == 1
 
 
+@pytest.mark.parametrize("shape", [[-1, 3, 1, 1], [3], [1, 1, 3], [-1, 3]])
+def test_sides_of_one_around_the_classes_are_no_matter(shape: list[int]) -> None:
+    described = [{"name": "scores", "datatype": "FP32", "shape": shape}]
+    said = scores(1, 2, 3, shape=[1 if side < 0 else side for side in shape])
+    with serving(protocol(in_turn(said), outputs=described)) as server:
+        (answer,) = model(server).answers([PIXELS])
+    assert answer.rank(2) == 1
+
+
+@pytest.mark.parametrize(("datatype", "shape"), [("UINT8", (1, 3, 224, 224)), ("BYTES", (1,))])
+def test_nothing_can_be_taken_off_8_bit_values(datatype: str, shape: tuple[int, ...]) -> None:
+    with serving(protocol(in_turn(GOOD), datatype=datatype, shape=shape)) as server:
+        with pytest.raises(UsageError, match=f"its input is {datatype}, of which no mean and std"):
+            model(server, "?mean=.485,.456,.406")
+        model(server, "?mean=0,0,0")
+
+
+@pytest.mark.parametrize(
+    ("versions", "said"), [(7, "unknown"), ("12", "unknown"), ([], "unknown"), (["1", "2"], "1/2")]
+)
+def test_versions_are_a_list_or_unknown(versions: object, said: str) -> None:
+    with serving(protocol(in_turn(GOOD), versions=versions)) as server:
+        assert model(server).weights == f"version {said}"
+
+
+def test_a_token_that_is_a_common_word_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OIP_TOKEN", "out")
+    with serving(protocol(in_turn(GOOD))) as server:
+        (answer,) = model(server).answers([PIXELS])
+    assert answer.rank(1) == 1
+
+
+def test_an_attack_asks_about_no_image_again_because_another_failed(sh: Run, tmp_path: Path) -> None:
+    """Each body is another image: the clean one, and those with noise."""
+    for number in range(4):
+        Image.fromarray(RNG.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    refused: list[str] = []
+
+    def answer(asked: Asked) -> Says:
+        body = json.dumps(asked.body)
+        with server.lock:
+            refused[1:1] = [] if refused else [body]
+        return Says({"error": "no"}, 400) if body == refused[0] else scores(2.0, 1.0, 0.0)
+
+    with serving(protocol(answer, shape=(-1, 3, 16, 16))) as server:
+        name = f"oip+{server.url}/v2/models/m"
+        sh(f"dp-attack -a spn --set steps=3 --model {name} --batch-size 4 -j 1 --label 0 [0-3].png -o adv")
+    bodies = [json.dumps(each.body) for each in server.posts]
+    assert bodies.count(refused[0]) == 1
+    clean = bodies[0]
+    assert bodies.count(clean) == 1
+
+
 def test_one_of_several_tensors_is_named() -> None:
     image = {"name": "a", "datatype": "FP32", "shape": [1, 3, 8, 8]}
     described = {"inputs": [{**image, "name": "b"}, image], "outputs": [{**image, "name": "x", "shape": [1, 3]}]}
@@ -173,6 +226,14 @@ NAN = json.dumps({"outputs": [{"name": "scores", "datatype": "FP32", "shape": [1
         (scores(1, 2, 3, data={"a": 1}), "BadReply", "1 values", 1),
         (Says(NAN.encode()), "BadReply", "not all of them numbers", 1),
         (scores(1, 2, 3, data=[1, 10**400, 2]), "BadReply", "not all of them numbers", 1),
+        (
+            Says(b'{"outputs": [{"name": "scores", "data": ' + b"[" * 600 + b"]" * 600 + b"}]}"),
+            "BadReply",
+            "1 values",
+            1,
+        ),
+        (scores(1, 2, 3, shape=[-1, -3]), "BadReply", "of shape [-1, -3]", 1),
+        (scores(1, 2, 3, shape="\x1b[31m\n" + "x" * 10**6), "BadReply", "of shape \\x1b[31m xxx", 1),
         (scores(1, 2, 3, data=[True, False, True]), "BadReply", "not all of them numbers", 1),
     ],
 )
@@ -183,6 +244,7 @@ def test_each_wrong_answer_is_told(says: Says, kind: str, message: str, requests
             classifier.answers([PIXELS])
     assert (caught.value.kind, len(server.posts)) == (kind, requests)
     assert message in caught.value.message
+    assert len(caught.value.message) < 500
 
 
 @pytest.mark.parametrize(

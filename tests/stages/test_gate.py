@@ -34,14 +34,27 @@ def test_suspects_are_restored_and_the_rest_pass_untouched_in_their_order() -> N
 
 def test_a_suspect_is_told_from_one_that_passed_when_a_run_is_taken_up() -> None:
     low, high = (sample("a", suspicion=score) for score in (0.2, 0.99))
-    assert GATE.params(low) == {"method": "none", "if_suspect": 0.95}
-    assert GATE.params(high) == {"method": "median:3", "if_suspect": 0.95}
+    assert GATE.params(low) == {"method": "none", "if_suspect": 0.95, "gate": "median:3"}
+    assert GATE.params(high) == {"method": "median:3", "if_suspect": 0.95, "gate": "median:3"}
 
 
 @pytest.mark.parametrize("record", [{}, {"suspicion": None}])
 def test_an_image_that_nobody_looked_at_fails(record: dict[str, object]) -> None:
     with pytest.raises(SampleError, match="dp-classify --suspect"):
         GATE.expand(sample("a", **record))
+
+
+def test_what_was_said_of_a_restored_image_before_is_forgotten_and_of_one_that_passed_not() -> None:
+    for score, left in [(0.99, set()), (0.2, {"classify"})]:
+        (job,) = GATE.expand(sample("a", suspicion=score, classify={"model": "m", "top": []}))
+        assert {"classify", "suspicion"} & set(job.record) == left | {"suspicion"}
+
+
+def test_an_attacked_image_is_not_believed_to_be_as_clean_as_the_one_before(dog: Path, sh: Run) -> None:
+    ran = sh(f"dp-classify --suspect {dog} | dp-attack --label 243 -o adv | dp-denoise --if-suspect 0.95 -o out")
+    record = json.loads(ran.stdout)
+    assert record["error"]["type"] == "NoSuspicion"
+    assert "classify" not in record
 
 
 def test_options_that_do_not_go_together_are_refused() -> None:
