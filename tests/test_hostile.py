@@ -92,15 +92,46 @@ def with_chunk(png: bytes, kind: bytes, data: bytes) -> bytes:
 def damaged(count: int) -> dict[str, bytes]:
     """Files of all kinds, cut at random bytes, or with random bits turned over."""
     chance = random.Random(0)
-    found = {}
-    for form, options in FORMATS.items():
-        whole = saved(PIXELS, form, **options)
-        for number in range(count):
-            data = bytearray(whole[: chance.randrange(len(whole))] if number % 2 else whole)
-            for _ in range(chance.randrange(1, 9) if data else 0):
-                data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-            found[f"{form}{number:03}.{form}"] = bytes(data)
-    return found
+    return {
+        f"{form}{number:03}.{form}": harmed(saved(PIXELS, form, **options), number % 2 == 1, chance)
+        for form, options in FORMATS.items()
+        for number in range(count)
+    }
+
+
+def harmed(whole: bytes, cut: bool, chance: random.Random) -> bytes:
+    data = bytearray(whole[: chance.randrange(len(whole))] if cut else whole)
+    for _ in range(chance.randrange(1, 9) if data else 0):
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    return bytes(data)
+
+
+ANIMATED = {"save_all": True, "append_images": [PIXELS.rotate(90), PIXELS.rotate(180)]}
+RARER = {
+    **{form: (PIXELS, form, {}) for form in ("dib", "dds", "pcx", "sgi", "qoi")},
+    **{
+        f"tiff {packing}": (PIXELS, "tiff", {"compression": packing})
+        for packing in ("tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits")
+    },
+    **{f"animated {form}": (PIXELS, form, ANIMATED) for form in ("webp", "gif", "png", "avif")},
+    "fax": (PIXELS.convert("1"), "tiff", {"compression": "group4"}),
+    "xbm": (PIXELS.convert("1"), "xbm", {}),
+    "small icns": (PIXELS.resize((16, 16)), "icns", {"sizes": [(16, 16)]}),
+    "progressive jpeg": (PIXELS, "jpg", {"progressive": True}),
+    "interlaced palette": (PIXELS.quantize(7), "png", {"bits": 4}),
+}  # fmt: skip
+"""What directories are not searched for, or is packed in another way."""
+
+
+@pytest.mark.parametrize("kind", RARER)
+def test_of_a_rarer_kind_a_whole_file_is_read_and_a_damaged_one_refused_or_read(kind: str) -> None:
+    image, form, options = RARER[kind]
+    whole = saved(image, form, **options)
+    assert decode(whole).pixels.shape[2] == 3
+    chance = random.Random(0)
+    for number in range(60):
+        with suppress(SampleError):
+            decode(harmed(whole, number % 2 == 1, chance))
 
 
 def tree(directory: Path) -> set[str]:
@@ -139,6 +170,9 @@ def test_damage_is_one_line_and_one_record(sh: Run, tmp_path: Path, tool: str) -
 
 
 NASTY = [
+    "\ud800",
+    "loop/x",
+    "a" * 5000,
     "..",
     "../x",
     "/abs/x",
@@ -161,6 +195,7 @@ def test_no_id_and_no_path_leads_out_of_the_output(sh: Run, tmp_path: Path) -> N
     (work / "out").mkdir(parents=True)
     (work / "elsewhere").mkdir()
     (work / "out" / "link").symlink_to("../elsewhere")
+    (work / "out" / "loop").symlink_to("loop")
     PIXELS.save(tmp_path / "secret.png")
     PIXELS.save(work / "a.png")
     lines = [{"id": name, "path": path} for name in [*NASTY, "link/x"] for path in ("a.png", "../secret.png")]
@@ -201,12 +236,15 @@ LINES = [
     b'{"path": 3}', b'{"path": "a.png", "id": 3}', b'{"path": "a.png", "label": 1e999}', b'{"path": "a.png", "x": NaN}',
     b'{"path": "a.png", "schema": 2}', b'{"path": "a.png", "stages": {}}', b'{"path": "a.png", "stages": [3]}',
     b'{"path": "a.png", "label": 123456789012345678901234567890}', b'{"path": "a.png", "attack": {"name": 3}}',
-    b'{"path": "\\ud800"}', b'{"path": "a.png", "path": "b.png"}', b'{"path": "a.png", "n": ' + b"9" * 5000 + b"}",
+    b'{"path": "\\ud800"}', b'{"path": "\\ud800/a.png"}', b'{"path": "a.png", "n": 1e999}', b'{"path": "fifo"}',
+    b'{"path": "/dev/zero"}', b'{"path": "/dev/fd/3"}', b'{"path": "/dev/fd/6"}', b'{"path": "."}',
+    b'{"path": "a.png", "path": "b.png"}', b'{"path": "a.png", "n": ' + b"9" * 5000 + b"}",
 ]  # fmt: skip
 
 
 def test_lines_that_are_no_records_do_not_end_the_stream(sh: Run, tmp_path: Path) -> None:
     PIXELS.save(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "fifo")
     (tmp_path / "in.jsonl").write_bytes(b"\n".join([*LINES, b'{"path": "a.png", "id": "last"}', b""]))
     for tool in (CHEAP, "dp-classify", "dp-attack -a gs --label 3 -o adv", "dp-mapsext -o maps"):
         ran = sh(f"{tool} < in.jsonl")
@@ -273,6 +311,77 @@ def test_whatever_record_an_image_holds_it_can_be_read(record: dict[str, Any]) -
 def test_no_bytes_are_anything_but_an_image_or_a_sample_error(data: bytes, start: bytes) -> None:
     with suppress(SampleError):
         decode(start + data)
+
+
+def test_two_images_that_say_they_are_one_are_told_apart(sh: Run, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_bytes(encode(np.asarray(PIXELS), {"schema": 1, "id": "same.png", "source": name}))
+    ran = sh(f"{CHEAP} <(cat a) <(cat b) <(:)")
+    one, two, empty = (json.loads(line) for line in ran.stdout.splitlines())
+    assert (one["path"], two["error"]["type"], empty["error"]["type"]) == ("out/same.png", "SameOutput", "EmptyFile")
+    assert ran.returncode == 1
+
+
+@pytest.mark.parametrize("what", ["- < /dev/zero", "/dev/fd/5 5< /dev/zero", "< <(cat a.png /dev/zero)", "/dev/zero"])
+def test_what_has_no_end_is_refused(sh: Run, tmp_path: Path, what: str) -> None:
+    PIXELS.save(tmp_path / "a.png")
+    ran = sh(f"(ulimit -v 4000000; {CHEAP} --engine inline {what})")
+    assert ran.returncode == 1
+    assert ("larger than 1,073,741,824 bytes" in ran.stderr) or ("not a file" in ran.stderr)
+    assert ran.stderr.count("\n") == 1
+
+
+def test_streams_as_operands_are_read_here(sh: Run, tmp_path: Path) -> None:
+    PIXELS.save(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "fifo")
+    ran = sh(f"cat a.png > fifo & {CHEAP} -j 1 /dev/stdin fifo < a.png")
+    found = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [record.get("error") for record in found] == [None, None]
+    assert ran.returncode == 0
+
+
+def test_a_small_image_needs_little_memory(sh: Run, tmp_path: Path) -> None:
+    PIXELS.save(tmp_path / "a.png")
+    ran = sh(f"(ulimit -v 900000; {CHEAP} --engine inline a.png)")
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("form", ["png", "webp", "jpg"])
+def test_broken_exif_says_nothing_of_the_pixels(form: str) -> None:
+    image = decode(saved(PIXELS, form, exif=b"Exif\0\0nonsense" if form == "jpg" else b"nonsense"))
+    assert image.pixels.shape == (33, 47, 3)
+
+
+def test_many_frames_are_counted_only_so_far() -> None:
+    small = Image.new("L", (1, 1))
+    (note,) = decode(saved(small, "tiff", save_all=True, append_images=[small] * 1500)).notes
+    assert note == "first of 1000 or more frames"
+    (note,) = decode(saved(small, "tiff", save_all=True, append_images=[small] * 4)).notes
+    assert note == "first of 5 frames"
+
+
+def test_a_record_that_would_get_too_long_is_refused_at_once(sh: Run, tmp_path: Path) -> None:
+    PIXELS.save(tmp_path / "a.png")
+    (tmp_path / "in.jsonl").write_text('{"path": "a.png", "x": "' + "é" * 6_000_000 + '"}\n{"path": "a.png"}\n')
+    ran = sh(f"{CHEAP} < in.jsonl | dp-classify -k 1")
+    bad, good = (json.loads(line) for line in ran.stdout.splitlines())
+    assert (bad["error"]["stage"], bad["id"]) == ("dp-denoise", "stdin:1")
+    assert "classify" in good
+
+
+def test_a_record_that_is_too_long_for_an_image_is_ignored() -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("dptools", json.dumps({"id": "a", "source": "a", "x": "y" * MAX_LINE}))
+    image = decode(saved(PIXELS, "png", pnginfo=info))
+    assert image.record is None
+    assert "embedded record ignored: longer than" in image.notes[0]
+
+
+def test_a_name_drives_no_terminal(sh: Run, tmp_path: Path) -> None:
+    PIXELS.save(tmp_path / "a.png")
+    (tmp_path / "in.jsonl").write_text('{"path": "a.png", "id": "\\u001b]0;OWNED\\u0007"}\n')
+    shown = sh(f"script -qec '{CHEAP} < in.jsonl > out.jsonl' /dev/null").stdout
+    assert "\x1b]0;OWNED" not in shown
 
 
 def test_weights_are_never_unpickled(sh: Run, tmp_path: Path, dog: Path) -> None:

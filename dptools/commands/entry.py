@@ -12,6 +12,7 @@ import typer
 
 from dptools.commands.options import tool_name
 from dptools.errors import DptoolsError, SetupError, UsageError
+from dptools.texts import printable
 
 
 def new_app(function: Callable[..., None]) -> typer.Typer:
@@ -65,7 +66,8 @@ def main(app: typer.Typer) -> NoReturn:
     except BrokenPipeError:
         status = 1
     except OSError as error:
-        report(error.strerror or str(error))
+        where = f"{printable(str(error.filename)[:200])}: " if error.filename else ""
+        report(where + (error.strerror or str(error)))
         status = 1
     if status == 130:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,16 +1,16 @@
 """A tool between files: read each image, reuse output that is there, run the tool, write what is new."""
 
 import hashlib
-import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
 from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
+from dptools.pipe.attempt import attempt
 from dptools.pipe.reuse import Found, look
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target, write
@@ -61,31 +61,12 @@ class FiledWorker:
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         """All first outputs of the samples are made together, then all second ones: what is alike goes together."""
-        opened = [self._attempt(self._open, sample) for sample in samples]
+        opened = [attempt(self._open, sample, self.options.tool) for sample in samples]
         done: dict[int, Sample] = {}
         for variant in zip_longest(*opened):
             waiting = [job for job in variant if job is not None and job.entry]
             done |= zip(map(id, waiting), self._run(waiting), strict=True)
         return [done.get(id(job), job) for jobs in opened for job in jobs]
-
-    def _attempt(self, step: Callable[[Sample], list[Sample]], sample: Sample) -> list[Sample]:
-        """Run a step on one sample; whatever is wrong with it goes into its record."""
-        fail = sample.fail
-        try:
-            return step(sample)
-        except SampleError as error:
-            return [fail(self.options.tool, error.kind, error.message)]
-        except DptoolsError:
-            raise
-        except OSError as error:
-            return [fail(self.options.tool, type(error).__name__, error.strerror or str(error))]
-        except Exception as error:
-            if out_of_memory(error):
-                return [fail(self.options.tool, "OutOfMemory", "too large for the memory at hand")]
-            if os.environ.get("DPTOOLS_DEBUG"):
-                raise
-            kind = type(error).__name__
-            return [fail(self.options.tool, kind, f"unexpected {kind}: {error}")]
 
     def _open(self, sample: Sample) -> list[Sample]:
         from dptools.pipe.opening import open_sample
@@ -93,7 +74,7 @@ class FiledWorker:
         if sample.finished:
             return [sample]
         jobs = self.tool.expand(open_sample(sample, self.options.tool))
-        return [done for job in jobs for done in self._attempt(self._prepare, job)]
+        return [done for job in jobs for done in attempt(self._prepare, job, self.options.tool)]
 
     def _prepare(self, job: Sample) -> list[Sample]:
         """The job with all in its entry that determines its output, or done already if that is there."""
@@ -116,7 +97,8 @@ class FiledWorker:
     def _run(self, jobs: Sequence[Sample]) -> list[Sample]:
         """All at once or, when that fails, one half after the other, so that one that fails takes none with it."""
         if len(jobs) <= 1:
-            return [done for job in jobs for done in self._attempt(lambda job: self._timed([job]), job)]
+            tool = self.options.tool
+            return [done for job in jobs for done in attempt(lambda job: self._timed([job]), job, tool)]
         if len(jobs) <= self.most:
             try:
                 return self._timed(jobs)

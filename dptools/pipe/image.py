@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from dptools.errors import SampleError
-from dptools.pipe.record import Record, dump, parse
+from dptools.pipe.record import MAX_LINE, Record, dump, parse
 
 Pixels = NDArray[np.uint8]
 
@@ -26,6 +26,9 @@ FORMATS = (
     *("CUR", "DDS", "ICNS", "PCX", "PSD", "QOI", "SGI", "SUN", "XBM", "XPM"),
 )
 """What is read: Pillow's formats of pixels. EPS and WMF are programs, which others would have to run."""
+
+MOST_FRAMES = 1000
+"""So many are counted."""
 
 Image.init()  # its plug-ins, of which it would take only the commonest by itself
 
@@ -98,20 +101,42 @@ def steady(value: Any) -> Any:
 
 def _decode(image: Image.Image) -> Decoded:
     notes = []
-    if (frames := getattr(image, "n_frames", 1)) > 1:
-        notes.append(f"first of {frames} frames")
+    if (frames := _frames(image)) > 1:
+        notes.append(f"first of {frames}{' or more' * (frames == MOST_FRAMES)} frames")
         image.seek(0)
     image.load()
     record, complaint = _record_inside(image)
-    rgb, broken_profile = _to_srgb(_to_8_bits(ImageOps.exif_transpose(image)))
-    notes += [note for note in (complaint, broken_profile) if note]
+    upright, broken_exif = _upright(image)
+    rgb, broken_profile = _to_srgb(_to_8_bits(upright))
+    notes += [note for note in (complaint, broken_exif, broken_profile) if note]
     return Decoded(np.asarray(rgb, dtype=np.uint8), record, tuple(notes))
+
+
+def _frames(image: Image.Image) -> int:
+    """How many there are. Of a TIFF, Pillow takes the longer to find the next the more there were."""
+    if image.format != "TIFF":
+        return int(getattr(image, "n_frames", 1))
+    for frame in range(1, MOST_FRAMES):
+        try:
+            image.seek(frame)
+        except EOFError:
+            return frame
+    return MOST_FRAMES
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, str | None]:
+    try:
+        return ImageOps.exif_transpose(image), None
+    except Exception:  # whatever Pillow raises on damaged EXIF, which says nothing of the pixels
+        return image, "broken EXIF ignored"
 
 
 def _record_inside(image: Image.Image) -> tuple[Record | None, str | None]:
     text = image.info.get(KEYWORD)
     if not isinstance(text, str):
         return None, None
+    if len(text) > MAX_LINE:
+        return None, f"embedded record ignored: longer than {MAX_LINE:,} characters"
     try:
         return parse(json.dumps({**json.loads(text), "path": "-"})), None
     except (SampleError, ValueError, TypeError, RecursionError) as error:

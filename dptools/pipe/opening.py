@@ -1,10 +1,13 @@
 """From a sample's path to its pixels, and to what its file knows of it."""
 
+import errno
 import hashlib
+import os
+import stat
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, BinaryIO
 
 from dptools.errors import SampleError
 from dptools.pipe.image import decode
@@ -13,6 +16,12 @@ from dptools.pipe.sample import Sample
 
 MAX_FILE = 2**30
 """Bytes of the largest file that is read: an image of the most pixels that are accepted has a quarter of it."""
+
+
+PIECE = 2**22
+"""Bytes that are asked for at once."""
+
+PNG = b"\x89PNG"
 
 
 def open_sample(sample: Sample, tool: str) -> Sample:
@@ -57,13 +66,51 @@ def read_image(path: str) -> bytes:
     if path == "-":
         raise SampleError("FileNotFoundError", "the image came through standard input and has no file")
     try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_FILE + 1)
+        handle = os.open(
+            path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+        )  # a pipe without a writer does not hold it up
     except ValueError as error:  # a NUL in the name, or half of a surrogate pair
         raise SampleError("BadPath", str(error)) from None
-    if len(data) > MAX_FILE:
+    with open(handle, "rb") as file:
+        _check_file(os.fstat(handle).st_mode)
+        return read_all(file)
+
+
+def read_all(stream: BinaryIO, head: bytes = b"") -> bytes:
+    """The rest of a stream, behind what was read of it already.
+
+    Raises:
+        OSError: it cannot be read.
+        SampleError: it is too large.
+    """
+    pieces, size = [head], len(head)
+    while piece := stream.read(min(PIECE, MAX_FILE + 1 - size)):
+        pieces.append(piece)
+        size += len(piece)
+    if size > MAX_FILE:
         raise SampleError("TooLarge", f"larger than {MAX_FILE:,} bytes")
-    return data
+    return b"".join(pieces)
+
+
+def name_inside(data: bytes) -> str | None:
+    """The id in the record that an image carries, if it does."""
+    try:
+        record = decode(data).record if data.startswith(PNG) else None
+    except SampleError:
+        return None
+    return str(record["id"]) if record else None
+
+
+def _check_file(mode: int) -> None:
+    """
+    Raises:
+        IsADirectoryError: it is one.
+        SampleError: it is a pipe, a socket or a device, in which reading might wait for ever.
+    """
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise SampleError("BadPath", "not a file; a pipe is read where it is an operand")
 
 
 def _merged(sample: Sample, inside: Record) -> Record:
@@ -71,7 +118,4 @@ def _merged(sample: Sample, inside: Record) -> Record:
     if "stages" in sample.record:
         return sample.record
     inside = {key: value for key, value in inside.items() if key not in ("error", "skipped", "path")}
-    given = dict(sample.record)
-    if sample.nameless:
-        given.pop("id")
-    return {**inside, **given, "source": inside.get("source", given["source"]), "id": given.get("id", inside["id"])}
+    return {**inside, **sample.record, "source": inside.get("source", sample.record["source"])}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from dptools.pipe.sample import Sample
+from dptools.texts import printable
 
 
 def wanted() -> bool:
@@ -24,7 +25,7 @@ class _Notes(logging.Handler):
         self.show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.show(record.getMessage()[-60:])
+        self.show(printable(record.getMessage())[-60:])
 
 
 @contextmanager
@@ -56,5 +57,7 @@ def progress(samples: Iterable[Sample], title: str) -> Iterator[Sample]:
         with _shown(lambda text: bar.update(task, last=text)):
             for sample in samples:
                 failed += sample.failed
-                bar.update(task, advance=1, failed=f"{failed} failed  " if failed else "", last=sample.id[-40:])
+                bar.update(
+                    task, advance=1, failed=f"{failed} failed  " if failed else "", last=printable(sample.id)[-40:]
+                )
                 yield sample

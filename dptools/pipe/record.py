@@ -19,8 +19,15 @@ MAX_LINE = 16 * 2**20
 """Longest line of JSON accepted, in bytes. A record has a few thousand."""
 
 
+LONGER = 6
+"""Times that a record may get longer when it is put out, as ``\\u00e9`` is for one byte of Latin."""
+
 MAX_DEPTH = 100
 """Deepest nesting accepted; a record has five levels."""
+
+
+LONGEST_MESSAGE = 1000
+"""Characters of an error's message."""
 
 
 def schema() -> dict[str, Any]:
@@ -38,7 +45,7 @@ def parse(text: str | bytes) -> Record:
         SampleError: the text is not JSON, not an object, or not a record.
     """
     try:
-        record = json.loads(text, parse_constant=_refuse_constant)
+        record = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite_number)
     except RecursionError:
         raise SampleError("BadJSON", "not valid JSON: nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -51,6 +58,8 @@ def parse(text: str | bytes) -> Record:
         raise SampleError("BadJSON", f"not valid JSON here: nested more than {MAX_DEPTH} deep")
     if "path" not in record and "error" not in record:
         raise SampleError("BadRecord", "record without path")
+    if len(text) * LONGER > MAX_LINE < len(dump(record)):
+        raise SampleError("BadJSON", f"longer than {MAX_LINE:,} bytes in ASCII")
     return validate(_with_defaults(record))
 
 
@@ -79,7 +88,7 @@ def dump(record: Record) -> str:
 
 def reason(stage: str, kind: str, message: str) -> Record:
     """What stands under ``error`` and ``skipped``."""
-    return {"stage": stage, "type": kind, "message": " ".join(message.split())}
+    return {"stage": stage, "type": kind, "message": " ".join(message[:LONGEST_MESSAGE].split())}
 
 
 @cache
@@ -104,6 +113,18 @@ def _deeper(value: Any, levels: int) -> bool:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _whole(text: str) -> int:
+    """A whole number that a float can hold, since what is done to records computes with floats."""
+    _finite_number(text)
+    return int(text)
+
+
+def _finite_number(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:20]}... is beyond all numbers here")
+    return number
 
 
 def _kind(value: object) -> str:

@@ -1,11 +1,14 @@
 """The one loop that runs every image tool."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from dptools.errors import SampleError, SetupError
+from dptools.pipe.attempt import attempt
 from dptools.pipe.filed import Filed
 from dptools.pipe.record import Record, dump
 from dptools.pipe.sample import Sample
@@ -98,21 +101,18 @@ def _checked(stage: Filed, samples: Iterable[Sample]) -> Iterator[Sample]:
         if sample.failed:
             yield _blamed(sample, stage.tool)
         elif stage.out is not None and stage.stage.makes_images and not sample.finished:
-            yield _unique(sample, stage.tool, stage.out, taken)
+            yield from attempt(partial(_unique, out=stage.out, taken=taken), sample, stage.tool)
         else:
             yield sample
 
 
-def _unique(sample: Sample, tool: str, out: Path, taken: set[int]) -> Sample:
-    try:
-        path = target(out, sample.id)
-        place = hash(path.parent.resolve() / path.name)
-    except SampleError as error:
-        return sample.fail(tool, error.kind, error.message)
+def _unique(sample: Sample, out: Path, taken: set[int]) -> list[Sample]:
+    path = target(out, sample.id)
+    place = hash(os.path.join(os.path.realpath(path.parent), path.name))
     if place in taken:
-        return sample.fail(tool, "SameOutput", f"its output {path} is that of an earlier input")
+        raise SampleError("SameOutput", f"its output {path} is that of an earlier input")
     taken.add(place)
-    return sample
+    return [sample]
 
 
 def _blamed(sample: Sample, tool: str) -> Sample:

@@ -48,11 +48,6 @@ class Sample:
         return str(self.record["path"])
 
     @property
-    def nameless(self) -> bool:
-        """Its path is no file's name."""
-        return self.path == "-" or self.path.startswith("/dev/fd/")
-
-    @property
     def failed(self) -> bool:
         return "error" in self.record
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from dptools.errors import SampleError
+from dptools.pipe.attempt import attempt
 from dptools.pipe.filed import Filed
-from dptools.pipe.opening import open_sample, read_image
+from dptools.pipe.opening import read_image
 from dptools.pipe.reuse import look
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import write
@@ -17,26 +19,21 @@ def shipping(engine: Engine) -> Engine:
     """The same engine, for workers to which images are carried, and that carry theirs back to be written here."""
 
     def run(stage: Filed, samples: Iterable[Sample]) -> Iterator[Sample]:
-        for done in engine(stage, (_loaded(sample, stage) for sample in samples)):
+        load = partial(_loaded, stage=stage)
+        for done in engine(stage, (each for sample in samples for each in attempt(load, sample, stage.tool))):
             yield _unloaded(done, stage)
 
     return run  # type: ignore[return-value]  # every stage that flows here is a Filed one
 
 
-def _loaded(sample: Sample, stage: Filed) -> Sample:
+def _loaded(sample: Sample, stage: Filed) -> list[Sample]:
     """The sample with its image, and with what is at the places of its outputs already."""
     if sample.finished:
-        return sample
-    try:
-        data = read_image(sample.path) if sample.encoded is None else sample.encoded
-        name = open_sample(sample, stage.tool).id if sample.nameless else sample.id
-        paths = filter(None, (stage.place(name + end) for end in stage.stage.variants))
-        found = {str(path): there for path in paths if (there := look(path, sample.path))}
-        return replace(sample, encoded=data, there=found)
-    except SampleError as error:
-        return sample.fail(stage.tool, error.kind, error.message)
-    except OSError as error:
-        return sample.fail(stage.tool, type(error).__name__, error.strerror or str(error))
+        return [sample]
+    data = read_image(sample.path) if sample.encoded is None else sample.encoded
+    paths = filter(None, (stage.place(sample.id + end) for end in stage.stage.variants))
+    found = {str(path): there for path in paths if (there := look(path, sample.path))}
+    return [replace(sample, encoded=data, there=found)]
 
 
 def _unloaded(sample: Sample, stage: Filed) -> Sample:

@@ -29,7 +29,13 @@ def target(directory: Path, sample_id: str) -> Path:
     if not match:
         raise SampleError("BadId", f"no file name can be made of the id {sample_id!r}")
     name = f"{match['stem']}{match['attacks']}.png"
-    if max(len(part.encode("utf-8", "surrogatepass")) for part in name.split("/")) > MAX_NAME:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        raise SampleError(
+            "BadId", "the id has half of a surrogate pair in it, of which no file name can be made"
+        ) from None
+    if max(len(os.fsencode(part)) for part in name.split("/")) > MAX_NAME:
         raise SampleError("BadId", f"its output would have a name of more than {MAX_NAME} bytes")
     return directory / name
 
@@ -42,7 +48,7 @@ def write(path: Path, data: bytes, root: Path) -> None:
     """
     temporary = None
     try:
-        if not path.parent.resolve().is_relative_to(root.resolve()):
+        if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(root)):
             raise SampleError("OutsideOutput", f"{path.parent} leads out of {root} by a symbolic link")
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")

@@ -23,27 +23,25 @@ class Form(StrEnum):
 
 def sniff(stream: BinaryIO) -> tuple[Form, bytes]:
     """Tell what a stream holds, and the bytes taken from it to find out; never waits for more than it needs."""
-    head = b""
-    while not _is_image(head) and (_may_be_image(head) or BOM.startswith(head) or not _text(head)):
+    head, blank = bytearray(), True
+    while not _is_image(head) and (_may_be_image(head) or BOM.startswith(head) or blank):
         if not (byte := stream.read(1)):
             break
         head += byte
+        blank = (blank and not byte.strip()) or head == BOM
     if _is_image(head):
-        return Form.IMAGE, head
-    return (Form.JSONL if _text(head).startswith(b"{") else Form.PATHS), head
+        return Form.IMAGE, bytes(head)
+    text = bytes(head).removeprefix(BOM).lstrip()
+    return (Form.JSONL if text.startswith(b"{") else Form.PATHS), bytes(head)
 
 
-def _is_image(head: bytes) -> bool:
+def _is_image(head: bytes | bytearray) -> bool:
     return any(len(head) >= len(magic) and _begins_like(head, magic) for magic in _MAGIC)
 
 
-def _may_be_image(head: bytes) -> bool:
+def _may_be_image(head: bytes | bytearray) -> bool:
     return any(len(head) < len(magic) and _begins_like(head, magic) for magic in _MAGIC)
 
 
-def _begins_like(head: bytes, magic: bytes) -> bool:
+def _begins_like(head: bytes | bytearray, magic: bytes) -> bool:
     return all(wanted in (byte, ord("?")) for byte, wanted in zip(head, magic, strict=False))
-
-
-def _text(head: bytes) -> bytes:
-    return head.removeprefix(BOM).lstrip()

@@ -2,8 +2,9 @@
 
 import os
 import re
+import stat
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
@@ -45,7 +46,7 @@ def open_source(
         leave_out: directories that walks do not enter: those of the output, or it would be input the next time.
     """
     if list(operands) == ["-"]:
-        return Source(_image(stdin.read()), one_image=True)
+        return Source(_image(stdin), one_image=True)
     if operands:
         out = [os.path.realpath(directory) for directory in leave_out]
         return Source(sample for operand in operands for sample in _operand(operand, stdin, out))
@@ -57,7 +58,7 @@ def open_source(
         if not head:
             return Source(iter(()), empty=True)
     if form is Form.IMAGE:
-        return Source(_image(head + stdin.read()), one_image=True)
+        return Source(_image(stdin, head), one_image=True)
     if form is Form.JSONL:
         return Source(read_jsonl(stdin, head))
     return Source(_paths(stdin, head, b"\0" if null else b"\n"))
@@ -80,16 +81,25 @@ def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iter
             yield Sample(record, reported="error" in record)
 
 
-def _image(data: bytes) -> Iterator[Sample]:
-    if data:
-        yield Sample(_record("stdin", "-"), encoded=data)
+def _image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: str = "-") -> Iterator[Sample]:
+    """An image that has no file, called as the record in it says."""
+    from dptools.pipe.opening import name_inside, read_all
+
+    try:
+        data = read_all(stream, head)
+        if data or path != "-":
+            yield Sample(_record(name_inside(data) or name, path), encoded=data)
+    except SampleError as error:
+        yield _failed(name, path, error.kind, error.message)
+    except OSError as error:
+        yield _unreadable(path, error)
 
 
 def _operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> Iterator[Sample]:
     if operand == "-":
-        yield from _image(stdin.read())
-    elif operand.startswith("/dev/fd/"):  # as from <(...); only this process has it
-        yield _descriptor(operand)
+        yield from _image(stdin)
+    elif _is_stream(operand):
+        yield from _opened(operand)
     elif os.path.isdir(operand):
         yield from _directory(operand, leave_out)
     elif operand:
@@ -98,11 +108,20 @@ def _operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> Itera
         yield _failed("operand", None, "BadPath", "the empty name names no file")
 
 
-def _descriptor(path: str) -> Sample:
+def _is_stream(path: str) -> bool:
+    """A pipe, or a descriptor as of ``<(...)``, which only this process has."""
     try:
-        return replace(_file(path, path), encoded=Path(path).read_bytes())
+        return path.startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/")) or stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _opened(path: str) -> Iterator[Sample]:
+    try:
+        with open(path, "rb") as stream:
+            yield from _image(stream, name=path, path=path)
     except OSError as error:
-        return _unreadable(path, error)
+        yield _unreadable(path, error)
 
 
 def _directory(root: str, leave_out: Collection[str]) -> Iterator[Sample]:

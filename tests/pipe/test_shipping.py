@@ -1,5 +1,6 @@
 """Images carried to workers that see no files of ours: the same records and files as without."""
 
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from dptools.pipe.filed import Filed
 from dptools.pipe.image import decode, encode
 from dptools.pipe.sample import Sample
 from dptools.pipe.shipping import shipping
+from dptools.pipe.source import open_source
 from dptools.pipe.stage import Stage
 
 Picture = Callable[..., Path]
@@ -89,7 +91,7 @@ def test_what_others_made_is_not_overwritten(picture: Picture, log: Path) -> Non
 
 def test_an_image_without_a_name_goes_by_the_one_in_its_record(picture: Picture, log: Path) -> None:
     data = encode(decode(picture(Path("a.png")).read_bytes()).pixels, {"schema": 1, "id": "inner.png", "source": "x"})
-    items = [Sample({"schema": 1, "id": "stdin", "path": "-", "source": "-"}, encoded=data)]
+    items = list(open_source(["-"], io.BytesIO(data)).samples)
     near, carried = both(Invert(log), items)
     assert near == carried
     assert near[0]["path"] == "out/inner.png"

@@ -34,7 +34,7 @@ def test_names_follow_from_ids(sample_id: str, path: str) -> None:
     assert target(OUT, sample_id) == Path(path)
 
 
-@given(st.text(min_size=1) | st.from_regex(re.compile(r"[./@a\0-]{1,20}"), fullmatch=True))
+@given(st.text(st.characters(), min_size=1) | st.from_regex(re.compile(r"[./@a\0-]{1,20}"), fullmatch=True))
 def test_no_id_leads_out_of_the_directory(sample_id: str) -> None:
     try:
         path = target(OUT, sample_id)
@@ -43,6 +43,12 @@ def test_no_id_leads_out_of_the_directory(sample_id: str) -> None:
     assert Path(os.path.normpath(path)).is_relative_to(OUT)
     assert path.suffix == ".png"
     assert "\0" not in str(path)
+
+
+def test_half_of_a_surrogate_pair_makes_no_name() -> None:
+    with pytest.raises(SampleError, match="surrogate"):
+        target(OUT, "a/\ud800.png")
+    assert target(OUT, "\udcff.png") == OUT / "\udcff.png"  # a byte that is no UTF-8, as names have
 
 
 def test_names_too_long_for_a_file_are_refused() -> None:

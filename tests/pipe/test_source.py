@@ -48,6 +48,8 @@ def test_an_image_on_stdin_is_known_by_its_first_bytes(kind: str) -> None:
         (b"RIFFS and more.png\n", Form.PATHS),
         (b"\n" * 30 + b'{"path": "a.png"}', Form.JSONL),
         (b"\xef\xbb\xbf\n{}", Form.JSONL),
+        (b"\n" * 200_000 + b"{}", Form.JSONL),
+        (b"  a.png\n", Form.PATHS),
         (b"", Form.PATHS),
     ],
 )
