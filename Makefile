@@ -53,9 +53,56 @@ $(DEMO)/restored.jsonl: $(DEMO)/attacked.jsonl
 $(DEMO)/classified.jsonl: $(DEMO)/restored.jsonl
 	$(TIMED) dp-classify < $< > $@ $(TIME)
 
+# --- where users look for it: the tools in an environment of their own, their manual pages, and completions
+#
+#   PREFIX   where to: /usr/local by default, ~/.local without being root
+#   DESTDIR  a directory that stands for the root of the file system meanwhile, for those who make packages
+#   PIP_INSTALL  more options for pip install, for instance --no-deps
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+PIP_INSTALL ?=
+HOUSE := lib/dptools
+TOOLS := dp-attack dp-classify dp-denoise dp-eval dp-mapsext
+PAGES := $(foreach page,$(notdir $(wildcard man/*)),man/man$(subst .,,$(suffix $(page)))/$(page))
+LINKS := $(TOOLS:%=bin/%) $(addprefix share/,$(PAGES) \
+	$(TOOLS:%=bash-completion/completions/%) $(TOOLS:%=zsh/site-functions/_%) $(TOOLS:%=fish/vendor_completions.d/%.fish))
+ROOT = $(DESTDIR)$(abspath $(PREFIX:~/%=$(HOME)/%))
+
+.PHONY: install uninstall
+install:  ## install for users: PREFIX=/usr/local DESTDIR=
+	$(PYTHON) -m venv $(ROOT)/$(HOUSE)
+	$(ROOT)/$(HOUSE)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		$(PIP_INSTALL) '.[models]'
+	sed -i '1s|^#!$(DESTDIR)|#!|' $(TOOLS:%=$(ROOT)/$(HOUSE)/bin/%)
+	for file in $(LINKS); do mkdir -p "$(ROOT)/$$(dirname $$file)"; \
+		ln -sfr "$(ROOT)/$(HOUSE)/$$file" "$(ROOT)/$$file"; done
+
+uninstall:  ## take away what install put there: the same PREFIX and DESTDIR
+	rm -rf $(ROOT)/$(HOUSE)
+	rm -f $(LINKS:%=$(ROOT)/%)
+
+.PHONY: completions
+completions: $(BIN)/dp-attack  ## write the completions for bash, zsh and fish anew
+	rm -rf $@
+	python -m dptools.commands.completions $@
+
+# --- README's picture, of photographs that come with scikit-image
+
+.PHONY: picture
+picture: | $(BIN)/dp-attack  ## attack and restore two photographs, and draw docs/results.jpg
+	rm -rf results/picture
+	mkdir -p results/picture/images docs
+	cp $(VENV)/lib/python*/site-packages/skimage/data/{coffee.png,rocket.jpg} results/picture/images
+	cd results/picture; { for each in deepfool:coffee.png gs:rocket.jpg spn:coffee.png; do \
+		dp-attack --label-from prediction -a $${each%:*} -o adv images/$${each#*:}; done; } | dp-classify > adv.jsonl
+	cd results/picture; dp-denoise -o clean < adv.jsonl | dp-classify > clean.jsonl
+	cd results/picture; dp-eval --table --attacked adv.jsonl --figures figures clean.jsonl
+	python -c 'from PIL import Image; Image.open("results/picture/figures/images.png").convert("RGB").save("docs/results.jpg")'
+
 # --- development
 
-.PHONY: test lint test-slow
+.PHONY: test lint test-docs test-slow
 test: lint  ## ruff, mypy --strict and the tests, without the slow ones
 	$(BIN)/python -m pytest
 
@@ -63,6 +110,9 @@ lint: $(BIN)/dp-attack  ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+test-docs: $(BIN)/dp-attack  ## every command of the README and every example of the manual pages (10 minutes)
+	$(BIN)/python -m pytest -m docs
 
 test-slow: $(BIN)/dp-attack  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

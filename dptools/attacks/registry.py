@@ -114,7 +114,7 @@ _ALL = (
 )
 ATTACKS = {attack.name: attack for attack in _ALL}
 
-PAPER = tuple(attack.name for attack in _ALL if attack.name != "pgd")
+PAPER = ("gs", "agn", "bun", "adef", "newtonfool", "deepfool", "cw", "spn")
 """The eight of the Deep Protection paper, section 2.2: what ``all`` means."""
 
 

@@ -8,7 +8,8 @@ from dptools.filters.registry import FORMS
 from dptools.maps.names import FORMATS, READERS
 from dptools.maps.names import RULES as MAP_RULES
 from dptools.pipe.sniff import Form
-from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES, PRECISIONS, PRESETS
+from dptools.prior.networks import NETWORKS
+from dptools.prior.presets import LOSS_NAMES, PRECISIONS, PRESETS
 from dptools.prior.rules import RULES
 from dptools.stages.labels import LabelFrom
 from dptools.stages.suspecting import DETECTORS
@@ -42,7 +43,7 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--loss": lambda: LOSS_NAMES,
     "--method": lambda: ("dip", *FORMS),
     "--model": _models,
-    "--network": lambda: NETWORK_NAMES,
+    "--network": lambda: NETWORKS,
     "--precision": lambda: PRECISIONS,
     "--preset": lambda: PRESETS,
     "--reader": lambda: READERS,

@@ -10,7 +10,8 @@ from dptools.commands.entry import main as run
 from dptools.commands.image_tool import image_tool
 from dptools.commands.options import Device, Endpoint, Label, Seed, Timeout, Weights
 from dptools.filters.registry import FORMS
-from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES, PRECISIONS, PRESETS
+from dptools.prior.networks import NETWORKS
+from dptools.prior.presets import LOSS_NAMES, PRECISIONS, PRESETS
 from dptools.prior.rules import RULES
 from dptools.stages.denoise import Changes, Denoise
 from dptools.stages.labels import Labels
@@ -33,9 +34,7 @@ def denoise(
         typer.Option("--average", min=0, max=0.9999, metavar="X", help="Weight of the past in the average of outputs."),
     ] = None,
     precision: Annotated[str | None, typer.Option("--precision", metavar="P", help=f"{', '.join(PRECISIONS)}.")] = None,
-    network: Annotated[
-        str | None, typer.Option("--network", metavar="NAME", help=f"{', '.join(NETWORK_NAMES)}.")
-    ] = None,
+    network: Annotated[str | None, typer.Option("--network", metavar="NAME", help=f"{', '.join(NETWORKS)}.")] = None,
     loss: Annotated[str | None, typer.Option("--loss", metavar="NAME", help=f"{', '.join(LOSS_NAMES)}.")] = None,
     tile: Annotated[
         int | None, typer.Option("--tile", min=0, metavar="N", help="Larger images in tiles of N pixels; 0: never.")

@@ -25,7 +25,7 @@ def new_app(function: Callable[..., None]) -> typer.Typer:
 def report(message: str) -> None:
     """One line on standard error, after the tool's name."""
     with suppress(OSError):  # nobody reads it; the record says it too
-        sys.stderr.write(f"{tool_name()}: {message}\n")
+        sys.stderr.write(f"{tool_name()}: {printable(message)}\n")
         sys.stderr.flush()
 
 

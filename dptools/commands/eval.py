@@ -17,7 +17,8 @@ from dptools.evaluation.gating import THRESHOLD
 from dptools.evaluation.keys import NONE
 from dptools.evaluation.summary import Summary
 from dptools.pipe.record import dump
-from dptools.stages.evaluating import Evaluating, open_image, put, write_figures
+from dptools.pipe.run import put
+from dptools.stages.evaluating import Evaluating, open_image, write_figures, write_file
 
 if TYPE_CHECKING:
     from dptools.stages.mapscores import MapScores
@@ -85,7 +86,7 @@ def evaluate_records(
             report(line)
         _warn(summary)
         _draw(summary, figures, report_file)
-        typer.echo(_text(summary, form, scores))
+        put(sys.stdout.buffer, f"{_text(summary, form, scores)}\n".encode())
         raise typer.Exit(1 if summary.failed or broken else 0)
 
 
@@ -111,7 +112,7 @@ def _draw(summary: Summary, figures: Path | None, report_file: Path | None) -> N
     if figures:
         write_figures(drawings, figures)
     if report_file:
-        put(report_file, html(summary, drawings).encode())
+        write_file(report_file, html(summary, drawings).encode())
 
 
 def _map_scores(maps: Path | None, broken: list[str]) -> "MapScores | None":

@@ -20,6 +20,9 @@ BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#7
 WIDTH = 5.2
 """Inches: what a phone shows is read at this size."""
 
+LONGEST = 48
+"""Characters of a text in a figure; one of millions would take hours."""
+
 
 def accuracy(groups: Sequence[Group]) -> Figure:
     """Top-1 and top-5 after restoration, group by group (the paper's figures 3 and 4)."""
@@ -87,7 +90,7 @@ def roc(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
             false,
             true,
             where="post",
-            label=literal(name),
+            label=f" {literal(name)}",  # without a letter, or with _ before it, a name would not be in the legend
             linewidth=2 if strong else 1,
             color="black" if strong else None,
         )
@@ -175,8 +178,9 @@ def _legend(figure: Figure) -> None:
 
 
 def literal(text: str) -> str:
-    """A name with a dollar in it is no formula."""
-    return text.replace("$", r"\$")
+    """A text as figures take it: one with a dollar in it is no formula, and a long one is cut."""
+    short = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return short.replace("$", r"\$")
 
 
 def _name(axes: "Axes", names: Sequence[str]) -> None:

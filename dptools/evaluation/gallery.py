@@ -1,9 +1,9 @@
 """Which figures a summary has something for."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -15,6 +15,11 @@ from dptools.texts import printable
 
 STYLE: Any = {"svg.hashsalt": "dptools"}
 """Equal figures are equal files."""
+
+MOST = 24
+"""Groups in one figure; more have no room, and hundreds would be more pixels than can be drawn."""
+
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -36,16 +41,17 @@ def gallery(summary: Summary, open_image: Open) -> Iterator[Drawing]:
     groups = [group for group in summary.all_groups if group.rate("after_top1").n]
     if groups and summary.by != "method":
         caption = "Images that are right after restoration, with 95 % intervals"
-        yield Drawing("accuracy", caption, figures.accuracy(groups))
+        yield _of_groups("accuracy", caption, groups, figures.accuracy)
     yield from _of_methods(summary)
     if curves := summary.gating.curves:
-        yield Drawing("roc", "Attacked images that are suspected, and clean ones", figures.roc(curves))
+        caption = "Attacked images that are suspected, and clean ones"
+        yield _of_groups("roc", caption, list(curves.items()), lambda shown: figures.roc(dict(shown)))
     stopped = [group for group in summary.all_groups if group.stops.ruled]
     if stopped:
-        yield Drawing("termination", "After how many iterations the rule ended a fit", figures.termination(stopped))
+        yield _of_groups("termination", "After how many iterations the rule ended a fit", stopped, figures.termination)
     if summary.courses:
         caption = "Fits that went on too long (right at an earlier look), and that were never right, by top-5"
-        yield Drawing("errors", caption, figures.errors(summary.courses))
+        yield _of_groups("errors", caption, summary.courses, figures.errors)
         yield Drawing("course", "Images that are right, by the length of the fit", figures.course(summary.courses))
     yield from _of_images(summary, open_image)
 
@@ -57,16 +63,24 @@ def render(drawing: Drawing, stream: Any, form: str) -> None:
         drawing.figure.savefig(stream, format=form, dpi=200, metadata={"Date": None} if form == "svg" else None)
 
 
+def _of_groups(name: str, caption: str, groups: Sequence[Kind], draw: Callable[[Sequence[Kind]], Figure]) -> Drawing:
+    """A figure of the first groups, and of the last, which is all together where there is that."""
+    if len(groups) > MOST:
+        caption += f"; {MOST} of {len(groups)}"
+        groups = [*groups[: MOST - 1], groups[-1]]
+    return Drawing(name, caption, draw(groups))
+
+
 def _of_methods(summary: Summary) -> Iterator[Drawing]:
     found = {name: pair for name, pair in summary.methods.items() if any(group.rate("after_top1").n for group in pair)}
     if len(found) > 1 or any(
         clean.rate("after_top1").n and attacked.rate("after_top1").n for clean, attacked in found.values()
     ):
-        yield Drawing(
-            "methods", "Clean and attacked images by method, beside the paper's figures", figures.methods(found)
-        )
+        caption = "Clean and attacked images by method, beside the paper's figures"
+        yield _of_groups("methods", caption, list(found.items()), lambda shown: figures.methods(dict(shown)))
     if sum(attacked.median_seconds is not None for _, attacked in found.values()) > 1:
-        yield Drawing("speed", "What a method brings, and what it costs", figures.speed(found))
+        caption = "What a method brings, and what it costs"
+        yield _of_groups("speed", caption, list(found.items()), lambda shown: figures.speed(dict(shown)))
 
 
 def _of_images(summary: Summary, open_image: Open) -> Iterator[Drawing]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dptools.evaluation.keys import NONE, Record, by_attack, judged
-from dptools.evaluation.metrics import Rate
+from dptools.evaluation.metrics import CENTURY, Rate
 from dptools.evaluation.separation import Area, Counts, area, curve
 
 THRESHOLD = 0.95
@@ -149,5 +149,5 @@ def _seconds(record: Record, tool: str) -> float | None:
     for entry in reversed(record.get("stages", [])):
         if entry.get("tool") == tool and (tool != "dp-classify" or "suspect" in entry.get("params", {})):
             seconds = entry.get("seconds")
-            return seconds if isinstance(seconds, int | float) else None
+            return seconds if isinstance(seconds, int | float) and seconds < CENTURY else None
     return None

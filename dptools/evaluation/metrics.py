@@ -113,7 +113,7 @@ class Group:
     def _time(self, record: Record) -> None:
         """To three digits, so that there are not as many as records."""
         entries = [entry for entry in record.get("stages", []) if entry.get("tool") == "dp-denoise"]
-        known = [entry["seconds"] for entry in entries if entry.get("seconds") is not None]
+        known = [float(entry["seconds"]) for entry in entries if entry.get("seconds") is not None]
         if known and sum(known) < CENTURY:
             self.seconds[float(f"{sum(known):.3g}")] += 1
 

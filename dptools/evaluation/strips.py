@@ -29,6 +29,9 @@ TIMES = 10
 RESIZE, CROP = 256, 224
 """Classifiers see the middle of an image whose shorter side is that much longer."""
 
+MOST_CLASSES = 10
+"""A figure has no room for more."""
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -76,7 +79,7 @@ def maps(rows: Sequence[tuple[str, Pixels, Pixels]]) -> Figure:
     figure = Figure(figsize=(WIDTH, 2.6 * len(rows)), layout="constrained")
     for line, (rule, image, mask) in zip(figure.subplots(len(rows), 2, squeeze=False), rows, strict=True):
         for axes, panel in zip(
-            line, (Panel("map", image, ""), Panel(f"text, by the rule {rule}", mask, "")), strict=True
+            line, (Panel("map", image, ""), Panel(printable(f"text, by the rule {rule}"), mask, "")), strict=True
         ):
             _draw(axes, panel)
     return figure
@@ -85,7 +88,7 @@ def maps(rows: Sequence[tuple[str, Pixels, Pixels]]) -> Figure:
 def classes(record: Record) -> list[tuple[str, float]]:
     """The most probable classes of a record, and their probabilities."""
     top = record.get("classify", {}).get("top") or []
-    return [(_short(entry), entry.get("p") or 0.0) for entry in top]
+    return [(_short(entry), entry.get("p") or 0.0) for entry in top[:MOST_CLASSES]]
 
 
 def label_name(record: Record, before: Record | None) -> str:
@@ -139,7 +142,7 @@ def _difference(clean: Pixels | None, attacked: Pixels | None, norms: Mapping[st
         return None
     change = attacked.astype(int) - clean
     known = norms.get("linf_255")
-    if known is not None and abs(np.abs(change).max() - known) > 1:
+    if known is not None and abs(float(np.abs(change).max()) - known) > 1:
         return None
     return (128 + TIMES * change).clip(0, 255).astype(np.uint8)
 
@@ -156,7 +159,7 @@ def _short(entry: Mapping[str, Any]) -> str:
 def _say(names: Mapping[Any, str], index: Any, p: float | None) -> str:
     if index is None:
         return ""
-    return names.get(index, f"class {index}") + ("" if p is None else f"  {100 * p:.0f} %")
+    return names.get(index, printable(f"class {index}")) + ("" if p is None else f"  {100 * p:.0f} %")
 
 
 def _size(attack: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from dptools.evaluation.keys import NONE, Record, by_attack, judged, method, par
 from dptools.evaluation.metrics import Group, with_total
 from dptools.evaluation.paired import Comparison
 from dptools.evaluation.traces import Course
+from dptools.texts import printable
 
 EXAMPLES = 12
 """Attacks of which an image is shown."""
@@ -43,6 +44,7 @@ class Summary:
 
     def __post_init__(self) -> None:
         self._name = parse_key(self.by)
+        self.by = printable(self.by)
 
     def read(self, records: Iterable[Record]) -> None:
         """Take a stream in."""
@@ -112,4 +114,4 @@ class Summary:
     def _add(self, what: str, value: str) -> None:
         found = self.used.setdefault(what, set())
         if len(found) < EXAMPLES:
-            found.add(value)
+            found.add(printable(value))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 TEXTS = ("text", "label", "name")
 """Properties that hold a word's text, whatever their case."""
 
+FARTHEST = 1e9
+"""Pixels from a map's corner: no map is larger, and areas of larger numbers would overflow."""
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -100,24 +103,28 @@ def read_truth(text: str, name: str) -> list[Truth]:
     What has no area is left out.
 
     Raises:
-        UsageError: it is no such file.
+        UsageError: it is no such file, or a point of it lies on no map.
     """
     from shapely.errors import ShapelyError
     from shapely.geometry import shape
 
     try:
         features = [feature for feature in json.loads(text)["features"] if feature["geometry"]]
-        found = [(_text(feature["properties"] or {}), _flipped(shape(feature["geometry"]))) for feature in features]
+        shapes = [shape(feature["geometry"]) for feature in features]
+        if not all(map(_on_a_map, shapes)):
+            raise UsageError(f"{name}: a point of it lies more than {FARTHEST:,.0f} pixels away")
+        texts = [_text(feature["properties"] or {}) for feature in features]
+        found = zip(texts, map(_flipped, shapes), strict=True)
         return [Truth(word, outline) for word, outline in found if outline.area]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ShapelyError):
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, ShapelyError):
         raise UsageError(f"{name}: not GeoJSON with polygons as features") from None
 
 
 def score_words(truth: Sequence[Truth], words: Iterable[Mapping[str, Any]]) -> WordScore:
     """Match words with the truth, best pairs first."""
-    from shapely import Polygon, STRtree
+    from shapely import STRtree
 
-    found = [(str(word["text"]), Polygon(word["polygon"]).buffer(0)) for word in words]
+    found = [(str(word["text"]), _outline(word["polygon"])) for word in words]
     tree = STRtree([shape.envelope for _, shape in found])
     near = [(i, int(j)) for i, each in enumerate(truth) for j in tree.query(each.outline.envelope)]
     pairs = [(share, i, j) for i, j in near if (share := truth[i].agrees(found[j][1])) >= SAME]
@@ -163,6 +170,19 @@ def edit_distance(one: str, other: str) -> int:
 def _text(properties: Mapping[str, Any]) -> str:
     lower = {name.casefold(): value for name, value in properties.items()}
     return next((str(lower[name] or "") for name in TEXTS if name in lower), "")
+
+
+def _on_a_map(outline: Any) -> bool:
+    from shapely import get_coordinates
+
+    return bool((np.abs(get_coordinates(outline)) <= FARTHEST).all())
+
+
+def _outline(points: Sequence[Sequence[float]]) -> "Polygon":
+    """A polygon without crossings; of what lies on no map, as much as could."""
+    from shapely import Polygon
+
+    return Polygon(np.clip(np.array(points, float), -FARTHEST, FARTHEST)).buffer(0)
 
 
 def _flipped(outline: Any) -> "Polygon":

@@ -10,7 +10,7 @@ from torch import Tensor
 from dptools.errors import SampleError
 from dptools.prior.losses import LOSSES
 from dptools.prior.network import Network
-from dptools.prior.networks import NETWORKS
+from dptools.prior.networks import make_network
 from dptools.prior.presets import Preset
 from dptools.prior.reconstruction import Reconstruction, Settings, Step
 from dptools.prior.stopping import Fixed
@@ -148,4 +148,4 @@ def _together(fits: Sequence[Fit]) -> Reconstruction:
 def _network(fit: Fit) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(fit.seed)  # of the CPU alone: an attacker's CUDA draws go on as they were
-        return NETWORKS[fit.preset.network]()
+        return make_network(fit.preset.network)

@@ -1,9 +1,21 @@
-"""The networks by name. A new one is one function that returns a Network, and one line here."""
+"""The networks by name, without torch until one is made."""
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from dptools.prior.hourglass import decoder, paper, small
-from dptools.prior.network import Network
-from dptools.prior.warm import warm
+if TYPE_CHECKING:
+    from dptools.prior.network import Network
 
-NETWORKS: dict[str, Callable[[], Network]] = {"warm": warm, "small": small, "paper": paper, "decoder": decoder}
+NETWORKS = {
+    "warm": "warm",
+    "small": "hourglass",
+    "paper": "hourglass",
+    "decoder": "hourglass",
+}
+"""The module in which a function of the network's name returns it. A new one is such a function, and a line here."""
+
+
+def make_network(name: str) -> "Network":
+    """The network of this name, with weights of its own."""
+    network: Network = getattr(import_module(f"dptools.prior.{NETWORKS[name]}"), name)()
+    return network

@@ -8,9 +8,8 @@ from dptools.prior.texture import Texture
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
-NETWORK_NAMES = ("warm", "small", "paper", "decoder")
 LOSS_NAMES = ("mse", "huber", "student-t")
-"""The keys of NETWORKS and LOSSES, for those who do not want to wait for torch."""
+"""The keys of LOSSES, for those who do not want to wait for torch."""
 
 
 @dataclass(frozen=True)

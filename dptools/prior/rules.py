@@ -5,17 +5,17 @@ import re
 from collections.abc import Callable
 
 from dptools.errors import UsageError
-from dptools.prior.published import DIPDefend, LossThreshold, Oracle, Plateau, Variance
-from dptools.prior.stopping import Fixed, HeldOut, Rule
+from dptools.prior import published, stopping
+from dptools.prior.stopping import Rule
 
 RULES: dict[str, Callable[[str], Rule]] = {
-    "fixed:N": lambda count: Fixed(_positive(count)),
-    "held-out": lambda _: HeldOut(),
-    "oracle": lambda _: Oracle(),
-    "loss:T": lambda threshold: LossThreshold(_threshold(threshold)),
-    "plateau": lambda _: Plateau(),
-    "variance": lambda _: Variance(),
-    "dipdefend": lambda _: DIPDefend(),
+    "fixed:N": lambda count: stopping.Fixed(_positive(count)),
+    "held-out": lambda _: stopping.HeldOut(),
+    "oracle": lambda _: published.Oracle(),
+    "loss:T": lambda threshold: published.LossThreshold(_threshold(threshold)),
+    "plateau": lambda _: published.Plateau(),
+    "variance": lambda _: published.Variance(),
+    "dipdefend": lambda _: published.DIPDefend(),
 }
 """How rules are written, and made from what stands behind the colon; it is written if the form has one."""
 

@@ -7,7 +7,8 @@ from dptools.classifiers.names import Given, is_service
 from dptools.errors import UsageError, check_name
 from dptools.filters import parse_filter
 from dptools.pipe.stage import Tool, ToolStage
-from dptools.prior.presets import LOSS_NAMES, NETWORK_NAMES, PRESETS, Preset
+from dptools.prior.networks import NETWORKS
+from dptools.prior.presets import LOSS_NAMES, PRESETS, Preset
 from dptools.prior.published import Oracle
 from dptools.prior.rules import parse_rule
 from dptools.prior.stopping import Fixed, HeldOut, Rule
@@ -43,7 +44,7 @@ class Changes:
         if self.tile and self.tile < SMALLEST:
             raise UsageError(f"--tile {self.tile}: tiles have {SMALLEST} pixels or more a side; 0 is for none")
         preset = PRESETS[check_name("preset", name, PRESETS)]
-        network = check_name("network", self.network or preset.network, NETWORK_NAMES)
+        network = check_name("network", self.network or preset.network, NETWORKS)
         loss = check_name("loss", self.loss or preset.loss, LOSS_NAMES)
         rule = parse_rule(self.stop) if self.stop else preset.rule
         if not preset.learning_rate:

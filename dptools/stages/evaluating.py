@@ -95,10 +95,10 @@ def write_figures(drawings: "Iterable[Drawing]", directory: Path) -> None:
         for form in ("png", "svg"):
             data = io.BytesIO()
             render(drawing, data, form)
-            put(directory / f"{drawing.name}.{form}", data.getvalue())
+            write_file(directory / f"{drawing.name}.{form}", data.getvalue())
 
 
-def put(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
     """Write a file that appears whole or not at all; what is no file, a pipe for instance, is written to.
 
     Raises:

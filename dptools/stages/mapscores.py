@@ -1,5 +1,6 @@
 """dp-eval --maps: records of dp-mapsext beside what stands on the maps."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Any, Generic, TypeVar
@@ -9,6 +10,7 @@ from dptools.evaluation.keys import Record
 from dptools.maps.masks import grey
 from dptools.maps.scoring import InkScore, Score, Truth, WordScore, read_truth, score_ink, score_words
 from dptools.stages.evaluating import open_image
+from dptools.texts import printable
 
 ALL = "all"
 
@@ -79,10 +81,10 @@ class MapScores:
 
     def tables(self) -> Iterator[list[list[str]]]:
         """Of words and of masks, where there are any."""
-        if rows := [[maker, name, *_word_cells(score)] for maker, name, score in self.words]:
+        if rows := [[printable(maker), printable(name), *_word_cells(score)] for maker, name, score in self.words]:
             counts = ["on map", "given", "found", "read"]
             yield [["words by", "map", *counts, "precision", "recall", "F", "characters"], *rows]
-        if rows := [[maker, name, *_cells(score)] for maker, name, score in self.ink]:
+        if rows := [[printable(maker), printable(name), *_cells(score)] for maker, name, score in self.ink]:
             yield [["mask by", "map", "precision", "recall", "F"], *rows]
 
     def _score(self, record: Record, name: str) -> None:
@@ -93,7 +95,7 @@ class MapScores:
             self.words.add(found.get("reader", "-"), name, score_words(truth, found["words"]))
         image, mask = open_image(str(record.get("source"))), open_image(str(record.get("path")))
         if image is None or mask is None or image.shape != mask.shape:
-            self.report(f"{name}: no mask compared: the map or its mask cannot be read, or they differ in size")
+            self._say(f"{name}: no mask compared: the map or its mask cannot be read, or they differ in size")
         else:
             self.ink.add(found["rule"], name, score_ink(truth, grey(image), mask[:, :, 0] > 127))
 
@@ -105,15 +107,20 @@ class MapScores:
                 raise UsageError(f"{path}: it is that of {self.only}; name a directory")
             return read_truth(path.read_bytes().decode("utf-8-sig"), str(path))
         except (OSError, UnicodeDecodeError) as error:
-            self.report(f"{name}: not scored: {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+            self._say(f"{name}: not scored: {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+        except ValueError:
+            self._say(f"{name}: not scored: no file can have such a name")
         except UsageError as error:
-            self.report(f"{name}: not scored: {error}")
+            self._say(f"{name}: not scored: {error}")
         return None
+
+    def _say(self, line: str) -> None:
+        self.report(printable(line))
 
     def _path(self, name: str) -> Path:
         """The ground truth of a map: in the directory that the map has too, or without it."""
         path = self.truth / f"{name}.geojson"
-        return path if path.exists() else self.truth / f"{PurePath(name).name}.geojson"
+        return path if os.path.exists(path) else self.truth / f"{PurePath(name).name}.geojson"
 
 
 def _word_cells(score: WordScore) -> list[str]:

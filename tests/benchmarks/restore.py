@@ -38,7 +38,7 @@ from dptools.filters import apply, parse_filter
 from dptools.prior import PRESETS, restore
 from dptools.prior.hourglass import paper
 from dptools.prior.losses import MSE
-from dptools.prior.networks import NETWORKS
+from dptools.prior.networks import NETWORKS, make_network
 from dptools.prior.reconstruction import reconstruct
 
 FILTERS = ("jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
@@ -170,7 +170,7 @@ def steps(side: int = 224) -> Iterator[dict[str, Any]]:
         for network in NETWORKS:
             for precision in ("fp32", "bf16"):
                 fit = reconstruct(
-                    image, NETWORKS[network](), MSE(), generator=torch.Generator().manual_seed(0), precision=precision
+                    image, make_network(network), MSE(), generator=torch.Generator().manual_seed(0), precision=precision
                 )
                 seconds = timed(partial(next, fit))
                 ratio = {"ratio": baseline / seconds}

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dptools.evaluation import figures
-from dptools.evaluation.gallery import gallery, render
+from dptools.evaluation.gallery import MOST, gallery, render
 from dptools.evaluation.report import report
-from dptools.evaluation.strips import strip
+from dptools.evaluation.strips import maps, strip
 from dptools.evaluation.summary import Summary
 from dptools.evaluation.traces import follow
 
@@ -130,6 +130,44 @@ def test_a_difference_that_is_not_the_perturbation_is_not_shown() -> None:
     _, attacked, added, _ = strip(shown, {"path": "attacked.png"}, noise)
     assert attacked.pixels is not None
     assert added.pixels is None
+
+
+@pytest.mark.parametrize("norm", [1e308, 10**308, -1e308])
+def test_norms_that_no_image_has_are_not_those_of_the_difference(norm: float) -> None:
+    shown = record("gs", 1)
+    shown["attack"]["norms"] = {"l2": norm, "linf_255": norm}
+    _, _, added, _ = strip(shown, {"path": "attacked.png"}, noise)
+    assert added.pixels is None
+    assert "1e+308" in added.caption
+
+
+def test_texts_are_drawn_on_one_line_and_cut() -> None:
+    shown = record("gs", 1, label="\ud800\n")
+    clean, *_ = strip(shown, None, noise)
+    assert clean.caption == r"class \ud800\n"
+    pixels = np.zeros((9, 9, 3), np.uint8)
+    figure = maps([("\x1b$" + "x" * 10**6, pixels, pixels)])
+    title = figure.axes[1].get_title()
+    assert title.startswith(r"text, by the rule \x1b\$xxx")
+    assert len(title) < 60
+
+
+def test_a_figure_has_room_for_so_many_groups_and_says_so() -> None:
+    found = Summary()
+    found.read([record(f"a{number}", 1, f"p{number}") for number in range(600)])
+    drawings = {drawing.name: drawing for drawing in gallery(found, noise)}
+    accuracy = drawings["accuracy"]
+    names = [label.get_text() for label in accuracy.figure.axes[0].get_xticklabels()]
+    assert (len(names), names[0], names[-1]) == (MOST, "a0", "all")
+    assert accuracy.caption.endswith("; 24 of 601")
+    assert len(drawings["methods"].figure.axes[0].get_xticks()) == MOST + 1  # and the paper's
+
+
+def test_every_curve_has_its_name_in_the_legend() -> None:
+    (axes,) = figures.roc({"_a": [(0, 0), (1, 1)], "": [(0, 0), (1, 1)]}).axes
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text().strip() for text in legend.get_texts()] == ["_a", ""]
 
 
 def test_the_gallery_has_what_there_are_figures_for() -> None:

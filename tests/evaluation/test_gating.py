@@ -82,6 +82,15 @@ def test_records_restored_without_a_gate_tell_of_one() -> None:
     ]
 
 
+@pytest.mark.parametrize("seconds", [1e308, 10**308, 4e9])
+def test_seconds_that_are_a_mistake_are_not_known(seconds: float) -> None:
+    gating, stage = Gating(), {"tool": "dp-denoise", "seconds": seconds}
+    gating.add(record(0.1, 1, 1, stages=[stage]))
+    gating.add(record(0.2, 1, 1, stages=[stage]))
+    assert gating.as_json()["restored"]["everything"]["clean"]["seconds"] is None
+    assert [row[-1] for row in gate_rows(gating)[1:]] == ["-", "-", "-"]
+
+
 def test_records_that_passed_a_gate_tell_of_that_gate_only() -> None:
     gate = {"threshold": 0.3, "method": "default fixed:8"}
     gating = Gating()

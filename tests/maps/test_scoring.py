@@ -1,6 +1,7 @@
 """Figures of maps against hand-made ones."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,6 +81,38 @@ def test_what_has_no_area_is_no_word() -> None:
 def test_what_is_no_ground_truth_is_said(text: str) -> None:
     with pytest.raises(UsageError, match=r"x\.geojson: not GeoJSON with polygons"):
         read_truth(text, "x.geojson")
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e300", "2e9"])
+def test_what_lies_on_no_map_is_said(number: str) -> None:
+    ring = json.dumps([*box(0, 0, 5, 5), ["?", 0]]).replace('"?"', number)
+    text = f'{{"features": [{{"properties": {{}}, "geometry": {{"type": "Polygon", "coordinates": [{ring}]}}}}]}}'
+    with pytest.raises(UsageError, match=r"x\.geojson: a point of it lies more than 1,000,000,000 pixels away"):
+        read_truth(text, "x.geojson")
+
+
+NUMBERS = st.one_of(st.integers(-(10**400), 10**400), st.floats(), st.integers(-9, 9), st.text(max_size=1), st.none())
+NESTED = st.recursive(NUMBERS, lambda inner: st.lists(inner, max_size=5), max_leaves=30)
+RINGS = st.lists(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=3, max_size=7), max_size=2)
+KINDS = st.sampled_from(["Point", "LineString", "Polygon", "MultiPolygon", "GeometryCollection", "x"])
+
+
+@given(st.fixed_dictionaries({"type": KINDS, "coordinates": RINGS | NESTED}, optional={"geometries": NESTED}), NESTED)
+def test_whatever_geometry_there_is_it_is_polygons_or_a_usage_error(geometry: dict[str, Any], text: Any) -> None:
+    file = json.dumps({"features": [{"properties": {"text": text}, "geometry": geometry}]})
+    try:
+        words = read_truth(file, "x.geojson")
+    except UsageError:
+        return
+    assert all(each.outline.area > 0 and each.outline.geom_type == "Polygon" for each in words)
+
+
+def test_words_that_reach_beyond_any_map_are_cut(recwarn: pytest.WarningsRecorder) -> None:
+    """And take part as they are where a map could be."""
+    far = [[-1e308, -1e308], [10**308, -1e308], [10**308, 10**308], [-1e308, 1e308]]
+    score = score_words(truth(word("a", box(0, 0, 50, 10))), [word("a", far), word("a", box(0, 0, 50, 10))])
+    assert (score.given, score.found) == (2, 1)
+    assert not recwarn
 
 
 def test_ink_counts_inside_the_outlines() -> None:
