@@ -104,7 +104,7 @@ picture: | $(BIN)/dp-attack  ## attack and restore two photographs, and draw doc
 
 .PHONY: test lint test-docs test-slow
 test: lint  ## ruff, mypy --strict and the tests, without the slow ones
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(BIN)/dp-attack  ## ruff and mypy --strict
 	$(BIN)/ruff check .

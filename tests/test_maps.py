@@ -105,6 +105,7 @@ def test_what_is_no_map_gives_nothing_and_the_stream_goes_on(sign: Path, sh: Run
     assert [len(each["mapsext"]["words"]) for each in records[2:]] == [0, 0, 2]
 
 
+@pytest.mark.slow
 def test_what_is_read_does_not_hang_on_the_workers(sign: Path, sh: Run) -> None:
     shutil.copy(sign, sign.with_name("other.png"))
     runs = [
@@ -211,6 +212,7 @@ def test_overlays_are_not_read_as_maps(sign: Path, sh: Run) -> None:
     assert [path.name for path in (sign.parent / "maps/drawn").iterdir()] == ["sign@words.png"]
 
 
+@pytest.mark.slow
 def test_large_capitals_are_read_beside_small_print(sign: Path, sh: Run) -> None:
     image = Image.new("L", (700, 400), 235)
     draw = ImageDraw.Draw(image)
@@ -221,6 +223,7 @@ def test_large_capitals_are_read_beside_small_print(sign: Path, sh: Run) -> None
     assert "EMPIRE" in sh("dp-mapsext --format txt sign.png").stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_a_long_line_is_read_and_a_row_of_dots_does_no_harm(sign: Path, sh: Run) -> None:
     image = Image.new("L", (3200, 200), 235)
     draw = ImageDraw.Draw(image)

@@ -177,6 +177,7 @@ def test_equal_bytes_whatever_the_jobs_and_the_order(three: Path, sh: Run) -> No
     assert sorted(record["id"] for record in lines["one"]) == sorted(record["id"] for record in lines["back"])
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_run_again(three: Path, sh: Run, environment: dict[str, str]) -> None:
     here = three.parent
     command = ["dp-denoise", "--iterations", "15", "-j", "1", "imgs", "-o"]

@@ -63,6 +63,7 @@ def test_a_short_fit_is_looked_at_in_its_last_iteration(dog: Path, sh: Run, tmp_
     assert [point["iteration"] for point in lines(tmp_path / "t.jsonl")] == [8]
 
 
+@pytest.mark.slow
 def test_images_on_the_way_are_kept_with_their_records(attacked: Path, sh: Run) -> None:
     done = sh(f"dp-denoise {COLD} --keep way -o out < adv.jsonl > out.jsonl; dp-classify way | wc -l; find way | sort")
     assert done.stderr == ""
@@ -75,6 +76,7 @@ def test_images_on_the_way_are_kept_with_their_records(attacked: Path, sh: Run) 
     assert record["denoise"]["iteration"] == 2
 
 
+@pytest.mark.slow
 def test_the_oracle_stops_when_the_label_is_found(attacked: Path, sh: Run) -> None:
     options = "--preset cold --stop oracle --iterations 200 --model efficientnet-lite0"
     done = sh(f"dp-denoise {options} -o out < adv.jsonl > out.jsonl; dp-classify < out.jsonl")
@@ -95,7 +97,7 @@ def test_the_oracle_stops_when_the_label_is_found(attacked: Path, sh: Run) -> No
         ("--model efficientnet-lite0", "--model is for --stop oracle, --trace or --keep"),
         ("--method median:3 --trace t.jsonl", "--trace is for the prior"),
         ("--tile 9", "--tile 9: tiles have 64 pixels or more a side"),
-        ("--label 3", "--weights and --label are for the classifier that --model names"),
+        ("--label 3", "--weights, --endpoint, --timeout and --label are for the classifier that --model names"),
         ("--method median:3 --tile 64", "--tile is for the prior"),
         ("--trace no/t.jsonl --preset cold --stop fixed:1", "no/t.jsonl: No such file or directory"),
         ("--trace t.jsonl --every 0", "--every"),
@@ -108,6 +110,7 @@ def test_what_makes_no_sense_is_said(options: str, complaint: str, dog: Path, sh
     assert done.stderr.count("\n") == 1 or "--every" in complaint
 
 
+@pytest.mark.slow
 def test_another_label_is_another_restoration(dog: Path, sh: Run) -> None:
     options = "--preset cold --stop oracle --iterations 1 --model efficientnet-lite0"
     done = sh(f"for label in 1 243 243; do dp-denoise {options} --label $label {dog} -o out; done")

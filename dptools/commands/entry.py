@@ -18,7 +18,8 @@ from dptools.texts import printable
 def new_app(function: Callable[..., None]) -> typer.Typer:
     """A program with one command: plain help, errors on one line."""
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-    app.command(context_settings={"help_option_names": ["-h", "--help"]})(function)
+    more = f"Examples, and all that there is to know: man {tool_name()}"
+    app.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=more)(function)
     return app
 
 

@@ -37,7 +37,7 @@ def evaluate_records(
     ctx: typer.Context,
     operands: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RECORDS|-", help="JSON Lines files. Without any, stdin is read.", show_default=False),
+        typer.Argument(metavar="RECORDS|-", hidden=True),
     ] = None,
     by: Annotated[
         str, typer.Option("--by", metavar="KEY", help="attack, method, or the path of any key: denoise.stop.rule.")
@@ -71,7 +71,10 @@ def evaluate_records(
     debug: Debug = False,
     show_version: Version = False,
 ) -> None:
-    """Count what became of a stream of records: accuracy before and after, by attack, with 95 % intervals."""
+    """Count what became of a stream of records: accuracy before and after, by attack, with 95 % intervals.
+
+    Records are files of JSON Lines. Without any, stdin is read.
+    """
     with errors_on_one_line(debug):
         check_input(ctx, operands, "name files of records, or pipe them in")
         form = _form({Form.JSON: json, Form.CSV: csv, Form.MARKDOWN: markdown, Form.TABLE: as_table})

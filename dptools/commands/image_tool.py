@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TextIO, TypeVar, get_type_hints
 import typer
 
 from dptools.commands.entry import check_input, errors_on_one_line, new_app, report
-from dptools.commands.options import Common, Json, Output
+from dptools.commands.options import OPERANDS, Common, Json, Output
 from dptools.devices import check_device
 from dptools.errors import SetupError, UsageError, check_name
 from dptools.pipe.filed import Filed
@@ -59,7 +59,7 @@ def image_tool(function: Callable[..., ToolStage], show: Show | None = None) -> 
         **(_parameters(Output) if show is None else {"json": (Json, False)}),
         **common,
     }
-    command.__doc__ = function.__doc__
+    command.__doc__ = f"{function.__doc__}\n\n{OPERANDS}"
     command.__annotations__ = {name: hint for name, (hint, _) in parameters.items()}
     command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [

@@ -55,17 +55,16 @@ Version = Annotated[
 ]
 
 
+OPERANDS = "Images are files, directories to walk, or - for one image on stdin. Without any, stdin is read."
+
+
 @dataclass(frozen=True)
 class Common:
     """The options of every image tool."""
 
     operands: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="IMAGE|DIR|-",
-            help="Image files, directories to walk, - for one image on stdin. Without any, stdin is read.",
-            show_default=False,
-        ),
+        typer.Argument(metavar="IMAGE|DIR|-", hidden=True),  # OPERANDS tells of it, without typer's name of its type
     ] = None
     form: Annotated[
         Form | None, typer.Option("--from", help="What stdin holds; found out from its first bytes if not given.")

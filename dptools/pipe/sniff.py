@@ -10,6 +10,8 @@ _MAGIC = (
 )
 """How the images begin that are known without a name; ? is any byte."""
 
+LONGEST = max(map(len, _MAGIC))
+
 BOM = b"\xef\xbb\xbf"
 
 
@@ -24,7 +26,7 @@ class Form(StrEnum):
 def sniff(stream: BinaryIO) -> tuple[Form, bytes]:
     """Tell what a stream holds, and the bytes taken from it to find out; never waits for more than it needs."""
     head, blank = bytearray(), True
-    while not _is_image(head) and (_may_be_image(head) or BOM.startswith(head) or blank):
+    while not _is_image(head) and (blank or _may_be_image(head) or BOM.startswith(head)):
         if not (byte := stream.read(1)):
             break
         head += byte
@@ -36,7 +38,7 @@ def sniff(stream: BinaryIO) -> tuple[Form, bytes]:
 
 
 def _is_image(head: bytes | bytearray) -> bool:
-    return any(len(head) >= len(magic) and _begins_like(head, magic) for magic in _MAGIC)
+    return len(head) <= LONGEST and any(len(head) >= len(magic) and _begins_like(head, magic) for magic in _MAGIC)
 
 
 def _may_be_image(head: bytes | bytearray) -> bool:

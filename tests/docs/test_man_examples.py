@@ -45,4 +45,4 @@ def test_the_examples_of_a_page_run(page: Path, sandbox: Path, environment: dict
         here = [example.with_command({"http://localhost:8000": server.url}) for example in examples]
         done = run(here, sandbox, {**environment, "PATH": path})
     failed = [(each.example.command, each.status, each.err) for each in done if each.status != 0 or each.err]
-    assert not failed
+    assert not failed, "\n".join(map(str, failed))

@@ -55,6 +55,7 @@ def test_the_paper_network_is_the_published_one() -> None:
     assert code.max() <= 0.1
 
 
+@pytest.mark.slow
 def test_the_fit_gets_nearer_and_the_average_is_smooth() -> None:
     image = smooth()
     torch.manual_seed(0)
