@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run
+from conftest import BIN, Run
 from PIL import Image
 
 from dptools.pipe.image import decode
@@ -74,7 +74,7 @@ def survives(times: int, sh: Run, folder: Path, environment: dict[str, str]) -> 
         found = images(out) if out.exists() else {}
         assert found.items() <= known.items()
         made.add(len(found))
-    assert len(made) > 1
+    assert len(made) > 1 or times < 10  # the moments differ
     for number in range((times + 2) // 3):
         again = sh(f"{CHEAP} in -o out{number}")
         assert again.returncode == 0
@@ -89,6 +89,45 @@ def test_killed_at_any_moment_and_taken_up(sh: Run, folder: Path, environment: d
 @pytest.mark.slow
 def test_killed_a_hundred_times_at_any_moment_and_taken_up(sh: Run, folder: Path, environment: dict[str, str]) -> None:
     survives(100, sh, folder, environment)
+
+
+def living(processes: list[str]) -> bool:
+    states = subprocess.run(["ps", "-o", "stat=", "-p", ",".join(processes)], capture_output=True, text=True)
+    return any(not state.startswith("Z") for state in states.stdout.split())
+
+
+def comes(state: Callable[[], bool], seconds: float) -> bool:
+    """Whether it is so within that time."""
+    end = time.monotonic() + seconds
+    while not state() and time.monotonic() < end:
+        time.sleep(0.02)
+    return state()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_tool_and_its_workers_and_the_run_is_taken_up(
+    sh: Run, tmp_path: Path, picture: Picture, environment: dict[str, str], end: signal.Signals
+) -> None:
+    for number in range(12):
+        picture(tmp_path / "in" / f"{number:02}.png", size=(800, 600), seed=number)
+    whole = sh(f"{CHEAP} in -o whole -j 2")
+    command = [BIN / "dp-denoise", "--method", "median:3", "in", "-o", "out", "-j", "2"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert comes(lambda: any((tmp_path / "out").glob("*.png")), 60)
+        started = subprocess.run(["pgrep", "-P", str(run.pid)], capture_output=True, text=True).stdout.split()
+        run.send_signal(end)
+        _, errors = run.communicate(timeout=60)
+    assert (run.returncode, errors) == (-end, "")
+    assert len(started) >= 2
+    assert comes(lambda: not living(started), 10)
+    known = images(tmp_path / "whole")
+    assert images(tmp_path / "out").items() < known.items()
+    again = sh(f"{CHEAP} in -o out -j 2")
+    assert (again.returncode, again.stderr, images(tmp_path / "out")) == (0, "", known)
+    assert records(again.stdout.replace('"out/', '"whole/')) == records(whole.stdout)
+    assert all(path.name.endswith(".part") for path in (tmp_path / "out").rglob(".*"))
 
 
 def test_a_disk_that_fills_loses_no_record_and_leaves_nothing_half_written(
@@ -131,10 +170,13 @@ def test_a_file_that_vanishes_is_one_error_record(sh: Run, folder: Path) -> None
     assert [record.get("error", {}).get("type") for record in records(ran.stdout)] == [None, None, "FileNotFoundError"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may read all, and has no setpriv")
 def test_a_file_that_may_not_be_read_is_one_error_record(sh: Run, folder: Path) -> None:
+    """Root is held to the modes of files here; another user might have no way to a Python below root's home."""
     (folder / "0" / "00.png").chmod(0)
-    ran = sh(f"{CHEAP} in -o out")
+    held = "setpriv --bounding-set -dac_override,-dac_read_search" if os.geteuid() == 0 else ""
+    ran = sh(f"{held} {CHEAP} in -o out")
+    assert (ran.returncode, ran.stderr.count("\n"), len(records(ran.stdout))) == (1, 1, 40), ran.stderr
     assert [record["error"]["type"] for record in records(ran.stdout) if "error" in record] == ["PermissionError"]
 
 
@@ -147,7 +189,9 @@ def test_a_directory_by_the_name_of_an_image_and_a_loop_of_links(sh: Run, folder
     assert len(records(ran.stdout)) == 41
 
 
-def test_too_little_memory_is_that_images_error(sh: Run, tmp_path: Path, picture: Picture) -> None:
+@pytest.mark.parametrize("where", ["--engine inline", "-j 1"])
+def test_too_little_memory_is_that_images_error(sh: Run, tmp_path: Path, picture: Picture, where: str) -> None:
+    """In the tool, and in a worker process, which has the tool's limit; where that kills it, the record says so."""
     for name in ("a", "c"):
         picture(tmp_path / f"{name}.png")
     Image.new("RGB", (9000, 9000)).save(tmp_path / "b.png")
@@ -156,10 +200,10 @@ def test_too_little_memory_is_that_images_error(sh: Run, tmp_path: Path, picture
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
-    ran = sh(f"OMP_NUM_THREADS=1 {CHEAP} --engine inline a.png b.png c.png -o out", preexec_fn=limited)
+    ran = sh(f"OMP_NUM_THREADS=1 {CHEAP} {where} a.png b.png c.png -o out", preexec_fn=limited)
     found = records(ran.stdout)
     assert (ran.returncode, len(found)) == (1, 3), ran.stderr
-    assert found[1]["error"]["type"] == "OutOfMemory"
+    assert found[1]["error"]["type"] in ("OutOfMemory", "WorkerDied")
     assert "error" not in found[0] | found[2]
 
 

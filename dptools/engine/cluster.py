@@ -6,18 +6,21 @@ import re
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 
-os.environ["RAY_ENABLE_AUTO_CONNECT"] = (
-    "0"  # before Ray is imported: or a thread that asks when all is over begins anew
-)
+# Before Ray is imported: or a thread that asks when all is over begins anew, and SIGTERM prints a trace and aborts.
+os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
+os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
 
 import ray
 
 from dptools.engine.actor import Actor
 from dptools.engine.crew import Crew
+from dptools.engine.keeper import own_ray
 from dptools.errors import SetupError, UsageError
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Stage
@@ -47,12 +50,18 @@ class Cluster:
     shared: bool = True
 
     def __call__(self, stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
-        with _silence():
-            self._connect()
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # who runs an image tool does not expect it to tell
+        with _silence(), self._there() as address:
+            _connect(address)
             try:
                 yield from self._crew(stage)(samples)
             finally:
                 ray.shutdown()
+
+    def _there(self) -> AbstractContextManager[str]:
+        """The address of a cluster that is there already or, without one, of a new one."""
+        address = self.address or os.environ.get("RAY_ADDRESS") or "local"
+        return own_ray() if address == "local" else nullcontext(address)
 
     def _crew(self, stage: Stage) -> Crew:
         gpus = self._gpus()
@@ -61,24 +70,6 @@ class Cluster:
         actors: list[Actor] = []
         actors += (Actor(stage, options, place, actors) for _ in range(self._jobs(gpus)))
         return Crew(actors, self.batch_size or (self.gpu_batch if gpus else 1), self.ordered)
-
-    def _connect(self) -> None:
-        """
-        Raises:
-            SetupError: there is no cluster.
-        """
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # who runs an image tool does not expect it to tell
-        if self.address:
-            _check_answers(self.address)
-        before = signal.getsignal(signal.SIGTERM)
-        local = {} if self.address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
-        try:
-            ray.init(self.address, log_to_driver=False, logging_level=logging.ERROR, **local)
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise SetupError(f"no Ray cluster at {self.address or 'this machine'}: {reason}") from None
-        finally:
-            signal.signal(signal.SIGTERM, before)  # Ray's own ends with a status that says nothing of a signal
 
     def _gpus(self) -> float:
         there = ray.cluster_resources().get("GPU", 0.0)
@@ -99,6 +90,32 @@ def _silence() -> Iterator[None]:
     """Ray tells of what it lost on standard output, which holds results: only a developer sees that."""
     with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stderr if os.environ.get("DPTOOLS_DEBUG") else nowhere):
         yield
+
+
+def _connect(address: str) -> None:
+    """
+    Raises:
+        SetupError: there is no cluster.
+    """
+    _check_answers(address)
+    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of what is meant
+    done: Future[None] = Future()
+    # In the main thread Ray would take SIGTERM for itself, and end with a status that says nothing of a signal.
+    threading.Thread(target=_join, args=(address, done), daemon=True).start()
+    try:
+        done.result()
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise SetupError(f"no Ray cluster at {address}: {reason}") from None
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # an older Ray prints a trace all the same
+
+
+def _join(address: str, done: Future[None]) -> None:
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        done.set_result(None)
+    except BaseException as error:
+        done.set_exception(error)
 
 
 def _check_answers(address: str) -> None:
