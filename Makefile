@@ -121,10 +121,6 @@ test-slow: $(BIN)/dp-attack  ## the tests that take minutes
 bench-attack: $(BIN)/dp-attack  ## the attacks' speed beside Foolbox alone, a table and results/bench-attack.json (half an hour)
 	python tests/benchmarks/attacks.py --out results/bench-attack.json
 
-.PHONY: bench-pipe
-bench-pipe: | $(IMAGES) $(BIN)/dp-attack  ## the pipe's own cost a record and its memory; dp-classify beside a bare loop (10 minutes)
-	python tests/benchmarks/pipe.py --images $(IMAGES)
-
 # --- the Deep Protection paper's section 4: each of its figures by its number, `make paper` for all of them
 #
 #   IMAGES   a folder of images, in directories named after their classes
@@ -302,6 +298,10 @@ bench: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl  ## the restoration beside 
 $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
 	mkdir -p $(@D)
 	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
+
+.PHONY: bench-pipe
+bench-pipe: | $(IMAGES) $(BIN)/dp-attack  ## the pipe's own cost a record and its memory; dp-classify beside a bare loop (10 minutes)
+	python tests/benchmarks/pipe.py --images $(IMAGES)
 
 # --- what a gate before restoration brings: clean and attacked images of IMAGES=DIR
 

@@ -26,6 +26,17 @@ def test_make_alone_lists_its_targets() -> None:
 
 
 @pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A folder with the Makefile in which nothing is made, but all is installed."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    for name in ("pyproject.toml", "constraints.txt"):
+        os.utime(tmp_path / name, (0, 0))
+    return tmp_path
+
+
+@pytest.fixture
 def images(tmp_path: Path) -> Path:
     (tmp_path / "images").mkdir()
     return tmp_path / "images"
@@ -72,25 +83,26 @@ def test_without_images_the_samples_are_taken_and_it_is_said() -> None:
     assert "results/samples" in planned
 
 
+@pytest.mark.parametrize("target", ["bench", "bench-pipe", "bench-suspicion", "gate"])
+def test_what_is_measured_makes_the_samples_where_no_images_are_given(target: str, fresh: Path) -> None:
+    planned = make("-n", target, folder=fresh).stdout
+    assert "dptools.samples results/samples.part" in planned
+
+
 @pytest.mark.slow
-def test_the_experiment_in_small_ends_with_the_same_numbers_when_it_is_killed_on_the_way(tmp_path: Path) -> None:
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-    for name in ("pyproject.toml", "constraints.txt"):
-        os.utime(tmp_path / name, (0, 0))
+def test_the_experiment_in_small_ends_with_the_same_numbers_when_it_is_killed_on_the_way(fresh: Path) -> None:
     killed = subprocess.run(
-        ["timeout", "-s", "KILL", "60", "make", "smoke"], cwd=tmp_path, capture_output=True, check=False
+        ["timeout", "-s", "KILL", "60", "make", "smoke"], cwd=fresh, capture_output=True, check=False
     )
     assert killed.returncode != 0
-    done = make("smoke", folder=tmp_path)
+    done = make("smoke", folder=fresh)
     assert done.returncode == 0, done.stderr
-    first = numbers(tmp_path)
-    assert (tmp_path / "results/smoke/report.html").exists()
-    for file in (tmp_path / "results/smoke").glob("*.jsonl"):
+    first = numbers(fresh)
+    assert (fresh / "results/smoke/report.html").exists()
+    for file in (fresh / "results/smoke").glob("*.jsonl"):
         file.unlink()
-    assert make("smoke", folder=tmp_path).returncode == 0
-    assert numbers(tmp_path) == first
+    assert make("smoke", folder=fresh).returncode == 0
+    assert numbers(fresh) == first
 
 
 def numbers(folder: Path) -> dict[str, list[object]]:
