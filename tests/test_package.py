@@ -23,6 +23,9 @@ SHARED = [
     *(f"zsh/site-functions/_{tool}" for tool in TOOLS),
 ]
 
+MADE = shutil.ignore_patterns(".git", ".venv", "results", "dist", ".*_cache", "__pycache__")
+"""What is no part of the sources."""
+
 
 def ran(*command: object, **options: object) -> "subprocess.CompletedProcess[str]":
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
@@ -35,9 +38,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the source distribution, and the wheel that is built of it."""
     out = tmp_path_factory.mktemp("dist")
     tree = out / "tree"
-    shutil.copytree(
-        ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", "results", "dist", ".*_cache", "__pycache__")
-    )
+    shutil.copytree(ROOT, tree, ignore=MADE)
     ran(sys.executable, "-m", "build", "--outdir", out, tree)
     return out
 
@@ -88,10 +89,8 @@ def test_make_install_and_uninstall(tmp_path: Path) -> None:
     """Staged below DESTDIR, as packagers do, and without the dependencies."""
     given = [f"DESTDIR={tmp_path}/stage", "PREFIX=/opt/dp", "PIP_INSTALL=--no-deps", f"PYTHON={sys.executable}"]
     clone = tmp_path / "clone"
-    ignored = shutil.ignore_patterns(".git", ".venv", "results", "dist", ".*_cache", "__pycache__")
-    shutil.copytree(ROOT, clone, ignore=ignored)
+    shutil.copytree(ROOT, clone, ignore=MADE)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
-    (clone / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     ran("make", "install", *given, cwd=clone, env=environment)
     prefix = tmp_path / "stage/opt/dp"
     assert (prefix / "bin/dp-attack").read_text().startswith("#!/opt/dp/lib/dptools/bin/python")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 from dptools.attacks.registry import ATTACKS
 from dptools.classifiers.names import BUNDLED, KINDS
+from dptools.commands.image_tool import ENGINES
 from dptools.filters.registry import FORMS
 from dptools.maps.names import FORMATS, READERS
 from dptools.maps.names import RULES as MAP_RULES
@@ -36,7 +37,7 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--by": lambda: ("attack", "method"),
     "--detector": lambda: DETECTORS,
     "--device": lambda: ("auto", "cpu", "cuda"),
-    "--engine": lambda: ("local", "inline", "ray"),
+    "--engine": lambda: ENGINES,
     "--format": lambda: FORMATS,
     "--from": lambda: Form,
     "--label-from": lambda: LabelFrom,

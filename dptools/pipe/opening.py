@@ -66,9 +66,8 @@ def read_image(path: str) -> bytes:
     if path == "-":
         raise SampleError("FileNotFoundError", "the image came through standard input and has no file")
     try:
-        handle = os.open(
-            path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        )  # a pipe without a writer does not hold it up
+        # Not to be held up by a pipe without a writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError as error:  # a NUL in the name, or half of a surrogate pair
         raise SampleError("BadPath", str(error)) from None
     with open(handle, "rb") as file:

@@ -1,17 +1,17 @@
 """The Ray engine on a real cluster of two nodes on this machine: the records of the local engine, whatever is lost."""
 
-import json
 import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import BIN, Run
+from runs import comes, records
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'dptools[cluster]'")
 
@@ -36,15 +36,6 @@ def two(ray_cluster: Any) -> Iterator[tuple[str, list[Any]]]:
     for node in nodes:
         if node in ray_cluster.list_all_nodes():
             ray_cluster.remove_node(node, allow_graceful=False)
-
-
-def records(text: str) -> list[dict[str, Any]]:
-    """Without what no two runs share."""
-    found = [json.loads(line) for line in text.splitlines()]
-    for record in found:
-        for entry in record.get("stages", []):
-            entry.pop("seconds", None)
-    return found
 
 
 def images(directory: Path) -> dict[str, bytes]:
@@ -157,17 +148,12 @@ def test_an_end_leaves_no_worker(
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as run:
-        assert comes(lambda: bool(workers()))
+        assert comes(lambda: bool(workers()), 30)
         run.send_signal(end)
         _, errors = run.communicate(timeout=60)
     assert run.returncode == -end
     assert errors == ""
-    assert comes(lambda: not workers())
-
-
-def comes(state: Callable[[], bool]) -> bool:
-    """Whether it is so within half a minute."""
-    return any(state() or time.sleep(0.1) for _ in range(300))
+    assert comes(lambda: not workers(), 30)
 
 
 def workers() -> list[str]:

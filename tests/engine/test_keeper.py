@@ -1,39 +1,18 @@
 """A Ray that the tool starts itself: the records of the local engine, and nothing of it outlives the tool for long."""
 
-import json
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import BIN, Run
+from runs import comes, records
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'dptools[cluster]'")
 
 SOON = 10.0
 """Seconds after the tool's end in which all that its Ray began has ended: twice what is given to Ray's own end."""
-
-
-def records(text: str) -> list[dict[str, Any]]:
-    """Without what no two runs share."""
-    found = [json.loads(line) for line in text.splitlines()]
-    for record in found:
-        for entry in record.get("stages", []):
-            entry.pop("seconds", None)
-    return found
-
-
-def comes(state: Callable[[], bool], seconds: float = 60) -> bool:
-    """Whether it is so within that time."""
-    end = time.monotonic() + seconds
-    while not state():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def keeper(tool: int) -> int | None:
@@ -76,9 +55,9 @@ def test_a_signal_ends_the_tool_by_itself_and_its_ray_soon(
     command = [BIN / "dp-denoise", "--preset", "cold", "-j", "1", "-o", tmp_path, "--engine", "ray", samples]
     with subprocess.Popen(command, env=alone, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
         try:
-            assert comes(lambda: keeper(run.pid) is not None)
+            assert comes(lambda: keeper(run.pid) is not None, 60)
             session = keeper(run.pid) or 0
-            assert comes(lambda: moment(session))
+            assert comes(lambda: moment(session), 60)
             run.send_signal(end)
             _, errors = run.communicate(timeout=60)
         finally:
