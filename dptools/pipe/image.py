@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from dptools.errors import SampleError
 from dptools.pipe.record import MAX_LINE, Record, dump, parse
@@ -126,7 +126,8 @@ def _frames(image: Image.Image) -> int:
 
 def _upright(image: Image.Image) -> tuple[Image.Image, str | None]:
     try:
-        return ImageOps.exif_transpose(image), None
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1  # Pillow copies what is upright
+        return ImageOps.exif_transpose(image) if turned else image, None
     except Exception:  # whatever Pillow raises on damaged EXIF, which says nothing of the pixels
         return image, "broken EXIF ignored"
 

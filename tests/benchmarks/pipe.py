@@ -12,20 +12,25 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image
 
 from dptools.pipe.filed import Filed
+from dptools.pipe.image import Pixels, decode
 from dptools.pipe.record import Record
 from dptools.pipe.run import emit_lines, run
 from dptools.pipe.sample import Sample
 from dptools.pipe.source import read_jsonl
 from dptools.pipe.stage import Engine, ToolStage
+
+IMAGES, BEGINNING, TURNS = 350, 50, 5
+"""At least so many images, so many of which are left out; and how often."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def pipe(engine: str) -> None:
     run(Filed(Nothing()), read_jsonl(sys.stdin.buffer), engines[engine], emit_lines(sys.stdout.buffer), print)
 
 
-def bare(images: Path) -> None:
+def bare(images: Path, decoded: Callable[[Path], Pixels]) -> None:
     """What a user would write who has no dp-classify: one image after the other."""
     import torch
 
@@ -68,24 +73,32 @@ def bare(images: Path) -> None:
 
     classifier = load("efficientnet-lite0", device="cpu")
     for path in sorted(path for path in images.rglob("*") if path.is_file()):
-        pixels = np.asarray(Image.open(path).convert("RGB"))
+        pixels = decoded(path)
         with torch.no_grad():
             probabilities = torch.softmax(classifier(classifier.tensor(pixels)), 1)[0]
         best = probabilities.topk(5)
         print(json.dumps({"path": str(path), "top": best.indices.tolist(), "p": best.values.tolist()}), flush=True)
 
 
-def measured(
-    command: Sequence[str | Path], source: Path | None, target: Path, threads: int | None = None
-) -> tuple[float, float]:
+def as_the_tool(path: Path) -> Pixels:
+    """Colour profile and orientation are heeded."""
+    return decode(path.read_bytes()).pixels
+
+
+def plain(path: Path) -> Pixels:
+    """They are not."""
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def measured(command: list[str], source: Path, target: Path) -> tuple[float, float]:
     """Seconds, and the most MiB of the process itself."""
-    environment = {**os.environ, **({"OMP_NUM_THREADS": str(threads)} if threads else {})}
     start = time.perf_counter()
-    with open(source or os.devnull, "rb") as given, target.open("wb") as taken:
-        process = subprocess.Popen(command, stdin=given, stdout=taken, env=environment)
+    with source.open("rb") as given, target.open("wb") as taken:
+        process = subprocess.Popen(command, stdin=given, stdout=taken)
         _, status, use = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"{command}: {status}")
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command}: {process.returncode}")
     return time.perf_counter() - start, use.ru_maxrss / 1024
 
 
@@ -101,50 +114,66 @@ def write_records(path: Path, count: int, images: Sequence[Path]) -> Path:
     return path
 
 
-def costs(directory: Path, count: int) -> None:
+def costs(directory: Path, *sizes: int) -> Iterator[tuple[str, list[tuple[float, float]]]]:
+    """Of each tool, seconds and MiB with so many records, of ten tiny images."""
     images = []
     for number in range(10):
         images.append(directory / f"{number}.png")
         Image.fromarray(np.full((16, 16, 3), number, np.uint8)).save(images[-1])
-    sizes = [count // 10, count]
-    sources = [write_records(directory / f"{size}.jsonl", size, images) for size in sizes]
-    print(f"records                     {sizes[0]:>10,} {sizes[1]:>10,}")
-    for name, command in {
-        "pipe, in one process": own("--pipe", "inline"),
-        "pipe, two workers": own("--pipe", "local"),
-        "dp-eval": ["dp-eval", "--json", "-"],
-    }.items():
-        taken = [directory / f"{name}-{size}" for size in sizes]
-        found = [measured(command, *pair) for pair in zip(sources, taken, strict=True)]
-        if name == "pipe, in one process":
-            sources = taken  # records as dp-classify leaves them
-        each = (found[1][0] - found[0][0]) / (sizes[1] - sizes[0])
-        print(f"{name:<24} MiB {found[0][1]:>10.1f} {found[1][1]:>10.1f}   {1000 * each:.3f} ms a record")
+    given = [write_records(directory / f"{size}.jsonl", size, images) for size in sizes]
+    in_one_process = [directory / f"classified-{size}.jsonl" for size in sizes]
+    taken = [directory / "out"] * len(sizes)
+    for name, command, sources, targets in (
+        ("pipe, in one process", own("--pipe", "inline"), given, in_one_process),
+        ("pipe, two workers", own("--pipe", "local"), given, taken),
+        ("dp-eval", [str(Path(sys.executable).with_name("dp-eval")), "--json", "-"], in_one_process, taken),
+    ):
+        yield name, [measured(command, *pair) for pair in zip(sources, targets, strict=True)]
+
+
+def tell_costs(directory: Path, few: int, many: int) -> None:
+    print(f"records                     {few:>10,} {many:>10,}")
+    for name, ((begin, least), (end, most)) in costs(directory, few, many):
+        print(f"{name:<24} MiB {least:>10.1f} {most:>10.1f}   {1000 * (end - begin) / (many - few):.3f} ms a record")
+
+
+def lines(command: list[str], threads: int) -> list[float]:
+    """When each line of a command's output came, in seconds."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        times = [time.perf_counter() for _ in process.stdout or ()]
+    if process.returncode:
+        raise SystemExit(f"{command}: {process.returncode}")
+    return times
+
+
+def rate(command: list[str], threads: int) -> float:
+    """Images a second, once it is under way: the first BEGINNING are left out, and with them the start."""
+    times = lines(command, threads)[BEGINNING:]
+    return (len(times) - 1) / (times[-1] - times[0])
 
 
 def throughput(directory: Path, images: Path) -> None:
-    """Both begin and end; what that takes is told by a folder of one image, and left out."""
-    (directory / "one").mkdir()
+    """Run in turns, since a machine's speed drifts; the median of each."""
     paths = sorted(path for path in images.rglob("*") if path.is_file())
-    (directory / "one" / paths[0].name).write_bytes(paths[0].read_bytes())
-    (directory / "all").mkdir()
-    for number in range(max(1, 200 // len(paths))):
+    for number in range(-(-IMAGES // len(paths))):
         for place, path in enumerate(paths):
-            (directory / "all" / f"{number}-{place}{path.suffix}").symlink_to(path.resolve())
-    count = len(list((directory / "all").iterdir())) - 1
-    loop, tool = own("--bare"), ["dp-classify"]
+            (directory / f"{number:03}-{place:05}{path.suffix}").symlink_to(path.resolve())
     for cores in (1, len(os.sched_getaffinity(0))):
-        rates = []
-        for command in (loop, [*tool, "-j", str(cores)]):
-            one, everything = (
-                min(measured([*command, directory / folder], None, directory / "out", cores)[0] for _ in range(3))
-                for folder in ("one", "all")
-            )
-            rates.append(count / (everything - one))
-        print(
-            f"on {cores} cores: bare loop {rates[0]:.1f} images a second, dp-classify {rates[1]:.1f},"
-            f" {rates[1] / rates[0]:.2f} of it"
-        )
+        tool = ["dp-classify", "-j", str(cores), str(directory)]
+        commands: dict[str, list[str]] = {
+            "loop": own("--bare", str(directory)),
+            "plain": own("--plain", str(directory)),
+            "tool": tool,
+        }
+        rates: dict[str, list[float]] = {name: [] for name in commands}
+        for turn in range(TURNS):
+            for name in sorted(commands, reverse=turn % 2 == 1):
+                rates[name].append(rate(commands[name], cores))
+        found = {name: median(values) for name, values in rates.items()}
+        print(f"on {cores} cores, images a second: dp-classify {found['tool']:.1f}")
+        print(f"  bare loop, the same decoding    {found['loop']:.1f}: {found['tool'] / found['loop']:.2f} of it")
+        print(f"  bare loop, Pillow's convert     {found['plain']:.1f}: {found['tool'] / found['plain']:.2f} of it")
 
 
 def main() -> None:
@@ -153,16 +182,20 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="for the comparison with a bare loop; none without")
     parser.add_argument("--pipe", help=argparse.SUPPRESS)
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.pipe:
         pipe(options.pipe)
     elif options.bare:
-        bare(options.bare)
+        bare(options.bare, as_the_tool)
+    elif options.plain:
+        bare(options.plain, plain)
     else:
         with TemporaryDirectory() as name:
-            costs(Path(name), options.records)
+            tell_costs(Path(name), options.records // 10, options.records)
             if options.images:
-                throughput(Path(name), options.images)
+                (folder := Path(name) / "images").mkdir()
+                throughput(folder, options.images)
 
 
 if __name__ == "__main__":
