@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from dptools.errors import DptoolsError, SampleError, UsageError
+from dptools.errors import SampleError, SetupError, UsageError
 from dptools.evaluation.gating import THRESHOLD, Gating
 from dptools.evaluation.keys import Record
 from dptools.evaluation.paired import Comparison, ranks
@@ -87,7 +87,7 @@ def write_figures(drawings: "Iterable[Drawing]", directory: Path) -> None:
     """Each figure as PNG and SVG.
 
     Raises:
-        DptoolsError: a file cannot be written.
+        SetupError: a file cannot be written.
     """
     from dptools.evaluation.gallery import render
 
@@ -102,7 +102,7 @@ def write_file(path: Path, data: bytes) -> None:
     """Write a file that appears whole or not at all; what is no file, a pipe for instance, is written to.
 
     Raises:
-        DptoolsError: it cannot be written.
+        SetupError: it cannot be written.
     """
     try:
         if path.exists() and not path.is_file():
@@ -111,9 +111,9 @@ def write_file(path: Path, data: bytes) -> None:
             path = path.resolve() if path.is_symlink() else path  # what it points to is replaced
             write(path, data, path.parent)
     except SampleError as error:
-        raise DptoolsError(error.message) from None
+        raise SetupError(error.message) from None
     except OSError as error:
-        raise DptoolsError(f"{path}: {error.strerror}") from None
+        raise SetupError(f"{path}: {error.strerror}") from None
 
 
 def _check_stdin(files: list[str]) -> None:
