@@ -4,16 +4,15 @@ import io
 import json
 import struct
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from dptools.errors import SampleError
+from dptools.pipe.colours import to_8_bits, to_srgb
 from dptools.pipe.record import MAX_LINE, Record, dump, parse
 
 Pixels = NDArray[np.uint8]
@@ -107,7 +106,7 @@ def _decode(image: Image.Image) -> Decoded:
     image.load()
     record, complaint = _record_inside(image)
     upright, broken_exif = _upright(image)
-    rgb, broken_profile = _to_srgb(_to_8_bits(upright))
+    rgb, broken_profile = to_srgb(to_8_bits(upright))
     notes += [note for note in (complaint, broken_exif, broken_profile) if note]
     return Decoded(np.asarray(rgb, dtype=np.uint8), record, tuple(notes))
 
@@ -142,65 +141,6 @@ def _record_inside(image: Image.Image) -> tuple[Record | None, str | None]:
         return parse(json.dumps({**json.loads(text), "path": "-"})), None
     except (SampleError, ValueError, TypeError, RecursionError) as error:
         return None, f"embedded record ignored: {_reason(error)}"
-
-
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    if not image.mode.startswith(("I", "F")):
-        return image
-    values = np.asarray(image)
-    if image.mode == "F" or values.max(initial=0) > 65535 or values.min(initial=0) < 0:
-        raise SampleError(
-            "UnsupportedDepth", f"{image.mode} samples, whose range is unknown; convert it to 16 or 8 bits"
-        )
-    return Image.fromarray(np.round(values / 257).astype(np.uint8))
-
-
-def _to_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
-    alpha = _alpha(image)
-    opaque = _OPAQUE[image.mode](image) if image.mode in _OPAQUE else image
-    rgb, note = _in_srgb(opaque, image.info.get("icc_profile"))
-    if alpha is not None:
-        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
-    return rgb, note
-
-
-_OPAQUE: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "P": lambda image: image.convert("RGBA").convert("RGB"),
-    "PA": lambda image: image.convert("RGBA").convert("RGB"),
-    "LA": lambda image: image.getchannel("L"),
-    "La": lambda image: image.convert("LA").getchannel("L"),
-    "RGBA": lambda image: Image.merge("RGB", image.split()[:3]),
-    "RGBa": lambda image: image.convert("RGBA").convert("RGB"),
-}
-"""How each mode with a palette or with alpha loses it, its colours unchanged."""
-
-
-def _alpha(image: Image.Image) -> Image.Image | None:
-    has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
-    return image.convert("RGBA").getchannel("A") if has_alpha else None
-
-
-def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
-    if not profile:
-        return image.convert("RGB"), None
-    try:
-        transform = _transform(profile, image.mode)
-        return (transform.apply(image) if transform else image.convert("RGB")), None
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image.convert("RGB"), "broken colour profile ignored"
-
-
-@lru_cache(16)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From a profile's colours to sRGB's; None if those are the same, but for a step in rounding."""
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-    if mode != "RGB":
-        return transform
-    steps = np.arange(0, 256, 5, dtype=np.uint8)
-    colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
-    moved = np.asarray(transform.apply(Image.fromarray(colours))).astype(int) - colours
-    return transform if np.abs(moved).max() > 1 else None
 
 
 def _reason(error: BaseException) -> str:

@@ -1,0 +1,75 @@
+"""What an image file's values mean: 16 bits to 8, alpha over white, any colour profile to sRGB."""
+
+import io
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from dptools.errors import SampleError
+
+
+def to_8_bits(image: Image.Image) -> Image.Image:
+    """The image, its values rounded to 8 bits where it has 16.
+
+    Raises:
+        SampleError: nobody knows what its values mean: real numbers, or whole ones of 32 bits.
+    """
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image)
+    if image.mode == "F" or values.max(initial=0) > 65535 or values.min(initial=0) < 0:
+        raise SampleError(
+            "UnsupportedDepth", f"{image.mode} samples, whose range is unknown; convert it to 16 or 8 bits"
+        )
+    return Image.fromarray(np.round(values / 257).astype(np.uint8))
+
+
+def to_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
+    """An 8-bit image of any mode in RGB, and what had to be passed over for it."""
+    alpha = _alpha(image)
+    opaque = _OPAQUE[image.mode](image) if image.mode in _OPAQUE else image
+    rgb, note = _in_srgb(opaque, image.info.get("icc_profile"))
+    if alpha is not None:
+        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
+    return rgb, note
+
+
+_OPAQUE: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "P": lambda image: image.convert("RGBA").convert("RGB"),
+    "PA": lambda image: image.convert("RGBA").convert("RGB"),
+    "LA": lambda image: image.getchannel("L"),
+    "La": lambda image: image.convert("LA").getchannel("L"),
+    "RGBA": lambda image: Image.merge("RGB", image.split()[:3]),
+    "RGBa": lambda image: image.convert("RGBA").convert("RGB"),
+}
+"""How each mode with a palette or with alpha loses it, its colours unchanged."""
+
+
+def _alpha(image: Image.Image) -> Image.Image | None:
+    has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    return image.convert("RGBA").getchannel("A") if has_alpha else None
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
+    if not profile:
+        return image.convert("RGB"), None
+    try:
+        transform = _transform(profile, image.mode)
+        return (transform.apply(image) if transform else image.convert("RGB")), None
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image.convert("RGB"), "broken colour profile ignored"
+
+
+@lru_cache(16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From a profile's colours to sRGB's; None if those are the same, but for a step in rounding."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    if mode != "RGB":
+        return transform
+    steps = np.arange(0, 256, 5, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
+    moved = np.asarray(transform.apply(Image.fromarray(colours))).astype(int) - colours
+    return transform if np.abs(moved).max() > 1 else None
