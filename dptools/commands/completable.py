@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from dptools.attacks.registry import ATTACKS
 from dptools.classifiers.names import BUNDLED, KINDS
-from dptools.commands.image_tool import ENGINES
+from dptools.commands.engines import ENGINES
 from dptools.filters.registry import FORMS
 from dptools.maps.names import FORMATS, READERS
 from dptools.maps.names import RULES as MAP_RULES

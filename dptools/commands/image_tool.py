@@ -4,31 +4,25 @@ import inspect
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import fields
 from typing import Any, BinaryIO, TextIO, TypeVar, get_type_hints
 
 import typer
 
+from dptools.commands.engines import engine_of, with_progress
 from dptools.commands.entry import check_input, errors_on_one_line, new_app, report
 from dptools.commands.options import OPERANDS, Common, Json, Output
 from dptools.devices import check_device
-from dptools.errors import SetupError, UsageError, check_name
+from dptools.errors import UsageError
 from dptools.pipe.filed import Filed
-from dptools.pipe.progress import progress, wanted
+from dptools.pipe.progress import wanted
 from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
-from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import Form
-from dptools.pipe.source import Source, open_source
-from dptools.pipe.stage import Engine, Stage, ToolStage
+from dptools.pipe.source import open_source
+from dptools.pipe.stage import ToolStage
 from dptools.pipe.trace import traced
-
-ENGINES = ("local", "inline", "ray")
-"""Processes of this machine, none but this one, or those of a Ray cluster."""
-
-REQUESTS = 8
-"""At once, to a service."""
 
 Show = Callable[[TextIO], Emit]
 """Puts records out for people to read."""
@@ -98,9 +92,9 @@ def _run(stage: ToolStage, common: Common, output: Output, device: str, people: 
     as_image = stage.makes_images and source.one_image and output.out is None and stage.text is None
     if stage.makes_images and output.out is None and stage.text is None:
         _check_output(stage, as_image)
-    engine = _engine(stage, source, common, device)
+    engine = engine_of(stage, source.one_image, common, device)
     if wanted() and not common.quiet:
-        engine = _with_progress(engine)
+        engine = with_progress(engine)
     filed = Filed(stage, output.out, output.force)
     emit = emit_text(sys.stdout.buffer, stage.text) if stage.text else _emit(as_image, people)
     with traced(emit, stage.trace, stage.key) if stage.trace else nullcontext(emit) as put:
@@ -124,60 +118,6 @@ def _emit(as_image: bool, people: Show | None) -> Emit:
     if as_image:
         return emit_image(sys.stdout.buffer)
     return people(sys.stdout) if people else emit_lines(sys.stdout.buffer)
-
-
-def _engine(stage: ToolStage, source: Source, common: Common, device: str) -> Engine:
-    name, _, address = common.engine.partition(":")
-    check_name("engine", name if name == "ray" else common.engine, ENGINES)
-    if name == "ray":
-        return _ray(stage, common, device, address or None)
-    if common.ship or common.gpus is not None:
-        raise UsageError(f"{'--ship' if common.ship else '--gpus'} is for --engine ray")
-    if name == "inline" or source.one_image:
-        from dptools.engine.inline import inline
-
-        return inline
-    from dptools.engine.local import Local
-
-    if stage.waits:
-        return Local(common.jobs or REQUESTS, 1, ordered=not common.unordered, threads=True)
-    gpu = device.startswith("cuda") or (device == "auto" and _has_gpu())
-    jobs = common.jobs or (1 if gpu else len(os.sched_getaffinity(0)))
-    batch_size = 1 if stage.alone else common.batch_size or (stage.gpu_batch if gpu else 1)
-    return Local(jobs, batch_size, ordered=not common.unordered)
-
-
-def _ray(stage: ToolStage, common: Common, device: str, address: str | None) -> Engine:
-    if stage.waits:
-        raise UsageError("--engine ray is for what computes: a service is asked from here, many images at once")
-    if device.startswith("cuda:"):
-        raise UsageError(f"--device {device}: Ray chooses among GPUs; write cuda")
-    if common.ship and stage.directories:
-        raise UsageError(f"--ship: workers that see no files of ours cannot write into {stage.directories[0]}")
-    try:
-        from dptools.engine.cluster import Cluster
-    except ImportError as error:
-        raise SetupError(f"--engine ray needs Ray: pip install 'dptools[cluster]' ({error})") from None
-    from dptools.pipe.shipping import shipping
-
-    gpus = 0.0 if device == "cpu" else (common.gpus or 1.0) if device == "cuda" else common.gpus
-    batch_size = 1 if stage.alone else common.batch_size
-    engine = Cluster(
-        address, common.jobs, batch_size, not common.unordered, gpus, stage.gpu_batch, shared=not common.ship
-    )
-    return shipping(engine) if common.ship else engine
-
-
-def _has_gpu() -> bool:
-    """A guess that does not wait for torch."""
-    return os.path.exists("/dev/nvidia0") and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
-
-
-def _with_progress(engine: Engine) -> Engine:
-    def engine_with_progress(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
-        return progress(engine(stage, samples), stage.tool)
-
-    return engine_with_progress
 
 
 def _stdin() -> BinaryIO:
