@@ -20,7 +20,8 @@ from dptools.classifiers.classifier import Pixels
 from dptools.classifiers.dictionary import Dictionary
 from dptools.classifiers.names import Given
 from dptools.classifiers.remote import Remote, RemoteClassifier, Whole
-from dptools.classifiers.service import Reply, Service
+from dptools.classifiers.reply import Reply
+from dptools.classifiers.service import Service
 from dptools.classifiers.tensors import png
 from dptools.errors import SampleError, SetupError, UsageError
 from dptools.texts import printable

@@ -1,12 +1,8 @@
 """A classifier that answers over HTTP: asked with time limits, again where that helps, and never too long."""
 
 import json
-import re
 import threading
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,14 +10,13 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if_result, wait_random_exponential
 
 from dptools.classifiers.connection import Connection
-from dptools.errors import SampleError, SetupError, UsageError
+from dptools.classifiers.endpoint import HERE, check_address, check_key
+from dptools.classifiers.reply import Reply, asked_pause
+from dptools.errors import SampleError, SetupError
 from dptools.texts import printable
 
 ATTEMPTS = 5
 """Requests for one image, at the most: with their pauses some ten seconds."""
-
-TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
-"""HTTP statuses (RFC 9110, 6585, 8470) after which the same request may succeed."""
 
 PATIENCE = 5
 """After so many images in a row that the service could not be reached for, or for which it had nothing but an error
@@ -33,27 +28,6 @@ LONGEST_PAUSE = 60.0
 
 MAX_REPLY = 64 * 2**20
 """Bytes; a longer reply is refused."""
-
-HERE = ("localhost", "127.0.0.1", "::1")
-"""Names of this machine: requests to it go through no proxy, and may hold a key in the clear."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a service answered: the HTTP status, and the JSON or None where it is none.
-
-    Attributes:
-        pause: seconds that the service wants to be left alone; None where it does not say.
-    """
-
-    status: int
-    content: Any
-    pause: float | None = None
-
-    @property
-    def transient(self) -> bool:
-        """The same request may succeed later."""
-        return self.status in TRANSIENT
 
 
 class Service:
@@ -77,7 +51,7 @@ class Service:
         self.url = check_address(base)
         self.host = self.url.netloc.decode()
         self._secret = key.split()[-1] if key.strip() else ""
-        headers = {"Authorization": _check_key(key, self.url)} if key else {}
+        headers = {"Authorization": check_key(key, self.url)} if key else {}
         self._limit = timeout
         direct = {(f"all://[{name}]" if ":" in name else f"all://{name}"): None for name in HERE}
         try:
@@ -134,7 +108,7 @@ class Service:
                         raise SampleError("BadReply", f"{self.host} answered with more than {MAX_REPLY >> 20} MiB")
             except httpx.DecodingError as error:  # it is all there, so that asking again would bring the same
                 raise SampleError("BadReply", f"{self.host} answered with {self.say(error)}") from None
-        return Reply(response.status_code, self._parsed(received), _asked_pause(response.headers))
+        return Reply(response.status_code, self._parsed(received), asked_pause(response.headers))
 
     def _connection(self) -> Connection:
         """This thread's own."""
@@ -166,34 +140,6 @@ class Service:
                 return SampleError("ServiceBroken", f"{self.host} broke the connection off: {self.say(error)}")
 
 
-def check_address(text: str) -> httpx.URL:
-    """The address.
-
-    Raises:
-        UsageError: it is no HTTP address, or holds a password, which would end up in records.
-    """
-    try:
-        url = httpx.URL(text)
-        url.raw_host.decode("ascii").encode("idna")  # as the resolver will
-        if re.search(r"\s", text) or not (url.port is None or 0 < url.port < 2**16):
-            raise ValueError
-    except (httpx.InvalidURL, ValueError):
-        raise UsageError(f"{printable(text[:300])}: not an address") from None
-    if url.userinfo:
-        raise UsageError(f"address of {url.host}: no name and password in it, since records would show them")
-    if url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
-        raise UsageError(f"{printable(text)}: not an http:// or https:// address, without ? and #")
-    return url
-
-
-def _check_key(key: str, url: httpx.URL) -> str:
-    if not re.fullmatch(r"[!-~]+ [!-~]+", key):
-        raise SetupError(f"the key for {url.host} has characters in it that no key has")
-    if url.scheme == "http" and url.host not in HERE:
-        raise SetupError(f"the key for {url.host} is not sent in the clear: give an https:// address")
-    return key
-
-
 _backoff = wait_random_exponential(multiplier=0.5, max=8)
 
 
@@ -201,14 +147,3 @@ def _pause(state: RetryCallState) -> float:
     """Seconds until the next request: what the service asks for, or more each time."""
     reply = None if state.outcome is None or state.outcome.failed else state.outcome.result()
     return max(_backoff(state), reply.pause or 0.0 if reply is not None else 0.0)
-
-
-def _asked_pause(headers: Mapping[str, str]) -> float | None:
-    """``Retry-After`` (RFC 9110, 10.2.3), which is a number of seconds or a date."""
-    text = headers.get("Retry-After", "")
-    if re.fullmatch(r"\d{1,9}", text):
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None

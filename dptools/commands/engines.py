@@ -12,7 +12,6 @@ from dptools.pipe.stage import Engine, Stage, ToolStage
 ENGINES = ("local", "inline", "ray")
 """Processes of this machine, none but this one, or those of a Ray cluster."""
 
-
 REQUESTS = 8
 """At once, to a service."""
 

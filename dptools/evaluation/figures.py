@@ -1,37 +1,39 @@
 """The Deep Protection paper's figures, and a few more, drawn of a summary with matplotlib."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
 from dptools.evaluation.gating import ALL
 from dptools.evaluation.metrics import Group, Rate
+from dptools.evaluation.plotting import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    WIDTH,
+    bare,
+    bars,
+    legend,
+    literal,
+    name_places,
+    one_panel,
+    spread,
+)
 from dptools.evaluation.published import PAPER
 from dptools.evaluation.stops import BIN
 from dptools.evaluation.traces import Course
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#767676"
-"""Told apart by those who do not see all colours (Okabe and Ito 2008)."""
-
-WIDTH = 5.2
-"""Inches: what a phone shows is read at this size."""
-
-LONGEST = 48
-"""Characters of a text in a figure; one of millions would take hours."""
-
 
 def accuracy(groups: Sequence[Group]) -> Figure:
     """Top-1 and top-5 after restoration, group by group (the paper's figures 3 and 4)."""
-    figure, axes = _figure()
+    figure, axes = one_panel()
     for offset, (top, colour) in zip((-0.2, 0.2), (("top1", BLUE), ("top5", ORANGE)), strict=True):
         rates = [group.rate(f"after_{top}") for group in groups]
-        _bars(axes, rates, offset, 0.38, colour, f"top-{top[3:]}")
-    _name(axes, [group.name for group in groups])
-    _legend(figure)
+        bars(axes, rates, offset, 0.38, colour, f"top-{top[3:]}")
+    name_places(axes, [group.name for group in groups])
+    legend(figure)
     return figure
 
 
@@ -46,7 +48,7 @@ def termination(groups: Sequence[Group]) -> Figure:
         unfinished = f", {group.stops.unfinished} never" if group.stops.unfinished else ""
         axes.set_title(f"{literal(group.name)}: {group.stops.n} fits{unfinished}", fontsize=9)
         axes.yaxis.get_major_locator().set_params(integer=True)
-        _bare(axes)
+        bare(axes)
     for axes in list(figure.axes)[len(groups) :]:
         axes.remove()
     figure.supxlabel("iterations", fontsize=9)
@@ -55,18 +57,18 @@ def termination(groups: Sequence[Group]) -> Figure:
 
 def errors(courses: Sequence[Course]) -> Figure:
     """Shares of fits that went on too long, and that were never right (the paper's figure 5)."""
-    figure, axes = _figure("wrong at the end, top-5, %")
+    figure, axes = one_panel("wrong at the end, top-5, %")
     for offset, (kind, colour) in zip((-0.2, 0.2), (("overfit", RED), ("underfit", GREY)), strict=True):
         rates = [Rate(getattr(course, kind), course.n) for course in courses]
-        _bars(axes, rates, offset, 0.38, colour, kind.replace("fit", "-fit"))
-    _name(axes, [course.name for course in courses])
-    _legend(figure)
+        bars(axes, rates, offset, 0.38, colour, kind.replace("fit", "-fit"))
+    name_places(axes, [course.name for course in courses])
+    legend(figure)
     return figure
 
 
 def course(courses: Sequence[Course]) -> Figure:
     """How many are right after how many iterations."""
-    figure, axes = _figure()
+    figure, axes = one_panel()
     whole = courses[-1]
     steps = sorted(step for step, count in whole.seen.items() if count == whole.n)
     for name, colour in (("top1", BLUE), ("top5", ORANGE)):
@@ -75,14 +77,14 @@ def course(courses: Sequence[Course]) -> Figure:
     if whole.best:
         axes.axvline(whole.best, color=GREY, linestyle=":", label=f"best: {whole.best}")
     axes.set_xlabel("iterations", fontsize=9)
-    _legend(figure)
+    legend(figure)
     return figure
 
 
 def roc(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     """How many attacked images are suspected for so many clean ones: a line an attack, as far as one clean image in
     four, beyond which nobody would go."""
-    figure, axes = _figure("attacked images suspected, %")
+    figure, axes = one_panel("attacked images suspected, %")
     for name, points in curves.items():
         false, true = ([100 * point[place] for point in points] for place in (0, 1))
         strong = name == ALL
@@ -102,26 +104,26 @@ def roc(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
 
 def methods(found: dict[str, tuple[Group, Group]]) -> Figure:
     """Top-1 of clean and of attacked images, method by method, and the paper's own (its figure 6)."""
-    figure, axes = _figure("top-1, %")
+    figure, axes = one_panel("top-1, %")
     for offset, place, colour, label in ((-0.2, 0, GREEN, "clean"), (0.2, 1, BLUE, "attacked")):
-        _bars(axes, [pair[place].rate("after_top1") for pair in found.values()], offset, 0.38, colour, label)
+        bars(axes, [pair[place].rate("after_top1") for pair in found.values()], offset, 0.38, colour, label)
     top1 = [each.percent for clean in (True, False) for each in PAPER if each.top == 1 and each.clean is clean]
     places = [len(found) - 0.2, len(found) + 0.2]
     axes.bar(places, top1, 0.38, color="white", edgecolor=[GREEN, BLUE], hatch="////", label="published (resnet18)")
-    _name(axes, [*found, "the paper"])
-    _legend(figure)
+    name_places(axes, [*found, "the paper"])
+    legend(figure)
     return figure
 
 
 def speed(found: dict[str, tuple[Group, Group]]) -> Figure:
     """Top-1 of attacked images against the seconds that an image takes, a point a method."""
-    figure, axes = _figure("top-1 of attacked images, %")
+    figure, axes = one_panel("top-1 of attacked images, %")
     for method, (clean, attacked) in found.items():
         rate, seconds = attacked.rate("after_top1"), attacked.median_seconds or clean.median_seconds
         if not rate.n or not seconds:
             continue
         height = 100 * rate.k / rate.n
-        axes.errorbar([seconds], [height], yerr=_spread([rate]), fmt="o", color=BLUE, ecolor=GREY, capsize=2)
+        axes.errorbar([seconds], [height], yerr=spread([rate]), fmt="o", color=BLUE, ecolor=GREY, capsize=2)
         axes.annotate(literal(method), (seconds, height), (6, 4), textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
     axes.set_xlabel("seconds an image, median", fontsize=9)
@@ -142,57 +144,5 @@ def probabilities(before: Sequence[tuple[str, float]], after: Sequence[tuple[str
         axes.invert_yaxis()
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("probability, %", fontsize=8)
-        _bare(axes)
+        bare(axes)
     return figure
-
-
-def _figure(quantity: str = "right, %") -> "tuple[Figure, Axes]":
-    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
-    axes = figure.subplots()
-    axes.set_ylabel(quantity, fontsize=9)
-    axes.set_ylim(0, 102)
-    _bare(axes)
-    return figure, axes
-
-
-def _bars(axes: "Axes", rates: Sequence[Rate], offset: float, width: float, colour: str, label: str) -> None:
-    """Bars with their intervals, in per cent; none where nothing was counted."""
-    counted = [(place + offset, rate) for place, rate in enumerate(rates) if rate.n]
-    if not counted:
-        return
-    places, found = [place for place, _ in counted], [rate for _, rate in counted]
-    heights = [100 * rate.k / rate.n for rate in found]
-    axes.bar(places, heights, width, color=colour, label=label)
-    axes.errorbar(places, heights, yerr=_spread(found), fmt="none", ecolor="#444444", elinewidth=0.8, capsize=2)
-
-
-def _spread(rates: Sequence[Rate]) -> list[list[float]]:
-    """How far the intervals reach below and above, in per cent; never less than not at all, whatever rounding says."""
-    shares = [(rate, rate.k / rate.n) for rate in rates]
-    below = [100 * max(0.0, share - rate.low) for rate, share in shares]
-    return [below, [100 * max(0.0, rate.high - share) for rate, share in shares]]
-
-
-def _legend(figure: Figure) -> None:
-    figure.legend(loc="outside upper right", ncols=3, fontsize=8, frameon=False)
-
-
-def literal(text: str) -> str:
-    """A text as figures take it: one with a dollar in it is no formula, and a long one is cut."""
-    short = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-    return short.replace("$", r"\$")
-
-
-def _name(axes: "Axes", names: Sequence[str]) -> None:
-    axes.set_xticks(range(len(names)), list(map(literal, names)), fontsize=8)
-    if max(map(len, names), default=0) * len(names) > 50:
-        axes.tick_params("x", rotation=30)
-        for text in axes.get_xticklabels():
-            text.set_horizontalalignment("right")
-
-
-def _bare(axes: "Axes") -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dptools.evaluation.figures import WIDTH, literal
 from dptools.evaluation.keys import Record, by_attack
+from dptools.evaluation.plotting import WIDTH, literal
 from dptools.texts import printable
 
 if TYPE_CHECKING:

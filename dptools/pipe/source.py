@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from dptools.errors import SampleError
+from dptools.pipe.lines import lines
 from dptools.pipe.record import MAX_LINE, Record, parse
 from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import BOM, Form, sniff
@@ -66,7 +67,7 @@ def open_source(
 
 def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iterator[Sample]:
     """The records of a stream; a line that is none becomes an error record that names the line."""
-    for number, line in enumerate(_lines(stream, head, b"\n"), start=1):
+    for number, line in enumerate(lines(stream, head, b"\n"), start=1):
         text = line.removeprefix(BOM).strip()
         if not text:
             continue
@@ -137,7 +138,7 @@ def _directory(root: str, leave_out: Collection[str]) -> Iterator[Sample]:
 
 
 def _paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
-    for number, line in enumerate(_lines(stream, head, end), start=1):
+    for number, line in enumerate(lines(stream, head, end), start=1):
         path = os.fsdecode(line.removesuffix(end))
         if len(line) > MAX_LINE:
             yield _failed(f"stdin:{number}", None, "BadPath", f"line {number}: longer than {MAX_LINE:,} bytes")
@@ -145,30 +146,6 @@ def _paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
             yield _failed(path, path, "IsADirectory", "is a directory; name it as an operand to walk it")
         elif path:
             yield _file(re.sub(r"^(\./+)+(?=.)", "", path), path)
-
-
-def _lines(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[bytes]:
-    """Lines; one that is longer than MAX_LINE is cut to one byte more, by which it is known."""
-    return _split(stream, head) if end == b"\n" else _split_null(stream, head)
-
-
-def _split(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
-    *whole, head = head.split(b"\n")
-    yield from (line + b"\n" for line in whole)
-    while line := head + stream.readline(MAX_LINE + 1):
-        head = b""
-        yield line
-        while len(line) > MAX_LINE and not line.endswith(b"\n"):
-            line = stream.readline(MAX_LINE + 1)
-
-
-def _split_null(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
-    while chunk := stream.read1(65536):  # type: ignore[attr-defined]  # every buffered reader has it
-        *whole, head = (head + chunk).split(b"\0")
-        yield from whole
-        head = head[: MAX_LINE + 1]
-    if head:
-        yield head
 
 
 def _file(name: str, path: str) -> Sample:

@@ -1,15 +1,14 @@
 """The deep image prior: fit a network to an image, several to as many in lockstep, and show every step."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, pad
 
 from dptools.prior.network import Network
+from dptools.prior.pixels import draw_hidden, filled, mean_weights, padded
 from dptools.prior.precision import autocast
 from dptools.prior.together import Together, optimizer_of
 
@@ -97,9 +96,9 @@ class Reconstruction:
     ) -> None:
         self.images, self.generators, self.settings = images, list(generators), settings
         device, (height, width) = images.device, images.shape[-2:]
-        hidden = torch.cat([_hidden(height, width, settings.held_out, each) for each in generators]).to(device)
-        self.fitted, self.held_back, self.some_hidden = _weights(~hidden), _weights(hidden), bool(hidden.any())
-        guides = _padded(_filled(images, hidden), networks[0].multiple)
+        hidden = torch.cat([draw_hidden(height, width, settings.held_out, each) for each in generators]).to(device)
+        self.fitted, self.held_back, self.some_hidden = mean_weights(~hidden), mean_weights(hidden), bool(hidden.any())
+        guides = padded(filled(images, hidden), networks[0].multiple)
         codes = [
             networks[0].code(guide, each).to(device) for guide, each in zip(guides[:, None], generators, strict=True)
         ]
@@ -159,36 +158,3 @@ class Reconstruction:
         shape = (1, *self.codes.shape[1:])
         noise = torch.cat([torch.randn(shape, generator=generator) for generator in self.generators])
         return self.codes + self.settings.jitter * noise.to(self.codes)
-
-
-def _padded(image: Tensor, multiple: int) -> Tensor:
-    """The images with sides that the network works at: multiples, and at the smallest scale at least the two pixels
-    that BatchNorm and reflected borders need. What is added at the right and the bottom stands in no loss."""
-    height, width = image.shape[-2:]
-    right, below = (max(2, math.ceil(side / multiple)) * multiple - side for side in (width, height))
-    return pad(image, (0, right, 0, below), mode="replicate")
-
-
-def _hidden(height: int, width: int, share: float, generator: torch.Generator) -> Tensor:
-    """Which pixels are held out, 1 x 1 x H x W: the share of them, at least one, but never the only one."""
-    if not share:
-        return torch.zeros(1, 1, height, width, dtype=torch.bool)
-    pixels = height * width
-    order = torch.randperm(pixels, generator=generator)
-    wanted = min(max(1, round(share * pixels)), pixels - 1)
-    return (order < wanted).view(1, 1, height, width)
-
-
-def _filled(image: Tensor, hidden: Tensor) -> Tensor:
-    """The image with each hidden pixel replaced by the mean of the seen ones around it, so that it betrays nothing."""
-    if not hidden.any():
-        return image
-    seen = (~hidden).float()
-    around = avg_pool2d(image * seen, 3, 1, 1) / avg_pool2d(seen, 3, 1, 1).clamp(min=1e-6)
-    return torch.where(hidden, around, image)
-
-
-def _weights(pixels: Tensor) -> Tensor:
-    """For a mean over the three values of each of these pixels, B x 1 x H x W: a sum of products, which needs no
-    gathering of values in every step."""
-    return pixels.float() / (3 * pixels.sum((1, 2, 3), keepdim=True)).clamp(min=1)

@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeVar
 from dptools.errors import UsageError
 from dptools.evaluation.keys import Record
 from dptools.maps.masks import grey
-from dptools.maps.scoring import InkScore, Score, Truth, WordScore, read_truth, score_ink, score_words
+from dptools.maps.scoring import InkScore, Score, WordScore, score_ink, score_words
+from dptools.maps.truth import Truth, read_truth
 from dptools.stages.evaluating import open_image
 from dptools.texts import printable
 

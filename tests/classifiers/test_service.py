@@ -6,13 +6,16 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tenacity
 from servers import Says, Server, in_turn, serving
 
 from dptools.classifiers import service as module
-from dptools.classifiers.service import ATTEMPTS, PATIENCE, Service, check_address
+from dptools.classifiers.endpoint import check_address
+from dptools.classifiers.reply import TRANSIENT, Reply
+from dptools.classifiers.service import ATTEMPTS, PATIENCE, Service
 from dptools.errors import SampleError, SetupError, UsageError
 
 GOOD = Says({"well": True})
@@ -25,11 +28,11 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_backoff", tenacity.wait_none())
 
 
-def ask(server: Server, timeout: float = 5.0, key: str = "") -> module.Reply:
+def ask(server: Server, timeout: float = 5.0, key: str = "") -> Reply:
     return Service(server.url, timeout, key).ask("some/path", {"a": 1})
 
 
-@pytest.mark.parametrize("status", sorted(module.TRANSIENT))
+@pytest.mark.parametrize("status", sorted(TRANSIENT))
 def test_what_may_pass_is_asked_again(hasty: None, status: int) -> None:
     with serving(in_turn(Says("no", status), Says("no", status), GOOD)) as server:
         assert ask(server).content == {"well": True}
@@ -50,7 +53,7 @@ def test_asking_ends(hasty: None) -> None:
 
 
 @pytest.mark.parametrize("manner", ["cut", "closed"])
-def test_a_broken_connection_is_made_again(hasty: None, manner: module.Any) -> None:
+def test_a_broken_connection_is_made_again(hasty: None, manner: Any) -> None:
     with serving(in_turn(Says("x" * 100, manner=manner), GOOD)) as server:
         assert ask(server).content == {"well": True}
     with (
@@ -76,7 +79,7 @@ def test_a_pause_too_long_ends_it(hasty: None) -> None:
 
 
 @pytest.mark.parametrize("manner", ["slow", "drip"])
-def test_an_answer_has_its_time_and_no_more(hasty: None, monkeypatch: pytest.MonkeyPatch, manner: module.Any) -> None:
+def test_an_answer_has_its_time_and_no_more(hasty: None, monkeypatch: pytest.MonkeyPatch, manner: Any) -> None:
     monkeypatch.setattr(module, "ATTEMPTS", 2)
     with serving(in_turn(Says("x" * 1000, manner=manner))) as server:
         start = time.monotonic()
@@ -227,7 +230,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(hasty: None, certifica
 
 @pytest.mark.parametrize("manner", ["whole", "drip"])
 def test_one_that_the_user_vouches_for_is_taken(
-    hasty: None, certificate: Path, monkeypatch: pytest.MonkeyPatch, manner: module.Any
+    hasty: None, certificate: Path, monkeypatch: pytest.MonkeyPatch, manner: Any
 ) -> None:
     """And an answer over TLS has its time as well."""
     monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
@@ -241,7 +244,7 @@ def test_one_that_the_user_vouches_for_is_taken(
 
 
 def test_threads_each_have_a_connection_and_an_answer(hasty: None) -> None:
-    def answer(asked: module.Any) -> Says:
+    def answer(asked: Any) -> Says:
         time.sleep(0.05)
         return Says(asked.body)
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from dptools.errors import UsageError
 from dptools.maps.formats import geojson
-from dptools.maps.scoring import InkScore, Truth, WordScore, edit_distance, read_truth, score_ink, score_words
+from dptools.maps.scoring import InkScore, WordScore, edit_distance, score_ink, score_words
+from dptools.maps.truth import Truth, read_truth
 
 
 def box(left: float, top: float, width: float, height: float) -> list[list[float]]:

@@ -14,8 +14,9 @@ from dptools.errors import SampleError, UsageError
 from dptools.prior import PRESETS, Preset, Step, reconstruct, restore
 from dptools.prior.losses import LOSSES, MSE, StudentT
 from dptools.prior.networks import NETWORKS, make_network
+from dptools.prior.pixels import draw_hidden
 from dptools.prior.presets import LOSS_NAMES
-from dptools.prior.reconstruction import Reconstruction, _hidden
+from dptools.prior.reconstruction import Reconstruction
 from dptools.prior.rules import parse_rule
 from dptools.prior.stopping import Fixed, HeldOut
 
@@ -144,9 +145,9 @@ def test_held_out_keeps_its_minimum_when_the_cap_comes_later() -> None:
 
 @pytest.mark.parametrize(("side", "count"), [(1, 0), (2, 1), (8, 3), (100, 500)])
 def test_five_per_cent_of_the_pixels_are_held_out_but_never_all(side: int, count: int) -> None:
-    hidden = _hidden(side, side, 0.05, torch.Generator().manual_seed(0))
+    hidden = draw_hidden(side, side, 0.05, torch.Generator().manual_seed(0))
     assert hidden.sum() == count
-    assert not _hidden(side, side, 0.0, torch.Generator().manual_seed(0)).any()
+    assert not draw_hidden(side, side, 0.0, torch.Generator().manual_seed(0)).any()
 
 
 def test_an_image_of_one_pixel_is_fitted_too() -> None:
