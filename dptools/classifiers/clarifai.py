@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from dptools.classifiers.answers import Answer, Concepts
+from dptools.classifiers.clarifai_status import check_status, checked, may_succeed
 from dptools.classifiers.classes import Classes, imagenet
 from dptools.classifiers.classifier import Pixels
 from dptools.classifiers.dictionary import Dictionary
 from dptools.classifiers.names import Given
 from dptools.classifiers.remote import Remote, RemoteClassifier, Whole
-from dptools.classifiers.reply import Reply
 from dptools.classifiers.service import Service
 from dptools.classifiers.tensors import png
 from dptools.errors import SampleError, SetupError, UsageError
@@ -39,15 +39,6 @@ OWNER = "clarifai/main"
 MOST = 200
 """Concepts asked for: the most that are given."""
 
-FINE = {10000, 10001, 10002}
-"""Status codes of success; the last two warn that the interface or the client is of an old version."""
-
-AGAIN = {10030, 11005, 21351, 21352, 40016, 40030, 40031, 40032, 40034, 41000}
-"""Status codes after which the same request may succeed: throttled, busy, timed out, the model being deployed."""
-
-SPENT = {11003, 11004, 11006}
-"""Those of a quota that is used up for an hour or longer."""
-
 
 def load(name: str, given: Given) -> "Clarifai":
     """
@@ -63,7 +54,7 @@ def load(name: str, given: Given) -> "Clarifai":
         raise SetupError(f"{name}: put a personal access token into the environment variable {KEY}")
     service = Service(given.endpoint or ENDPOINT, given.timeout, f"Key {key}")
     try:
-        model = _checked(service, service.ask(path, again=_again)).get("model")
+        model = checked(service, service.ask(path, again=may_succeed)).get("model")
     except SampleError as error:
         raise SetupError(f"{name}: {error.message}") from None
     described = model.get("model_version") if isinstance(model, dict) else None
@@ -92,12 +83,12 @@ class Asked:
         """
         given = {"data": {"image": {"base64": base64.b64encode(png(image)).decode()}}}
         wanted = {"model_version": {"output_info": {"output_config": {"max_concepts": MOST}}}}
-        reply = self.service.ask(self.path, {"inputs": [given], "model": wanted}, _again)
+        reply = self.service.ask(self.path, {"inputs": [given], "model": wanted}, may_succeed)
         outputs = reply.content.get("outputs") if isinstance(reply.content, dict) else None
         one = outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else None
         if isinstance(one, dict) and "status" in one:  # it says more of the image than the reply's own: "mixed"
-            _check_status(self.service, one["status"], reply.status)
-        _checked(self.service, reply)
+            check_status(self.service, one["status"], reply.status)
+        checked(self.service, reply)
         data = one.get("data") if isinstance(one, dict) else None
         found = data.get("concepts", None if data else []) if isinstance(data, dict) else None
         if not isinstance(found, list):
@@ -155,44 +146,3 @@ def _path(name: str) -> str:
         raise UsageError(f"model {printable(name)}: write {PREFIX}MODEL, or {PREFIX}USER/APP/MODEL")
     user, app, model = full.split("/")
     return f"v2/users/{user}/apps/{app}/models/{model}"
-
-
-def _again(reply: Reply) -> bool:
-    """Whether the same request may succeed: as its own codes say, or else the HTTP status."""
-    codes = _codes(reply.content)
-    return not codes & SPENT and (bool(codes & AGAIN) or reply.transient)
-
-
-def _codes(content: Any) -> set[int]:
-    """Those of the reply and of its outputs."""
-    content = content if isinstance(content, dict) else {}
-    outputs = content.get("outputs")
-    parts = [content, *(outputs if isinstance(outputs, list) else [])]
-    states = [part.get("status") for part in parts if isinstance(part, dict)]
-    found = [state.get("code") for state in states if isinstance(state, dict)]
-    return {code for code in found if isinstance(code, int)}
-
-
-def _checked(service: Service, reply: Reply) -> dict[str, Any]:
-    """The reply's content, if it says that all is well.
-
-    Raises:
-        SampleError: it says otherwise, or nothing that is Clarifai's.
-    """
-    content = reply.content
-    if not isinstance(content, dict) or "status" not in content:
-        if reply.status != 200:
-            raise SampleError("ServiceError", f"{service.host} answered {reply.status}")
-        raise SampleError("BadReply", f"{service.host} answered with something that is not Clarifai's JSON")
-    _check_status(service, content["status"], reply.status)
-    return content
-
-
-def _check_status(service: Service, status: Any, http: int) -> None:
-    code = status.get("code") if isinstance(status, dict) else None
-    if code in FINE:
-        return
-    words = [status.get(key) for key in ("description", "details")] if isinstance(status, dict) else []
-    said = ": ".join(service.say(word) for word in words if word)
-    kind = "OverQuota" if code in SPENT else "ServiceError"
-    raise SampleError(kind, f"{service.host} answered {http}, code {code}{f': {said}' if said else ''}")

@@ -1,7 +1,6 @@
 """One worker of a Ray cluster."""
 
 import logging
-import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,9 +11,9 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from dptools.engine.crew import Batch
-from dptools.engine.threads import one_thread
+from dptools.engine.remote import RemoteStage
 from dptools.errors import SetupError
-from dptools.pipe.stage import Stage, Worker
+from dptools.pipe.stage import Stage
 
 TRIES = 3
 """Workers that are lost on one image before it is that image's fault."""
@@ -105,7 +104,7 @@ class Actor:
         if self.alive:
             return True
         if self._handle is None:
-            self._handle = ray.remote(_Remote).options(**self.options).remote(self.stage)
+            self._handle = ray.remote(RemoteStage).options(**self.options).remote(self.stage)
             self._greeting = self._handle.greet.remote(self.directory, version("dptools"))
         done, _ = ray.wait([self._greeting], timeout=seconds)
         if done:
@@ -125,53 +124,6 @@ class Actor:
             self.alive, self._handle = False, None
         with suppress(RayError):
             ray.kill(handle)
-
-
-class _Remote:
-    """What runs on the other side."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.worker: Worker | None = None
-        self.notes = _Notes()
-        one_thread()
-        logger.addHandler(self.notes)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-
-    def greet(self, directory: str | None, expected: str) -> str | None:
-        """What is wrong here, if anything is."""
-        host = os.uname().nodename
-        if (found := version("dptools")) != expected:
-            return f"{host}, of the Ray cluster, has dptools {found}, and this is {expected}"
-        try:
-            os.chdir(directory or "/")
-        except OSError:
-            return f"{host}, of the Ray cluster, has no directory {directory}: share it, or send images with --ship"
-        return None
-
-    def run(self, batch: Batch) -> tuple[Batch | Exception, list[str]]:
-        """The answer, or what went wrong, and what was told on the way to it."""
-        try:
-            self.worker = self.worker or self.stage.build()
-            return list(self.worker(batch)), self.notes.taken()
-        except Exception as error:
-            return error, self.notes.taken()
-
-
-class _Notes(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
-
-    def taken(self) -> list[str]:
-        texts, self.texts = self.texts, []
-        return texts
 
 
 def _first_line(error: Exception) -> str:

@@ -159,7 +159,7 @@ def test_an_end_leaves_no_worker(
 def workers() -> list[str]:
     """Those at work on this module's nodes; another cluster of this machine is none of its business."""
     nodes = found("-d", ",", "-P", str(os.getpid()), "raylet").strip()
-    return found("-P", nodes, "-f", "ray::_Remote.run").split() if nodes else []
+    return found("-P", nodes, "-f", "ray::RemoteStage.run").split() if nodes else []
 
 
 def found(*options: str) -> str:

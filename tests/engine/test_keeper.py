@@ -34,7 +34,7 @@ def starting(session: int) -> bool:
 
 
 def working(session: int) -> bool:
-    return any("ray::_Remote.run" in line for line in living(session))
+    return any("ray::RemoteStage.run" in line for line in living(session))
 
 
 def test_the_records_of_the_local_engine(sh: Run, samples: Path) -> None:
