@@ -1,6 +1,7 @@
 """Fixtures: real images, small images, and the tools as a user runs them."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from dptools.samples import write_samples
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 BIN = Path(sys.executable).parent
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so it is behind an & in a script, and for all that is started
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

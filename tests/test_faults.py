@@ -43,38 +43,41 @@ def images(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): decode(path.read_bytes()).pixels.tobytes() for path in paths}
 
 
-def killed(command: str, seconds: float, environment: dict[str, str], directory: Path) -> int:
-    """Run it, and kill all of it after so long; its output is lost with it."""
+def killed(command: str, images: int, more: float, environment: dict[str, str], out: Path) -> bool:
+    """Run it, and kill all of it so many seconds after it made so many images; its output is lost with it.
+
+    Returns:
+        False where it was done before.
+    """
     run = subprocess.Popen(
-        ["bash", "-c", command], cwd=directory, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        ["bash", "-c", command], cwd=out.parent, env=environment, stdout=subprocess.DEVNULL, start_new_session=True
     )
-    try:
-        return run.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(run.pid, signal.SIGKILL)
-        return run.wait()
+    before = len(list(out.glob("*/*.png")))
+    comes(lambda: run.poll() is not None or len(list(out.glob("*/*.png"))) - before >= images, 60)
+    time.sleep(more)
+    if run.poll() is not None:
+        return False
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    return True
 
 
 def survives(times: int, sh: Run, folder: Path, environment: dict[str, str]) -> None:
     """After each kill, what is there is whole; the run after them all gives what one gives that was left alone."""
-    start = time.monotonic()
     whole = sh(f"{CHEAP} in -o whole")
-    longest = time.monotonic() - start
     known = images(folder.parent / "whole")
     chance = random.Random(0)
     made = set()
-    kills = 0
-    while kills < times or (len(made) < 2 and kills < 10 * times):  # until the moments differ
-        number, kills = kills, kills + 1
+    for number in range(times):
         out = folder.parent / f"out{number // 3}"  # three kills of a run, then another run from the beginning
-        while killed(f"{CHEAP} in -o {out.name}", chance.uniform(0.3, 1) * longest, environment, folder.parent) == 0:
+        while not killed(f"{CHEAP} in -o {out.name}", chance.randrange(14), chance.random() / 2, environment, out):
             assert images(out) == known
             shutil.rmtree(out)  # it was done before: begin again
         found = images(out) if out.exists() else {}
         assert found.items() <= known.items()
         made.add(len(found))
     assert len(made) > 1
-    for number in range((kills + 2) // 3):
+    for number in range((times + 2) // 3):
         again = sh(f"{CHEAP} in -o out{number}")
         assert again.returncode == 0
         assert records(again.stdout.replace(f'"out{number}/', '"whole/')) == records(whole.stdout)
