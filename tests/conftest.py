@@ -16,6 +16,8 @@ from dptools.samples import write_samples
 Run = Callable[..., subprocess.CompletedProcess[str]]
 BIN = Path(sys.executable).parent
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of tests side by side wait for each other, 20 times as long
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so it is behind an & in a script, and for all that is started
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
