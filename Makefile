@@ -23,6 +23,7 @@ help:  ## list the targets
 
 $(BIN)/dp-attack: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV), some 6 GB: this takes a minute or more" >&2
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
@@ -72,6 +73,7 @@ ROOT = $(DESTDIR)$(abspath $(PREFIX:~/%=$(HOME)/%))
 .PHONY: install uninstall
 install:  ## install for users: PREFIX=/usr/local DESTDIR=
 	$(PYTHON) -m venv $(ROOT)/$(HOUSE)
+	@echo "installing into $(ROOT)/$(HOUSE), some 6 GB: this takes a minute or more" >&2
 	$(ROOT)/$(HOUSE)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		$(PIP_INSTALL) '.[models]'
 	sed -i '1s|^#!$(DESTDIR)|#!|' $(TOOLS:%=$(ROOT)/$(HOUSE)/bin/%)

@@ -1,5 +1,6 @@
 """dp-mapsext and dp-eval --maps as a user runs them, on a drawn map with known words."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -91,6 +92,26 @@ def test_any_kind_of_image_can_be_read(mode: str, sign: Path, sh: Run) -> None:
 def test_texts_come_from_standard_input_too(sign: Path, sh: Run) -> None:
     assert sh("dp-mapsext --format txt < sign.png").stdout == "LONDON\nBRIDGE\n"
     assert sh("ls | dp-mapsext --format txt").stdout == "LONDON\nBRIDGE\n"
+
+
+def test_words_as_csv_have_one_head_and_their_boxes(sign: Path, sh: Run) -> None:
+    shutil.copy(sign, sign.with_name("other.png"))
+    done = sh("dp-mapsext --format csv sign.png other.png")
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert [(row["map"], row["text"]) for row in rows] == [
+        (name, text) for name in ("sign.png", "other.png") for text in ("LONDON", "BRIDGE")
+    ]
+    for row in rows:
+        left, top, right, bottom = (float(row[side]) for side in ("left", "top", "right", "bottom"))
+        assert 0 < left < right < 320
+        assert 0 < top < bottom < 120
+
+
+def test_reading_tells_nobody_and_keeps_no_id_of_the_machine(sign: Path, sh: Run, environment: dict[str, str]) -> None:
+    home = sign.with_name("home")
+    home.mkdir()
+    assert sh("dp-mapsext --format txt sign.png", env={**environment, "HOME": str(home)}).stdout == "LONDON\nBRIDGE\n"
+    assert not list(home.rglob("*device*"))
 
 
 def test_what_is_no_map_gives_nothing_and_the_stream_goes_on(sign: Path, sh: Run) -> None:

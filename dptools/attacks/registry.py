@@ -4,9 +4,12 @@ Nothing here imports torch or Foolbox, so that names can be checked and listed a
 is looked for among Foolbox's classes, which then takes the time of that import.
 """
 
+from difflib import get_close_matches
+
 from dptools.attacks.attack import Attack
 from dptools.attacks.params import Param
 from dptools.errors import UsageError
+from dptools.texts import did_you_mean
 
 
 def _growing(steps: int, **params: Param) -> dict[str, Param]:
@@ -130,6 +133,7 @@ def find(name: str) -> Attack:
 
     if found := find_class(name):
         return found
-    hint = f" (did you mean {', '.join(alike)}?)" if (alike := near(name)) else ""
+    alike = [*get_close_matches(name.lower(), ATTACKS, n=1), *near(name)]
+    hint = did_you_mean(alike)
     known = ", ".join([*ATTACKS, "all"])
     raise UsageError(f"unknown attack {name!r}{hint}: choose {known}, or a class of Foolbox (see dp-attack --list)")

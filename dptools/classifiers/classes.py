@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib.resources import files
 
@@ -39,6 +40,10 @@ class Classes:
         if found:
             raise ValueError(f"label {text!r} means {len(found)} classes ({_choices(self, found)}); give the wnid")
         raise ValueError(f"unknown label {text!r}: neither index, wnid nor class name")
+
+    def near(self, text: str) -> list[str]:
+        """Names that are nearly this one."""
+        return get_close_matches(folded(text), dict.fromkeys(map(folded, self.names)), n=3)
 
     def named(self, name: str) -> tuple[int, ...]:
         """The classes of this name: none, one or, as of the two cranes, several."""

@@ -13,6 +13,7 @@ from dptools.classifiers.classes import imagenet, numbered
 from dptools.classifiers.classifier import Classifier, Geometry
 from dptools.classifiers.names import BUNDLED, Given
 from dptools.errors import SetupError, UsageError
+from dptools.texts import did_you_mean
 
 
 def load(name: str, given: Given) -> Classifier:
@@ -77,5 +78,5 @@ def _quiet(name: str) -> dict[str, Any]:
 
 def _unknown(name: str, names: list[str]) -> str:
     near = difflib.get_close_matches(name, [*names, *BUNDLED], n=3)
-    hint = f" (did you mean {', '.join(near)}?)" if near else ""
+    hint = did_you_mean(near)
     return f"unknown model {name!r}{hint}: choose {', '.join(BUNDLED)} or a torchvision classifier: {', '.join(names)}"

@@ -54,8 +54,7 @@ def show(stream: TextIO) -> Emit:
 
 def _lines(sample: Sample) -> list[str]:
     record = sample.record
-    suspicion = f"  suspicion {record['suspicion']:.2f}" if "suspect" in record else ""
-    head = printable(sample.path) + suspicion
+    head = printable(sample.path) + (_verdict(record["suspicion"]) if "suspect" in record else "")
     if "skipped" in record:
         return [f"{head}: skipped: {printable(record['skipped']['message'])}"]
     label = record.get("label", -1)
@@ -67,6 +66,12 @@ def _lines(sample: Sample) -> list[str]:
             for top in tops
         ),
     ]
+
+
+def _verdict(suspicion: float) -> str:
+    from dptools.evaluation.gating import THRESHOLD
+
+    return f"  suspicion {suspicion:.2f}: {'not ' * (suspicion < THRESHOLD)}suspect, as from {THRESHOLD:g} on"
 
 
 app = image_tool(classify, show)

@@ -11,18 +11,20 @@ from dptools.commands.image_tool import image_tool
 from dptools.commands.options import Device, Endpoint, Label, Seed, Timeout, Weights
 from dptools.filters.registry import FORMS
 from dptools.prior.networks import NETWORKS
-from dptools.prior.presets import LOSS_NAMES, PRECISIONS, PRESETS
+from dptools.prior.presets import LOSS_NAMES, PRECISIONS
 from dptools.prior.rules import RULES
 from dptools.stages.denoise import Changes, Denoise
 from dptools.stages.labels import Labels
 from dptools.stages.looking import Looking
+
+WHICH = "default, photo (for the eye), cold (random weights) or paper (as published)."
 
 
 def denoise(
     method: Annotated[
         str, typer.Option("--method", metavar="METHOD", help=f"dip (the prior), or a filter: {', '.join(FORMS)}.")
     ] = "dip",
-    preset: Annotated[str, typer.Option("--preset", metavar="NAME", help=f"{' or '.join(PRESETS)}.")] = "default",
+    preset: Annotated[str, typer.Option("--preset", metavar="NAME", help=WHICH)] = "default",
     stop: Annotated[
         str | None, typer.Option("--stop", metavar="RULE", help=f"When to stop: {' or '.join(RULES)}.")
     ] = None,

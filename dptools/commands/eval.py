@@ -87,7 +87,8 @@ def evaluate_records(
         summary = Evaluating(by, tuple(trace or ()), compare, attacked, broken.append, scores, gate)(operands or ["-"])
         for line in broken:
             report(line)
-        _warn(summary)
+        if not scores:
+            _warn(summary)
         _draw(summary, figures, report_file)
         put(sys.stdout.buffer, f"{_text(summary, form, scores)}\n".encode())
         raise typer.Exit(1 if summary.failed or broken else 0)
@@ -103,6 +104,11 @@ def _form(wanted: dict[Form, bool]) -> Form:
 def _warn(summary: Summary) -> None:
     if summary.by not in ("attack", "method") and set(summary.groups) == {NONE}:
         report(f"--by {summary.by}: no record has this key")
+    groups = summary.groups.values()
+    if any(group.judged for group in groups) and not any(
+        group.rate(name).n for group in groups for name in table.RATES
+    ):
+        report("no record tells a true class, so none is right or wrong: see --label and --label-from of dp-attack")
 
 
 def _draw(summary: Summary, figures: Path | None, report_file: Path | None) -> None:
@@ -112,6 +118,8 @@ def _draw(summary: Summary, figures: Path | None, report_file: Path | None) -> N
     from dptools.evaluation.report import report as html
 
     drawings = list(gallery(summary, open_image))
+    if not drawings:
+        report("nothing in these records can be drawn")
     if figures:
         write_figures(drawings, figures)
     if report_file:

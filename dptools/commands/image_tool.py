@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, BinaryIO, TextIO, TypeVar, get_type_hints
 
 import typer
 
 from dptools.commands.engines import engine_of, with_progress
 from dptools.commands.entry import check_input, errors_on_one_line, new_app, report
-from dptools.commands.options import OPERANDS, Common, Json, Output
+from dptools.commands.options import OPERANDS, Common, Json, Output, tool_name
 from dptools.devices import check_device
 from dptools.errors import UsageError
 from dptools.pipe.filed import Filed
@@ -23,6 +24,7 @@ from dptools.pipe.sniff import Form
 from dptools.pipe.source import open_source
 from dptools.pipe.stage import ToolStage
 from dptools.pipe.trace import traced
+from dptools.pipe.walk import SUFFIXES
 
 Show = Callable[[TextIO], Emit]
 """Puts records out for people to read."""
@@ -83,6 +85,8 @@ def _run(stage: ToolStage, common: Common, output: Output, device: str, people: 
         raise UsageError(f"-0 is for paths, and --from {common.form} for something else")
     if output.out and output.out.exists() and not output.out.is_dir():
         raise UsageError(f"-o {output.out}: not a directory")
+    if output.out and output.out.suffix.lower() in SUFFIXES and not output.out.exists():
+        raise UsageError(f"-o {output.out}: a directory is wanted; for one image: {_through(output.out)}")
     written = [*stage.directories, *([output.out] if output.out else [])]
     source = open_source(common.operands or [], _stdin(), common.form, common.null, leave_out=written)
     if source.empty:
@@ -91,7 +95,7 @@ def _run(stage: ToolStage, common: Common, output: Output, device: str, people: 
         raise UsageError(f"{stage.for_one} is one file, for one image: name a directory")
     as_image = stage.makes_images and source.one_image and output.out is None and stage.text is None
     if stage.makes_images and output.out is None and stage.text is None:
-        _check_output(stage, as_image)
+        _check_output(stage, as_image, source.form)
     engine = engine_of(stage, source.one_image, common, device)
     if wanted() and not common.quiet:
         engine = with_progress(engine)
@@ -105,13 +109,21 @@ def _one_file(operands: list[str] | None) -> bool:
     return len(operands or []) == 1 and not os.path.isdir((operands or [""])[0])
 
 
-def _check_output(stage: ToolStage, as_image: bool) -> None:
+def _check_output(stage: ToolStage, as_image: bool, form: Form | None) -> None:
     if not as_image:
-        raise UsageError("-o DIR is needed: images go there, and records to standard output")
+        taken = "standard input is no image and was taken for paths; " if form is Form.PATHS else ""
+        raise UsageError(
+            f"{taken}-o DIR is needed: images go there, and records to standard output; for one image: {_through()}"
+        )
     if len(stage.variants) != 1:
         raise UsageError(f"-o DIR is needed: one image would become {len(stage.variants)}")
     if sys.stdout.isatty():
         raise UsageError("the image would go to the terminal: redirect it to a file, or name a directory with -o")
+
+
+def _through(target: Path = Path("OUT.png")) -> str:
+    """How one image goes in and out."""
+    return f"{tool_name()} < IMAGE > {target}"
 
 
 def _emit(as_image: bool, people: Show | None) -> Emit:

@@ -28,7 +28,7 @@ from dptools.evaluation.traces import Course
 
 def accuracy(groups: Sequence[Group]) -> Figure:
     """Top-1 and top-5 after restoration, group by group (the paper's figures 3 and 4)."""
-    figure, axes = one_panel()
+    figure, axes = one_panel("right after restoration, %")
     for offset, (top, colour) in zip((-0.2, 0.2), (("top1", BLUE), ("top5", ORANGE)), strict=True):
         rates = [group.rate(f"after_{top}") for group in groups]
         bars(axes, rates, offset, 0.38, colour, f"top-{top[3:]}")

@@ -38,7 +38,7 @@ def wilson(k: int, n: int, z: float = 1.959964) -> tuple[float, float]:
     share, spread = k / n, z * z / n
     centre = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, centre - half) if k else 0.0, min(1.0, centre + half) if k < n else 1.0
 
 
 @dataclass

@@ -57,8 +57,8 @@ def strip(record: Record, before: Record | None, open_image: Open) -> list[Panel
     clean = None if seen is None else _cut(open_image(str(record.get("source", ""))), seen.shape[0], seen.shape[1])
     said = (f"{name}  {100 * p:.0f} %" for name, p in classes(record))
     return [
-        Panel("clean", clean, _say(names, attack.get("clean_label", record.get("label")), attack.get("clean_p"))),
-        Panel(by_attack(record), attacked, _say(names, attack.get("adversarial_label"), attack.get("adversarial_p"))),
+        Panel("clean", clean, _said(attack, "clean", names) or _say(names, record.get("label"), None)),
+        Panel(by_attack(record), attacked, _said(attack, "adversarial", names)),
         Panel(f"difference × {TIMES}", _difference(clean, attacked, attack.get("norms", {})), _size(attack)),
         Panel("restored", restored, next(said, "")),
     ]
@@ -154,6 +154,12 @@ def _names(*records: Record | None) -> dict[Any, str]:
 
 def _short(entry: Mapping[str, Any]) -> str:
     return printable(str(entry.get("name") or f"class {entry.get('index')}").split(",")[0])
+
+
+def _said(attack: Mapping[str, Any], kind: str, names: Mapping[Any, str]) -> str:
+    """What the attacked classifier saw; records of before dp-attack told names have the class's index only."""
+    index, name = attack.get(f"{kind}_label"), attack.get(f"{kind}_name")
+    return _say({index: _short({"name": name})} if name else names, index, attack.get(f"{kind}_p"))
 
 
 def _say(names: Mapping[Any, str], index: Any, p: float | None) -> str:

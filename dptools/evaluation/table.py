@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable
 
 from dptools.evaluation.gating import CLEAN, POLICIES, Gating
+from dptools.evaluation.keys import NONE
 from dptools.evaluation.metrics import Group, Rate
 from dptools.evaluation.paired import Comparison, Pairs
 from dptools.evaluation.stops import MOST, Stops
@@ -95,7 +96,10 @@ def left_out(groups: Iterable[Group]) -> Iterable[str]:
     """A line each for skipped and failed records."""
     groups = list(groups)
     for what in ("skipped", "failed"):
-        named = [f"{group.name} {group.counts[what]}" for group in groups if group.counts[what]]
+        alone = [group.name for group in groups] == [NONE]
+        named = [
+            f"{'' if alone else group.name} {group.counts[what]}".strip() for group in groups if group.counts[what]
+        ]
         if named:
             yield f"{what}: {', '.join(named)}"
 

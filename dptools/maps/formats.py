@@ -1,5 +1,7 @@
 """The words of a map for other programs, and drawn for the eye."""
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -48,6 +50,26 @@ def geojson(found: Iterable[Found], **about: Any) -> str:
         for word in found
     ]
     return json.dumps({"type": "FeatureCollection", "features": features})
+
+
+COLUMNS = ("map", "text", "confidence", "angle", "left", "top", "right", "bottom")
+"""Of :func:`rows`."""
+
+
+def rows(found: Iterable[Found], name: str) -> str:
+    """Lines of comma-separated values (RFC 4180, with newlines alone) under COLUMNS, a word a line; the box is the
+    outline's, in pixels.
+
+    Args:
+        name: the map's.
+    """
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    for word in found:
+        across, down = zip(*word["polygon"], strict=True)
+        box = (min(across), min(down), max(across), max(down))
+        writer.writerow([name, *(word[key] for key in ("text", "confidence", "angle")), *box])
+    return lines.getvalue()
 
 
 def overlay(pixels: "Pixels", found: Sequence[Found]) -> "Pixels":

@@ -6,4 +6,4 @@ RULES = ("letters", "paper", "otsu", "sauvola")
 READERS = ("rapidocr", "tesseract", "tesseract-page")
 """See :mod:`dptools.maps.loading`; the last is Tesseract alone on the map as it is, to compare with."""
 
-FORMATS = ("jsonl", "geojson", "txt")
+FORMATS = ("jsonl", "geojson", "csv", "txt")

@@ -36,6 +36,8 @@ class RapidReader:
     least = 0.8
 
     def __init__(self, language: str = "eng") -> None:
+        # ONNX Runtime would keep an id of this machine in the home directory, and report to its maker.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         from rapidocr import RapidOCR
 
         threads = {"EngineConfig.onnxruntime.intra_op_num_threads": 1}

@@ -23,11 +23,13 @@ class Source:
     Attributes:
         one_image: they are the one image on standard input, whose output is an image too.
         empty: there are none.
+        form: what standard input was taken for; None where operands are.
     """
 
     samples: Iterator[Sample]
     one_image: bool = False
     empty: bool = False
+    form: Form | None = None
 
 
 def open_source(
@@ -59,10 +61,10 @@ def open_source(
         if not head:
             return Source(iter(()), empty=True)
     if form is Form.IMAGE:
-        return Source(_image(stdin, head), one_image=True)
+        return Source(_image(stdin, head), one_image=True, form=form)
     if form is Form.JSONL:
-        return Source(read_jsonl(stdin, head))
-    return Source(_paths(stdin, head, b"\0" if null else b"\n"))
+        return Source(read_jsonl(stdin, head), form=form)
+    return Source(_paths(stdin, head, b"\0" if null else b"\n"), form=form)
 
 
 def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iterator[Sample]:

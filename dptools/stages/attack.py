@@ -136,9 +136,9 @@ class Attacking:
     def _look(self, sample: Sample, victim: "nn.Module") -> Sample:
         """The sample with what is said of it before it is attacked; skipped where there is nothing to attack."""
         label, target = sample.record["label"], sample.record["attack"].get("target")
-        found = _prediction(self._scores(sample, victim), label, "clean")
+        found = self._prediction(self._scores(sample, victim), label, "clean")
         seen = sample.update(attack={**sample.record["attack"], "model": self.classifier.name, **found})
-        name = self.classifier.classes.names[found["clean_label"]]
+        name = found["clean_name"]
         if found["clean_label"] != label:
             behind = " behind the defence" if self.options.adversary.through else ""
             why = reason("dp-attack", "Misclassified", f"{self.classifier.name}{behind} already sees {name}")
@@ -161,7 +161,7 @@ class Attacking:
 
     def _done(self, sample: Sample, outcome: "Outcome") -> Sample:
         found = {
-            **_prediction(outcome.scores, sample.record["label"], "adversarial"),
+            **self._prediction(outcome.scores, sample.record["label"], "adversarial"),
             "success": outcome.success,
             "success_float": outcome.success_float,
             **outcome.facts,
@@ -170,21 +170,21 @@ class Attacking:
         }
         return replace(sample.update(attack={**sample.record["attack"], **found}), pixels=to_pixels(outcome.image))
 
+    def _prediction(self, scores: "Tensor", label: int, kind: str) -> Record:
+        """What the classifier says of an image: its class, that class's probability, and the rank of the true one."""
+        from dptools.classifiers import rank
+
+        probabilities = scores.float().softmax(dim=0).cpu()
+        predicted = int(probabilities.argmax())
+        return {
+            f"{kind}_label": predicted,
+            f"{kind}_name": self.classifier.classes.names[predicted],
+            f"{kind}_p": round(float(probabilities[predicted]), 4),
+            f"{kind}_rank": rank(probabilities, label),
+        }
+
 
 def _settings(attack: Method, target: int | None) -> Record:
     """How an attack is set, for the record."""
     limits = {} if attack.epsilon is None else {"epsilon": attack.epsilon}
     return {"name": attack.name, "params": attack.settings, **limits, **({} if target is None else {"target": target})}
-
-
-def _prediction(scores: "Tensor", label: int, kind: str) -> Record:
-    """What a classifier says of an image: its class, that class's probability, and the rank of the true one."""
-    from dptools.classifiers import rank
-
-    probabilities = scores.float().softmax(dim=0).cpu()
-    predicted = int(probabilities.argmax())
-    return {
-        f"{kind}_label": predicted,
-        f"{kind}_p": round(float(probabilities[predicted]), 4),
-        f"{kind}_rank": rank(probabilities, label),
-    }

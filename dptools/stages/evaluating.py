@@ -17,6 +17,7 @@ from dptools.evaluation.summary import Summary
 from dptools.evaluation.traces import follow
 from dptools.pipe.run import complaint
 from dptools.pipe.sink import write
+from dptools.pipe.sniff import Form, sniff
 from dptools.pipe.source import read_jsonl
 from dptools.pipe.trace import points
 
@@ -59,7 +60,7 @@ class Evaluating:
         """Read all.
 
         Raises:
-            UsageError: a file cannot be read, or a trace is none.
+            UsageError: a file cannot be read, or is an image, or a trace is none.
         """
         files = list(files)
         _check_stdin([*files, *map(str, filter(None, (self.compare, self.attacked)))])
@@ -77,7 +78,10 @@ class Evaluating:
 
     def _read(self, name: str) -> Iterator[Record]:
         with _open(name) as stream:
-            for sample in read_jsonl(stream, name="stdin" if name == "-" else name):
+            form, head = sniff(stream)
+            if form is Form.IMAGE:
+                raise UsageError(f"{name}: an image, where records are wanted: dp-classify makes them")
+            for sample in read_jsonl(stream, head, name="stdin" if name == "-" else name):
                 if sample.failed and not sample.reported:
                     self.report(complaint(sample))
                 yield sample.record

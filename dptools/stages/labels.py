@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dptools.errors import SampleError, UsageError
 from dptools.pipe.sample import Sample
+from dptools.texts import did_you_mean
 
 if TYPE_CHECKING:
     from dptools.classifiers import Classes
@@ -80,4 +81,4 @@ def class_index(text: str, classes: "Classes") -> int:
     try:
         return classes.index(text)
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(f"{error}{did_you_mean(classes.near(text))}") from None

@@ -47,7 +47,8 @@ class Mapsext(ToolStage):
 
     @property
     def text(self) -> Callable[[Record], str] | None:
-        return {"geojson": _geojson, "txt": _texts}.get(self.wording.form)
+        texts: dict[str, Callable[[Record], str]] = {"geojson": _geojson, "csv": _Rows(), "txt": _texts}
+        return texts.get(self.wording.form)
 
     def load(self) -> "Mapping":
         from dptools.devices import resolve_device
@@ -60,6 +61,19 @@ def _geojson(record: Record) -> str:
     from dptools.maps.formats import geojson
 
     return geojson(record["mapsext"]["words"], map=record["id"]) + "\n"
+
+
+class _Rows:
+    """What a spreadsheet reads: a head before the first map's words."""
+
+    begun = False
+
+    def __call__(self, record: Record) -> str:
+        from dptools.maps.formats import COLUMNS, rows
+
+        head = "" if self.begun else ",".join(COLUMNS) + "\n"
+        self.begun = True
+        return head + rows(record["mapsext"]["words"], record["id"])
 
 
 def _texts(record: Record) -> str:

@@ -55,10 +55,21 @@ def test_version_is_the_last_word(tool: str, sh: Run) -> None:
     [
         (
             "dp-attack -a fgsm x.png -o o",
-            "dp-attack: unknown attack 'fgsm' (did you mean FGSM, FGM, MIFGSM?): choose gs, agn",
+            "dp-attack: unknown attack 'fgsm' (did you mean gs, FGSM, FGM, MIFGSM?): choose gs, agn",
         ),
+        ("dp-attack -a deepfol x.png -o o", "dp-attack: unknown attack 'deepfol' (did you mean deepfool, L2DeepFool"),
         ("dp-attack x.png", "dp-attack: -o DIR is needed: images go there, and records to standard output"),
-        ("echo x | dp-attack", "dp-attack: -o DIR is needed: images go there"),
+        ("dp-attack x.png", "; for one image: dp-attack < IMAGE > OUT.png"),
+        (
+            "echo x | dp-attack",
+            "dp-attack: standard input is no image and was taken for paths; -o DIR is needed: images go",
+        ),
+        (
+            "dp-denoise x.jpg -o y.png",
+            "dp-denoise: -o y.png: a directory is wanted; for one image: dp-denoise < IMAGE > y",
+        ),
+        ("dp-classify --label marmott x.png; exit 2", "class name (did you mean marmot?)"),
+        ("echo GIF89a > a.gif; dp-eval a.gif", "dp-eval: a.gif: an image, where records are wanted: dp-classify makes"),
         ("dp-attack -a all -", "dp-attack: -o DIR is needed: one image would become 8"),
         (
             "dp-classify -0 --from jsonl < /dev/null",
@@ -102,7 +113,7 @@ def test_version_is_the_last_word(tool: str, sh: Run) -> None:
             "dp-mapsext --reader human x.png -o o",
             "dp-mapsext: unknown reader 'human': choose rapidocr, tesseract, tess",
         ),
-        ("dp-mapsext --format csv x.png", "dp-mapsext: unknown format 'csv': choose jsonl, geojson, txt"),
+        ("dp-mapsext --format tsv x.png", "dp-mapsext: unknown format 'tsv': choose jsonl, geojson, csv, txt"),
         ("dp-mapsext --words x.png", "dp-mapsext: -o DIR is needed: images go there"),
         ("dp-mapsext --lang deu x.png -o o", "dp-mapsext: --lang is for reading: give --words too"),
         (

@@ -43,6 +43,10 @@ def test_wilson_intervals_are_the_published_ones(k: int, n: int, low: float, hig
     assert wilson(k, n) == pytest.approx((low, high), abs=5e-5)
 
 
+def test_wilson_intervals_end_at_0_and_1() -> None:
+    assert [(wilson(0, n)[0], wilson(n, n)[1]) for n in range(1, 200)] == [(0.0, 1.0)] * 199
+
+
 def test_groups_are_counted_by_attack() -> None:
     gs, df, total = (group.as_json() for group in evaluate(RECORDS))
     assert (gs["name"], gs["records"], gs["failed"], gs["skipped"]) == ("gs", 5, 1, 1)
