@@ -84,6 +84,17 @@ def test_a_fit_is_the_same_in_company(network: str, loss: str) -> None:
         assert (done.step, done.iterations) == (alone.step, alone.iterations)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_company_changes_nothing_whatever_the_threads(threads: int) -> None:
+    """With one thread, a library gave wrong gradients of several networks at once."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        test_a_fit_is_the_same_in_company("small", "mse")
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_images_that_are_done_leave_the_others_as_they_are() -> None:
     base = Preset("small", "student-t", Fixed(9), precision="fp32")
     wanted = [
