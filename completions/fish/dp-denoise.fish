@@ -1,6 +1,6 @@
 # fish completion of dp-denoise
 complete -c dp-denoise -l method -x -a 'dip jpeg median bilateral tv nlm bits' -d 'dip (the prior), or a filter: jpeg, median, bilateral, tv, nlm, bits'
-complete -c dp-denoise -l preset -x -a 'default photo cold paper' -d 'default or photo or cold or paper'
+complete -c dp-denoise -l preset -x -a 'default photo cold paper' -d 'default, photo (for the eye), cold (random weights) or paper (as published)'
 complete -c dp-denoise -l stop -x -a 'fixed: held-out oracle loss: plateau variance dipdefend' -d 'When to stop: fixed:N or held-out or oracle or loss:T or plateau or variance or dipdefend'
 complete -c dp-denoise -l iterations -x -d 'The most iterations'
 complete -c dp-denoise -l average -x -d 'Weight of the past in the average of outputs'

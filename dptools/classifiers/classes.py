@@ -43,7 +43,7 @@ class Classes:
 
     def near(self, text: str) -> list[str]:
         """Names that are nearly this one."""
-        return get_close_matches(folded(text), dict.fromkeys(map(folded, self.names)), n=3)
+        return get_close_matches(folded(text), dict.fromkeys(map(folded, self.names)), n=3, cutoff=0.75)
 
     def named(self, name: str) -> tuple[int, ...]:
         """The classes of this name: none, one or, as of the two cranes, several."""

@@ -26,8 +26,9 @@ def images(count: int = 3, height: int = 64, width: int = 96) -> Tensor:
 
 
 def alike(one: Tensor, other: Tensor) -> bool:
-    """Adam makes whole steps of gradients that are zero but for rounding, so fits in two orders of sums drift apart."""
-    return (one - other).abs().mean().item() < 0.004
+    """Adam makes whole steps of gradients that are zero but for rounding, so fits in two orders of sums drift apart: by
+    0.005, as one of these does alone with one thread and with two. Wrong gradients make it 0.014."""
+    return (one - other).abs().mean().item() < 0.008
 
 
 def together(wanted: list[Wanted], at_once: int) -> list[Restored]:
