@@ -71,7 +71,8 @@ def _lines(sample: Sample) -> list[str]:
 def _verdict(suspicion: float) -> str:
     from dptools.evaluation.gating import THRESHOLD
 
-    return f"  suspicion {suspicion:.2f}: {'not ' * (suspicion < THRESHOLD)}suspect, as from {THRESHOLD:g} on"
+    verdict = f"not suspect (below {THRESHOLD:g})" if suspicion < THRESHOLD else f"suspect ({THRESHOLD:g} or more)"
+    return f"  suspicion {suspicion:.2f}, {verdict}"
 
 
 app = image_tool(classify, show)
