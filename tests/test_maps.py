@@ -210,6 +210,11 @@ def test_maps_without_ground_truth_are_named(read: Path, sh: Run, tmp_path: Path
     assert (done.returncode, done.stderr) == (2, "dp-eval: --maps nowhere: no such file or directory\n")
 
 
+def test_a_key_that_no_map_has_is_told(read: Path, sh: Run) -> None:
+    done = sh(f"cd {read} && dp-eval --by colour --maps map.geojson words.jsonl")
+    assert (done.returncode, done.stderr) == (0, "dp-eval: --by colour: no record has this key\n")
+
+
 def test_every_map_is_scored_by_its_own_words(read: Path, sh: Run, tmp_path: Path) -> None:
     words = (read / "words.jsonl").read_text()
     (tmp_path / "truth" / "a").mkdir(parents=True)

@@ -74,7 +74,7 @@ def _has_gpu() -> bool:
 def with_progress(engine: Engine) -> Engine:
     """It tells on the terminal how far it is."""
 
-    def enginewith_progress(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
+    def shown(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
         return progress(engine(stage, samples), stage.tool)
 
-    return enginewith_progress
+    return shown

@@ -1,7 +1,7 @@
 """dp-eval."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -15,6 +15,7 @@ from dptools.errors import UsageError
 from dptools.evaluation import table
 from dptools.evaluation.gating import THRESHOLD
 from dptools.evaluation.keys import NONE
+from dptools.evaluation.metrics import Group
 from dptools.evaluation.summary import Summary
 from dptools.pipe.record import dump
 from dptools.pipe.run import put
@@ -87,8 +88,7 @@ def evaluate_records(
         summary = Evaluating(by, tuple(trace or ()), compare, attacked, broken.append, scores, gate)(operands or ["-"])
         for line in broken:
             report(line)
-        if not scores:
-            _warn(summary)
+        _warn(summary, scores)
         _draw(summary, figures, report_file)
         put(sys.stdout.buffer, f"{_text(summary, form, scores)}\n".encode())
         raise typer.Exit(1 if summary.failed or broken else 0)
@@ -101,13 +101,11 @@ def _form(wanted: dict[Form, bool]) -> Form:
     return named[0] if named else Form.TABLE if sys.stdout.isatty() else Form.JSON
 
 
-def _warn(summary: Summary) -> None:
+def _warn(summary: Summary, scores: "MapScores | None") -> None:
     if summary.by not in ("attack", "method") and set(summary.groups) == {NONE}:
         report(f"--by {summary.by}: no record has this key")
-    groups = summary.groups.values()
-    if any(group.judged for group in groups) and not any(
-        group.rate(name).n for group in groups for name in table.RATES
-    ):
+    groups = summary.all_groups
+    if not scores and any(group.judged for group in groups) and not _has_rates(groups):
         report("no record tells a true class, so none is right or wrong: see --label and --label-from of dp-attack")
 
 
@@ -151,7 +149,7 @@ def _tables(summary: Summary, scores: "MapScores | None") -> Iterator[table.Rows
     groups = summary.all_groups
     if scores:
         yield from scores.tables()
-    if not scores or any(group.rate(name).n for group in groups for name in table.RATES):
+    if not scores or _has_rates(groups):
         yield table.rate_rows(groups, summary.by)
     yield from filter(None, (table.stop_rows(groups, summary.by), table.error_rows(summary.courses)))
     if summary.gating:
@@ -159,6 +157,10 @@ def _tables(summary: Summary, scores: "MapScores | None") -> Iterator[table.Rows
         yield from filter(_has_rows, [table.gate_rows(summary.gating)])
     if summary.comparison:
         yield table.comparison_rows(summary.comparison)
+
+
+def _has_rates(groups: Iterable[Group]) -> bool:
+    return any(group.rate(name).n for group in groups for name in table.RATES)
 
 
 def _has_rows(rows: table.Rows) -> bool:

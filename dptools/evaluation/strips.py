@@ -50,15 +50,16 @@ def strip(record: Record, before: Record | None, open_image: Open) -> list[Panel
         before: the same sample before; None where it is not known.
         open_image: reads a file.
     """
-    attack, names = record.get("attack", {}), _names(record, before)
+    attack = record.get("attack", {})
+    names = _names(attack, record, before)
     restored = open_image(str(record["path"]))
     attacked = open_image(str(before["path"])) if before and "path" in before else None
     seen = attacked if attacked is not None else restored
     clean = None if seen is None else _cut(open_image(str(record.get("source", ""))), seen.shape[0], seen.shape[1])
     said = (f"{name}  {100 * p:.0f} %" for name, p in classes(record))
     return [
-        Panel("clean", clean, _said(attack, "clean", names) or _say(names, record.get("label"), None)),
-        Panel(by_attack(record), attacked, _said(attack, "adversarial", names)),
+        Panel("clean", clean, _say(names, attack.get("clean_label", record.get("label")), attack.get("clean_p"))),
+        Panel(by_attack(record), attacked, _say(names, attack.get("adversarial_label"), attack.get("adversarial_p"))),
         Panel(f"difference × {TIMES}", _difference(clean, attacked, attack.get("norms", {})), _size(attack)),
         Panel("restored", restored, next(said, "")),
     ]
@@ -147,19 +148,18 @@ def _difference(clean: Pixels | None, attacked: Pixels | None, norms: Mapping[st
     return (128 + TIMES * change).clip(0, 255).astype(np.uint8)
 
 
-def _names(*records: Record | None) -> dict[Any, str]:
+def _names(attack: Mapping[str, Any], *records: Record | None) -> dict[Any, str]:
+    """Those of classes, by index: that dp-attack told, and that stand among the most probable."""
     tops = [entry for record in records if record for entry in record.get("classify", {}).get("top") or []]
-    return {entry["index"]: _short(entry) for entry in tops if "index" in entry}
+    seen = [
+        {"index": attack.get(f"{kind}_label"), "name": attack.get(f"{kind}_name")} for kind in ("clean", "adversarial")
+    ]
+    named = [entry for entry in [*tops, *seen] if entry.get("index") is not None and entry.get("name")]
+    return {entry["index"]: _short(entry) for entry in named}
 
 
 def _short(entry: Mapping[str, Any]) -> str:
     return printable(str(entry.get("name") or f"class {entry.get('index')}").split(",")[0])
-
-
-def _said(attack: Mapping[str, Any], kind: str, names: Mapping[Any, str]) -> str:
-    """What the attacked classifier saw; records of before dp-attack told names have the class's index only."""
-    index, name = attack.get(f"{kind}_label"), attack.get(f"{kind}_name")
-    return _say({index: _short({"name": name})} if name else names, index, attack.get(f"{kind}_p"))
 
 
 def _say(names: Mapping[Any, str], index: Any, p: float | None) -> str:

@@ -26,9 +26,8 @@ def images(count: int = 3, height: int = 64, width: int = 96) -> Tensor:
 
 
 def alike(one: Tensor, other: Tensor) -> bool:
-    """Adam makes whole steps of gradients that are zero but for rounding, so fits in two orders of sums drift apart: by
-    0.005, as one of these does alone with one thread and with two. Wrong gradients make it 0.014."""
-    return (one - other).abs().mean().item() < 0.008
+    """Adam makes whole steps of gradients that are zero but for rounding, so fits in two orders of sums drift apart."""
+    return (one - other).abs().mean().item() < 0.004
 
 
 def together(wanted: list[Wanted], at_once: int) -> list[Restored]:
@@ -76,7 +75,8 @@ def test_who_stays_goes_on_as_alone() -> None:
 @pytest.mark.parametrize("network", ["small", "paper", "decoder"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_fit_is_the_same_in_company(network: str, loss: str) -> None:
-    iterations = 1 if network == "paper" else 4  # its lowest scale normalises six pixels, which magnifies rounding
+    # The paper's lowest scale normalises six pixels, which magnifies rounding; the decoder drifts by 0.005 in four.
+    iterations = {"paper": 1, "decoder": 2}.get(network, 4)
     preset = Preset(network, loss, HeldOut(), iterations=iterations, precision="fp32")
     wanted = [Wanted(image[None], preset, seed=number) for number, image in enumerate(images())]
     for one, done in zip(wanted, together(wanted, 3), strict=True):
