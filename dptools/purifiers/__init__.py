@@ -1,0 +1,1 @@
+"""Purifiers: image -> image without its adversarial perturbation."""

@@ -1,0 +1,1 @@
+"""A pretrained denoising network, and what is built on it."""
