@@ -87,7 +87,7 @@ uninstall:  ## take away what install put there: the same PREFIX and DESTDIR
 .PHONY: completions
 completions: $(BIN)/dp-attack  ## write the completions for bash, zsh and fish anew
 	rm -rf $@
-	python -m dptools.commands.completions $@
+	python -m dptools.cli.completions $@
 
 # --- README's picture, of photographs that come with scikit-image
 
@@ -336,8 +336,8 @@ SKIMAGE := astronaut.png brick.png chelsea.png coffee.png coins.png grass.png gr
 weights: results/warm.pt  ## train the network that restoration starts from, on free photographs (hours); copy it to dptools/prior
 
 results/warm.pt: | $(PHOTOS) $(BIN)/dp-attack
-	python -m dptools.prior.training $(PHOTOS) -o $@.part
-	python -m dptools.prior.training $(PHOTOS) -o $@ --start $@.part --rate 4e-4 --iterations 10000 --seed 1
+	python -m dptools.purifiers.dip.training $(PHOTOS) -o $@.part
+	python -m dptools.purifiers.dip.training $(PHOTOS) -o $@ --start $@.part --rate 4e-4 --iterations 10000 --seed 1
 
 results/photos: | $(BIN)/dp-attack
 	rm -rf results/debian $@.part

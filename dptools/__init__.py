@@ -9,7 +9,7 @@ The house, from the street to the cellar; each floor knows only those below it:
     classifiers/   image -> class scores         }
     attacks/       image -> adversarial image    }  the domains: functions of tensors and plain values,
     prior/         image -> restored image       }  which know nothing of the pipe, and serve as a library:
-    filters/       image -> filtered image       }  `from dptools.prior import restore`
+    filters/       image -> filtered image       }  `from dptools.purifiers.dip import restore`
     evaluation/    records -> figures            }
     maps/          map -> text mask              }
 """

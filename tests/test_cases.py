@@ -18,7 +18,7 @@ CASES = sorted(Path(__file__).with_name("cases").iterdir())
 def test_case(case: Path, sh: Run, samples: Path, environment: dict[str, str]) -> None:
     done = sh(f"exec 2>&1; . {case / 'cmd'}; echo status $?", env={**environment, "SAMPLES": str(samples)})
     printed = re.sub(r'"seconds": [\d.]+', '"seconds": 0', done.stdout).replace(
-        f'"version": "{version("dptools")}"', '"version": "V"'
+        f'"version": "{version("deep-protection")}"', '"version": "V"'
     )
     if os.environ.get("UPDATE_CASES"):
         (case / "expected").write_text(printed)

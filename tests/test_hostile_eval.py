@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
-from dptools.commands.eval import app
 from dptools.pipe.record import parse
+from dptools.tools.evaluate.command import app
 
 Record = dict[str, Any]
 Eval = Callable[..., str]

@@ -60,7 +60,7 @@ def test_the_wheel_brings_the_tools_with_their_pages_completions_and_schema(buil
         (data,) = {name.partition("/")[0] for name in inside if ".data/" in name}
         metadata = wheel.read(next(name for name in inside if name.endswith("METADATA"))).decode()
     assert {name.removeprefix(f"{data}/data/share/") for name in inside if name.startswith(data)} == set(SHARED)
-    assert {"dptools/py.typed", "dptools/pipe/record.schema.json", "dptools/prior/warm.pt"} <= inside
+    assert {"dptools/py.typed", "dptools/pipe/record.schema.json", "dptools/purifiers/denoiser/warm.pt"} <= inside
     assert not [name for name in inside if name.startswith("tests")]
     for line in ("License-Expression: MIT", "Provides-Extra: cluster", "Provides-Extra: models", "Keywords: "):
         assert line in metadata

@@ -11,7 +11,7 @@ from pathlib import Path
 from dptools.errors import SetupError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
-from dptools.pipe.stage import ToolStage, Worker
+from dptools.pipe.stage import ToolOptions, Worker
 
 
 def sample(name: str, **record: object) -> Sample:
@@ -50,7 +50,7 @@ class Toy:
 
 
 @dataclass(frozen=True)
-class Invert(ToolStage):
+class Invert(ToolOptions):
     """A tool that inverts images; it fails on those whose id says so, has room for so many at once, and logs."""
 
     tool = "dp-invert"

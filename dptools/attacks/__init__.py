@@ -11,20 +11,22 @@ from dptools.lazy import lazy
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # Foolbox imports GitPython, which fails where git is missing
 
 if TYPE_CHECKING:
-    from dptools.attacks.adaptive import Through
     from dptools.attacks.adef import ADefAttack
-    from dptools.attacks.perturbation import Outcome, perturb
+    from dptools.attacks.defended_model import DefendedModel
+    from dptools.attacks.perturbation import AttackResult, perturb
 else:
-    __getattr__ = lazy(__name__, adaptive=("Through",), adef=("ADefAttack",), perturbation=("Outcome", "perturb"))
+    __getattr__ = lazy(
+        __name__, defended_model=("DefendedModel",), adef=("ADefAttack",), perturbation=("AttackResult", "perturb")
+    )
 
 __all__ = [
     "ATTACKS",
     "PAPER",
     "ADefAttack",
     "Attack",
-    "Outcome",
+    "AttackResult",
+    "DefendedModel",
     "Setting",
-    "Through",
     "configure",
     "find",
     "perturb",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from dptools.attacks.params import Param
 
 if TYPE_CHECKING:
-    from dptools.attacks.attempt import Attempt
-    from dptools.attacks.problem import Problem
+    from dptools.attacks.attack_batch import AttackBatch
+    from dptools.attacks.raw_result import RawResult
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Attack:
         """All params with their values."""
         return {name: self.values.get(name, param.default) for name, param in self.params.items()}
 
-    def __call__(self, problem: "Problem") -> "Attempt":
+    def __call__(self, problem: "AttackBatch") -> "RawResult":
         module, _, function = self.function.partition(":")
-        attempt: Callable[..., Attempt] = getattr(import_module(f"dptools.attacks.{module}"), function)
+        attempt: Callable[..., RawResult] = getattr(import_module(f"dptools.attacks.{module}"), function)
         return attempt(problem, epsilon=self.epsilon, **self.fixed, **self.settings)

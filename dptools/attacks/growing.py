@@ -13,17 +13,17 @@ from foolbox.attacks import LinfFastGradientAttack
 from foolbox.distances import l2, linf
 from torch import Tensor
 
-from dptools.attacks.asked import block_size
-from dptools.attacks.attempt import Attempt
+from dptools.attacks.attack_batch import AttackBatch
 from dptools.attacks.lattice import Budget, rounded
-from dptools.attacks.problem import Problem
+from dptools.attacks.query_counter import block_size
+from dptools.attacks.raw_result import RawResult
 from dptools.attacks.search import weakest
 
 Perturbed = Callable[[float], Tensor]
 """Strength to image, 1 x 3 x H x W."""
 
 
-def gradient_sign(problem: Problem, *, epsilon: float | None, steps: int, ceiling: float) -> Attempt:
+def gradient_sign(problem: AttackBatch, *, epsilon: float | None, steps: int, ceiling: float) -> RawResult:
     """The sign of the loss's gradient (arXiv 1412.6572), the strength being what a value changes by."""
     attack = LinfFastGradientAttack(random_start=False)
     moved: Tensor = attack.run(problem.model, problem.images, problem.criterion, epsilon=1.0)
@@ -36,7 +36,7 @@ def gradient_sign(problem: Problem, *, epsilon: float | None, steps: int, ceilin
     return _Growth(steps, ceiling, Budget(linf, epsilon))(problem, perturb)
 
 
-def gaussian_noise(problem: Problem, *, epsilon: float | None, steps: int, ceiling: float) -> Attempt:
+def gaussian_noise(problem: AttackBatch, *, epsilon: float | None, steps: int, ceiling: float) -> RawResult:
     """Additive Gaussian noise, the strength being its standard deviation."""
 
     def perturb(row: int) -> Perturbed:
@@ -47,7 +47,9 @@ def gaussian_noise(problem: Problem, *, epsilon: float | None, steps: int, ceili
     return _Growth(steps, ceiling, Budget(l2, epsilon))(problem, perturb)
 
 
-def blended_noise(problem: Problem, *, epsilon: float | None, steps: int, ceiling: float, directions: int) -> Attempt:
+def blended_noise(
+    problem: AttackBatch, *, epsilon: float | None, steps: int, ceiling: float, directions: int
+) -> RawResult:
     """A blend with an image of uniform noise, the strength being the noise's share.
 
     Args:
@@ -61,7 +63,7 @@ def blended_noise(problem: Problem, *, epsilon: float | None, steps: int, ceilin
     return _Growth(steps, ceiling, Budget(l2, epsilon))(problem, perturb)
 
 
-def salt_and_pepper(problem: Problem, *, epsilon: float | None, steps: int, ceiling: float) -> Attempt:
+def salt_and_pepper(problem: AttackBatch, *, epsilon: float | None, steps: int, ceiling: float) -> RawResult:
     """Pixels turned white or black, as many of each, the strength being their share."""
 
     def perturb(row: int) -> Perturbed:
@@ -73,7 +75,7 @@ def salt_and_pepper(problem: Problem, *, epsilon: float | None, steps: int, ceil
     return _Growth(steps, ceiling, Budget(l2, epsilon))(problem, perturb)
 
 
-def _other_noise(problem: Problem, row: int, directions: int) -> Tensor:
+def _other_noise(problem: AttackBatch, row: int, directions: int) -> Tensor:
     image, generator = problem.images[row : row + 1], problem.generator(row)
     for _ in range(directions):
         noise = torch.rand(image.shape, generator=generator).to(image.device)
@@ -90,12 +92,12 @@ class _Growth:
     ceiling: float
     budget: Budget
 
-    def __call__(self, problem: Problem, perturb: Callable[[int], Perturbed]) -> Attempt:
+    def __call__(self, problem: AttackBatch, perturb: Callable[[int], Perturbed]) -> RawResult:
         """Each image at its smallest strength that succeeds, or else at the largest that is allowed."""
         found = [self._grow(problem, row, perturb(row)) for row in range(problem.wanted)]
-        return Attempt(torch.cat([image for image, _ in found]), [{"strength": strength} for _, strength in found])
+        return RawResult(torch.cat([image for image, _ in found]), [{"strength": strength} for _, strength in found])
 
-    def _grow(self, problem: Problem, row: int, perturbed: Perturbed) -> tuple[Tensor, float]:
+    def _grow(self, problem: AttackBatch, row: int, perturbed: Perturbed) -> tuple[Tensor, float]:
         clean = problem.images[row : row + 1]
 
         def image(level: int) -> Tensor:

@@ -7,7 +7,7 @@ from foolbox import distances
 from foolbox.distances import LpDistance
 from torch import Tensor
 
-from dptools.attacks.problem import Problem
+from dptools.attacks.attack_batch import AttackBatch
 
 ROUNDS = 8
 """How many times the gradient is taken anew, and every value may move one step further."""
@@ -38,7 +38,7 @@ class Budget:
         return float(self.distance(clean, image)) <= self.epsilon * (1 + 1e-6) + 1e-6
 
 
-def to_lattice(problem: Problem, row: int, adversarial: Tensor, budget: Budget) -> Tensor:
+def to_lattice(problem: AttackBatch, row: int, adversarial: Tensor, budget: Budget) -> Tensor:
     """The 8-bit image nearest to an adversarial image, as far as can be told, that is adversarial too.
 
     Minimal attacks end so close behind the border between two classes that rounding to 8 bits brings them back. So

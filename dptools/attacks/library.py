@@ -16,31 +16,31 @@ from foolbox.attacks.base import FixedEpsilonAttack
 from torch import Tensor
 
 from dptools.attacks.adef import ADefAttack, deformation
-from dptools.attacks.asked import AllSucceeded
-from dptools.attacks.attempt import Attempt
-from dptools.attacks.problem import Problem
+from dptools.attacks.attack_batch import AttackBatch
+from dptools.attacks.query_counter import AllSucceeded
 from dptools.attacks.randomness import seeded
+from dptools.attacks.raw_result import RawResult
 from dptools.errors import SampleError, SetupError
 
 
-def deepfool(problem: Problem, *, epsilon: float | None, **params: Any) -> Attempt:
+def deepfool(problem: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
     """The nearest point, in L2, past the linearised border to another class (arXiv 1511.04599)."""
     return _run(L2DeepFoolAttack(loss="logits", **params), problem, epsilon)
 
 
-def adef(problem: Problem, *, epsilon: float | None, **params: Any) -> Attempt:
+def adef(problem: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
     """A smooth deformation (arXiv 1804.07729); its size is the longest vector, in pixels."""
     attack = ADefAttack(**params)
     found = _run(attack, problem, epsilon)
-    return Attempt(found.images, [{"deformation": size} for size in deformation(attack.fields).tolist()])
+    return RawResult(found.images, [{"deformation": size} for size in deformation(attack.fields).tolist()])
 
 
-def carlini_wagner(problem: Problem, *, epsilon: float | None, **params: Any) -> Attempt:
+def carlini_wagner(problem: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
     """The smallest perturbation in L2 by gradient descent, weighed against the margin (arXiv 1608.04644)."""
     return _run(L2CarliniWagnerAttack(**params), problem, epsilon)
 
 
-def newtonfool(problem: Problem, *, epsilon: float | None, **params: Any) -> Attempt:
+def newtonfool(problem: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
     """Steps that lower the label's probability (Jang, Wu and Jha, ACSAC 2017).
 
     Foolbox moves no image that is adversarial already, but asks about it again in each step: that is cut short.
@@ -53,12 +53,12 @@ def newtonfool(problem: Problem, *, epsilon: float | None, **params: Any) -> Att
         return _finished(attack, problem, done.images, epsilon)
 
 
-def pgd(problem: Problem, *, epsilon: float | None, **params: Any) -> Attempt:
+def pgd(problem: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
     """Projected gradient descent within a ball of Linf (arXiv 1706.06083)."""
     return _run(_SeededPGD(problem.seeds, **params), problem, epsilon)
 
 
-def run(problem: Problem, *, epsilon: float | None, attack: str, **params: Any) -> Attempt:
+def run(problem: AttackBatch, *, epsilon: float | None, attack: str, **params: Any) -> RawResult:
     """Any attack of Foolbox.
 
     Args:
@@ -80,13 +80,13 @@ def run(problem: Problem, *, epsilon: float | None, attack: str, **params: Any) 
             raise SampleError("AttackFailed", f"{attack} cannot attack it: {why}") from None
 
 
-def _run(attack: Any, problem: Problem, epsilon: float | None) -> Attempt:
+def _run(attack: Any, problem: AttackBatch, epsilon: float | None) -> RawResult:
     bounded = isinstance(attack, FixedEpsilonAttack)
     _, images, _ = attack(problem.model, problem.images, problem.criterion, epsilons=epsilon if bounded else None)
     return _finished(attack, problem, images.detach(), None if bounded else epsilon)
 
 
-def _finished(attack: Any, problem: Problem, images: Tensor, epsilon: float | None) -> Attempt:
+def _finished(attack: Any, problem: AttackBatch, images: Tensor, epsilon: float | None) -> RawResult:
     """The images within epsilon. Where Foolbox finds nothing, some attacks give a black image, which the classifier of
     course gets wrong, and NewtonFool may divide by zero: there the image stays as it was."""
     rows = images.flatten(1)
@@ -94,7 +94,7 @@ def _finished(attack: Any, problem: Problem, images: Tensor, epsilon: float | No
     found = torch.where(nothing.view(-1, 1, 1, 1), problem.images, images)
     if epsilon is not None:
         found = attack.distance.clip_perturbation(problem.images, found, epsilon)
-    return Attempt(found.clamp(0, 1))
+    return RawResult(found.clamp(0, 1))
 
 
 class _SeededPGD(LinfProjectedGradientDescentAttack):

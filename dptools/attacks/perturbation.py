@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from dptools.attacks.asked import BLOCK, block_size
 from dptools.attacks.attack import Attack
+from dptools.attacks.attack_batch import AttackBatch
 from dptools.attacks.lattice import Budget, nearest, to_lattice
-from dptools.attacks.problem import Problem
+from dptools.attacks.query_counter import BLOCK, block_size
 from dptools.devices import free_memory, out_of_memory
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AttackResult:
     """What came of an attack on one image.
 
     Attributes:
@@ -21,7 +21,7 @@ class Outcome:
         scores: of the classifier, for this image; one for each class.
         success: the classifier takes the image for another class, or for the target if there is one.
         success_float: it did before rounding.
-        facts: what the attack tells of itself; see :class:`dptools.attacks.attempt.Attempt`.
+        facts: what the attack tells of itself; see :class:`dptools.attacks.raw_result.RawResult`.
         norms: size of the perturbation as saved; see :func:`norms`.
         queries: images that the classifier was asked about.
     """
@@ -44,7 +44,7 @@ def perturb(
     seeds: Sequence[int],
     target: int | None = None,
     repair: bool = True,
-) -> list[Outcome]:
+) -> list[AttackResult]:
     """Attack images.
 
     Args:
@@ -73,7 +73,7 @@ def perturb(
     return perturb(attack, classifier, images, labels, seeds=seeds, target=target, repair=repair)
 
 
-def solve(attack: Attack, problem: Problem, *, repair: bool = True) -> list[Outcome]:
+def solve(attack: Attack, problem: AttackBatch, *, repair: bool = True) -> list[AttackResult]:
     """The outcomes of an attack on all images of a problem at once; see :func:`perturb`."""
     attempt = attack(problem)
     problem.forget()
@@ -82,11 +82,11 @@ def solve(attack: Attack, problem: Problem, *, repair: bool = True) -> list[Outc
 
 def _filled(
     classifier: nn.Module, images: Tensor, labels: Sequence[int], seeds: Sequence[int], target: int | None, block: int
-) -> Problem:
+) -> AttackBatch:
     """A problem of ``block`` rows, the last image again and again: sums over a batch may hang, to the last bit, on its
     size."""
     rows = [*range(len(images)), *[len(images) - 1] * (block - len(images))]
-    return Problem(
+    return AttackBatch(
         classifier,
         images[rows],
         [labels[row] for row in rows],
@@ -115,8 +115,8 @@ def norms(perturbation: Tensor) -> dict[str, float]:
 
 
 def _outcome(
-    problem: Problem, row: int, exact: Tensor, facts: dict[str, float], attack: Attack, repair: bool
-) -> Outcome:
+    problem: AttackBatch, row: int, exact: Tensor, facts: dict[str, float], attack: Attack, repair: bool
+) -> AttackResult:
     success_float = bool(problem.margins(row, exact) > 0)
     budget, clean = Budget.of(attack.norm, attack.epsilon), problem.images[row : row + 1]
     mend = repair and success_float
@@ -124,4 +124,4 @@ def _outcome(
     scores = problem.scores(row, image)
     size = norms(image - clean)
     success = bool(problem.margin(row, scores) > 0)
-    return Outcome(image, scores[0], success, success_float, facts, size, problem.queries[row])
+    return AttackResult(image, scores[0], success, success_float, facts, size, problem.queries[row])

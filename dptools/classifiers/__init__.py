@@ -8,17 +8,15 @@ from dptools.lazy import lazy
 
 if TYPE_CHECKING:
     from dptools.classifiers.answers import Answer, Scores, rank
-    from dptools.classifiers.bundled import installed
     from dptools.classifiers.classifier import Classifier, Geometry
     from dptools.classifiers.dictionary import Dictionary, read_dictionary
-    from dptools.classifiers.doubts import doubt, suspicion
     from dptools.classifiers.loading import load
+    from dptools.classifiers.local.bundled import installed
 else:
     __getattr__ = lazy(
         __name__,
         answers=("Answer", "Scores", "rank"),
-        bundled=("installed",),
-        doubts=("doubt", "suspicion"),
+        **{"local.bundled": ("installed",)},
         classifier=("Classifier", "Geometry"),
         dictionary=("Dictionary", "read_dictionary"),
         loading=("load",),
@@ -33,11 +31,9 @@ __all__ = [
     "Dictionary",
     "Geometry",
     "Scores",
-    "doubt",
     "imagenet",
     "installed",
     "load",
     "rank",
     "read_dictionary",
-    "suspicion",
 ]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from dptools.classifiers.classifier import Classifier
-from dptools.classifiers.names import Given, is_service, kind
+from dptools.classifiers.names import ClassifierOptions, is_service, kind
 from dptools.devices import exact_arithmetic, resolve_device
 from dptools.errors import UsageError
 
@@ -13,7 +13,7 @@ from dptools.errors import UsageError
 class Loader(Protocol):
     """What the module of a kind of classifiers offers."""
 
-    def load(self, name: str, given: Given) -> Classifier: ...
+    def load(self, name: str, given: ClassifierOptions) -> Classifier: ...
 
 
 def load(
@@ -22,7 +22,7 @@ def load(
     device: str = "auto",
     *,
     endpoint: str | None = None,
-    timeout: float = Given.timeout,
+    timeout: float = ClassifierOptions.timeout,
 ) -> Classifier:
     """A classifier, ready to use.
 
@@ -46,4 +46,4 @@ def load(
     if endpoint and not is_service(name):
         raise UsageError("--endpoint is for services, and the model is a network on this machine")
     loader = cast(Loader, import_module(f"dptools.classifiers.{kind(name).module}"))
-    return loader.load(name, Given(weights, endpoint, timeout)).to(where)
+    return loader.load(name, ClassifierOptions(weights, endpoint, timeout)).to(where)

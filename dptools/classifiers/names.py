@@ -23,10 +23,10 @@ class Kind:
 
 
 KINDS = {
-    "efficientnet-lite": Kind("bundled"),
-    "oip+": Kind("oip", service=True),
-    "clarifai:": Kind("clarifai", service=True),
-    "": Kind("zoo"),
+    "efficientnet-lite": Kind("local.bundled"),
+    "oip+": Kind("services.oip", service=True),
+    "clarifai:": Kind("services.clarifai", service=True),
+    "": Kind("local.zoo"),
 }
 """By how the names begin; the first that fits is meant. A new kind is a module and a line here."""
 
@@ -42,7 +42,7 @@ def is_service(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Given:
+class ClassifierOptions:
     """What the user says of a classifier besides its name.
 
     Attributes:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dptools.engine.crew import Crew, Runner
+from dptools.engine.pool import Runner, WorkerPool
 from dptools.engine.process import Process
 from dptools.engine.thread import Shared
 from dptools.pipe.sample import Sample
@@ -28,4 +28,4 @@ class Local:
     def __call__(self, stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
         shared = Shared(stage)
         runners: list[Runner] = [shared if self.threads else Process(stage) for _ in range(self.jobs)]
-        return Crew(runners, self.batch_size, self.ordered)(samples)
+        return WorkerPool(runners, self.batch_size, self.ordered)(samples)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 
-from dptools.engine.crew import Batch
+from dptools.engine.pool import Batch
 from dptools.engine.threads import one_thread
 from dptools.errors import SetupError
 from dptools.pipe.stage import Stage

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 
-from dptools.engine.crew import Batch
+from dptools.engine.pool import Batch
 from dptools.engine.threads import one_thread
 from dptools.pipe.stage import Stage, Worker
 

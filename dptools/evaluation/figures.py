@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from dptools.evaluation.gating import ALL
+from dptools.evaluation.learning_curves import LearningCurve
 from dptools.evaluation.metrics import Group, Rate
+from dptools.evaluation.paper_results import PAPER
 from dptools.evaluation.plotting import (
     BLUE,
     GREEN,
@@ -21,9 +23,7 @@ from dptools.evaluation.plotting import (
     one_panel,
     spread,
 )
-from dptools.evaluation.published import PAPER
 from dptools.evaluation.stops import BIN
-from dptools.evaluation.traces import Course
 
 
 def accuracy(groups: Sequence[Group]) -> Figure:
@@ -55,7 +55,7 @@ def termination(groups: Sequence[Group]) -> Figure:
     return figure
 
 
-def errors(courses: Sequence[Course]) -> Figure:
+def errors(courses: Sequence[LearningCurve]) -> Figure:
     """Shares of fits that went on too long, and that were never right (the paper's figure 5)."""
     figure, axes = one_panel("wrong at the end, top-5, %")
     for offset, (kind, colour) in zip((-0.2, 0.2), (("overfit", RED), ("underfit", GREY)), strict=True):
@@ -66,7 +66,7 @@ def errors(courses: Sequence[Course]) -> Figure:
     return figure
 
 
-def course(courses: Sequence[Course]) -> Figure:
+def course(courses: Sequence[LearningCurve]) -> Figure:
     """How many are right after how many iterations."""
     figure, axes = one_panel()
     whole = courses[-1]

@@ -11,7 +11,7 @@ from jinja2 import Environment
 from dptools.evaluation.gallery import Drawing, render
 from dptools.evaluation.keys import NONE
 from dptools.evaluation.metrics import Group
-from dptools.evaluation.published import PAPER
+from dptools.evaluation.paper_results import PAPER
 from dptools.evaluation.summary import Summary
 from dptools.evaluation.table import (
     Rows,

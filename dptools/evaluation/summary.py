@@ -6,9 +6,9 @@ from typing import Any
 
 from dptools.evaluation.gating import Gating
 from dptools.evaluation.keys import NONE, Record, by_attack, judged, method, parse_key
+from dptools.evaluation.learning_curves import LearningCurve
 from dptools.evaluation.metrics import Group, with_total
 from dptools.evaluation.paired import Comparison
-from dptools.evaluation.traces import Course
 from dptools.texts import printable
 
 EXAMPLES = 12
@@ -39,7 +39,7 @@ class Summary:
     attacked: Mapping[str, Record] = field(default_factory=dict)
     used: dict[str, set[str]] = field(default_factory=dict)
     comparison: Comparison | None = None
-    courses: list[Course] = field(default_factory=list)
+    courses: list[LearningCurve] = field(default_factory=list)
     gating: Gating = field(default_factory=Gating)
 
     def __post_init__(self) -> None:

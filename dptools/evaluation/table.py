@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from dptools.evaluation.gating import CLEAN, POLICIES, Gating
 from dptools.evaluation.keys import NONE
+from dptools.evaluation.learning_curves import LearningCurve
 from dptools.evaluation.metrics import Group, Rate
 from dptools.evaluation.paired import Comparison, Pairs
 from dptools.evaluation.stops import MOST, Stops
-from dptools.evaluation.traces import Course
 
 COLUMNS = {
     "success": "success",
@@ -68,7 +68,7 @@ def stop_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
     return [[by, "fits", "half ended by", "95 % ended by", "never ended"], *rows] if rows else []
 
 
-def error_rows(courses: Iterable[Course]) -> Rows:
+def error_rows(courses: Iterable[LearningCurve]) -> Rows:
     """Over-fits and under-fits."""
     rows = [_error_row(course) for course in courses]
     return [["attack", "fits", "over-fit", "under-fit", "best step"], *rows] if rows else []
@@ -112,7 +112,7 @@ def _stop_row(name: str, stops: Stops) -> list[str]:
     return [name, str(stops.n), _known(stops.by(0.5)), _known(stops.by(MOST)), str(stops.unfinished)]
 
 
-def _error_row(course: Course) -> list[str]:
+def _error_row(course: LearningCurve) -> list[str]:
     rates = [percent(Rate(k, course.n)) for k in (course.overfit, course.underfit)]
     return [course.name, str(course.n), *rates, _known(course.best)]
 

@@ -28,7 +28,7 @@ SENSITIVITY = 0.4
 
 
 @dataclass(frozen=True)
-class Rule:
+class MaskMethod:
     """How a mask follows from a map.
 
     Attributes:
@@ -73,7 +73,12 @@ def sauvola(pixels: "Pixels") -> "Mask":
     return ink(grey(pixels))
 
 
-MASKS = {"letters": Rule(letters), "paper": Rule(paper, True), "otsu": Rule(otsu), "sauvola": Rule(sauvola)}
+MASKS = {
+    "letters": MaskMethod(letters),
+    "paper": MaskMethod(paper, True),
+    "otsu": MaskMethod(otsu),
+    "sauvola": MaskMethod(sauvola),
+}
 """By the names of :data:`dptools.maps.names.RULES`."""
 
 

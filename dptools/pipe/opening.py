@@ -53,7 +53,7 @@ def _untraced(value: Any) -> Any:
 @cache
 def _version() -> str:
     """Of dptools: looked up once a process, since it is read from a file."""
-    return version("dptools")
+    return version("deep-protection")
 
 
 def read_image(path: str) -> bytes:

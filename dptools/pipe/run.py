@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from dptools.errors import SampleError, SetupError
 from dptools.pipe.attempt import attempt
-from dptools.pipe.filed import Filed
+from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.record import Record, dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target
@@ -20,7 +20,9 @@ Emit = Callable[[Sample], None]
 """Puts one finished sample out: a line, or an image."""
 
 
-def run(stage: Filed, samples: Iterable[Sample], engine: Engine, emit: Emit, report: Callable[[str], None]) -> int:
+def run(
+    stage: CachedFileStage, samples: Iterable[Sample], engine: Engine, emit: Emit, report: Callable[[str], None]
+) -> int:
     """Run a stage over samples and put out each as soon as it is finished.
 
     Args:
@@ -91,7 +93,7 @@ def put(stream: BinaryIO, data: bytes) -> None:
         raise SetupError(f"write error: {error.strerror}") from error
 
 
-def _checked(stage: Filed, samples: Iterable[Sample]) -> Iterator[Sample]:
+def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Sample]:
     """The samples, of which two that would be written to one file are told apart before either is.
 
     What is remembered of each sample for that, one number, is all that grows with the stream.

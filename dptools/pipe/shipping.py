@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dptools.errors import SampleError
 from dptools.pipe.attempt import attempt
-from dptools.pipe.filed import Filed
+from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.opening import read_image
 from dptools.pipe.reuse import look
 from dptools.pipe.sample import Sample
@@ -18,7 +18,7 @@ from dptools.pipe.stage import Engine
 def shipping(engine: Engine) -> Engine:
     """The same engine, for workers to which images are carried, and that carry theirs back to be written here."""
 
-    def run(stage: Filed, samples: Iterable[Sample]) -> Iterator[Sample]:
+    def run(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Sample]:
         load = partial(_loaded, stage=stage)
         for done in engine(stage, (each for sample in samples for each in attempt(load, sample, stage.tool))):
             yield _unloaded(done, stage)
@@ -26,7 +26,7 @@ def shipping(engine: Engine) -> Engine:
     return run  # type: ignore[return-value]  # every stage that flows here is a Filed one
 
 
-def _loaded(sample: Sample, stage: Filed) -> list[Sample]:
+def _loaded(sample: Sample, stage: CachedFileStage) -> list[Sample]:
     """The sample with its image, and with what is at the places of its outputs already."""
     if sample.finished:
         return [sample]
@@ -36,7 +36,7 @@ def _loaded(sample: Sample, stage: Filed) -> list[Sample]:
     return [replace(sample, encoded=data, there=found)]
 
 
-def _unloaded(sample: Sample, stage: Filed) -> Sample:
+def _unloaded(sample: Sample, stage: CachedFileStage) -> Sample:
     """The sample with its image in a file."""
     if sample.encoded is None or stage.out is None:
         return sample

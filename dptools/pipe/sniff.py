@@ -15,7 +15,7 @@ LONGEST = max(map(len, _MAGIC))
 BOM = b"\xef\xbb\xbf"
 
 
-class Form(StrEnum):
+class InputFormat(StrEnum):
     """What standard input holds."""
 
     IMAGE = "image"
@@ -23,7 +23,7 @@ class Form(StrEnum):
     JSONL = "jsonl"
 
 
-def sniff(stream: BinaryIO) -> tuple[Form, bytes]:
+def sniff(stream: BinaryIO) -> tuple[InputFormat, bytes]:
     """Tell what a stream holds, and the bytes taken from it to find out; never waits for more than it needs."""
     head, blank = bytearray(), True
     while not _is_image(head) and (blank or _may_be_image(head) or BOM.startswith(head)):
@@ -32,9 +32,9 @@ def sniff(stream: BinaryIO) -> tuple[Form, bytes]:
         head += byte
         blank = (blank and not byte.strip()) or head == BOM
     if _is_image(head):
-        return Form.IMAGE, bytes(head)
+        return InputFormat.IMAGE, bytes(head)
     text = bytes(head).removeprefix(BOM).lstrip()
-    return (Form.JSONL if text.startswith(b"{") else Form.PATHS), bytes(head)
+    return (InputFormat.JSONL if text.startswith(b"{") else InputFormat.PATHS), bytes(head)
 
 
 def _is_image(head: bytes | bytearray) -> bool:

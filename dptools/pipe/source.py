@@ -12,7 +12,7 @@ from dptools.errors import SampleError
 from dptools.pipe.lines import lines
 from dptools.pipe.record import MAX_LINE, Record, parse
 from dptools.pipe.sample import Sample
-from dptools.pipe.sniff import BOM, Form, sniff
+from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.walk import walk
 
 
@@ -29,13 +29,13 @@ class Source:
     samples: Iterator[Sample]
     one_image: bool = False
     empty: bool = False
-    form: Form | None = None
+    form: InputFormat | None = None
 
 
 def open_source(
     operands: Sequence[str],
     stdin: BinaryIO,
-    form: Form | None = None,
+    form: InputFormat | None = None,
     null: bool = False,
     leave_out: Collection[Path] = (),
 ) -> Source:
@@ -55,14 +55,14 @@ def open_source(
         return Source(sample for operand in operands for sample in _operand(operand, stdin, out))
     head = b""
     if null:
-        form = Form.PATHS
+        form = InputFormat.PATHS
     elif form is None:
         form, head = sniff(stdin)
         if not head:
             return Source(iter(()), empty=True)
-    if form is Form.IMAGE:
+    if form is InputFormat.IMAGE:
         return Source(_image(stdin, head), one_image=True, form=form)
-    if form is Form.JSONL:
+    if form is InputFormat.JSONL:
         return Source(read_jsonl(stdin, head), form=form)
     return Source(_paths(stdin, head, b"\0" if null else b"\n"), form=form)
 

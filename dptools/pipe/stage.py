@@ -26,8 +26,8 @@ class Engine(Protocol):
         """Run a stage over samples; results come as soon as they are there."""
 
 
-class Tool(Protocol):
-    """A tool with all that it needs loaded: what :class:`dptools.pipe.filed.Filed` runs on samples that have pixels."""
+class Processor(Protocol):
+    """A tool with all that it needs loaded: what :class:`dptools.pipe.cached_files.CachedFileStage` runs on samples that have pixels."""
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
         """The outputs that are wanted of a sample, as samples whose ids differ."""
@@ -40,8 +40,8 @@ class Tool(Protocol):
         while others do not, as an error record. Whatever is raised, the samples are tried again one by one."""
 
 
-class ToolStage(Protocol):
-    """A tool's options, from which :class:`dptools.pipe.filed.Filed` makes a stage.
+class ToolOptions(Protocol):
+    """A tool's options, from which :class:`dptools.pipe.cached_files.CachedFileStage` makes a stage.
 
     Attributes:
         tool: the program's name.
@@ -97,7 +97,7 @@ class ToolStage(Protocol):
         """What the ids of the images that each one becomes have behind its own."""
         return ("",)
 
-    def load(self) -> Tool:
+    def load(self) -> Processor:
         """The tool with all that it needs.
 
         Raises:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dptools.attacks import ADefAttack
 from dptools.attacks.adef import deformation, gaussian, resample
-from dptools.attacks.problem import Problem
+from dptools.attacks.attack_batch import AttackBatch
 from dptools.classifiers import Classifier
 
 
@@ -49,7 +49,7 @@ def test_the_size_of_a_field_is_its_longest_vector() -> None:
 
 def test_the_image_is_the_original_along_the_field_that_is_reported(classifier: Classifier, image: Tensor) -> None:
     attack = ADefAttack()
-    problem = Problem(classifier, image, [243], seeds=[0])
+    problem = AttackBatch(classifier, image, [243], seeds=[0])
     _, deformed, success = attack(problem.model, image, problem.criterion, epsilons=None)
     assert success.all()
     assert torch.equal(deformed, resample(image, attack.fields))
@@ -66,7 +66,7 @@ def test_it_can_aim_at_a_class(classifier: Classifier, image: Tensor) -> None:
 def test_it_gives_up_beyond_the_largest_deformation(classifier: Classifier, image: Tensor) -> None:
     for most in (0.0, 0.15):
         attack = ADefAttack(max_deformation=most)
-        problem = Problem(classifier, image, [243], seeds=[0])
+        problem = AttackBatch(classifier, image, [243], seeds=[0])
         _, _, success = attack(problem.model, image, problem.criterion, epsilons=None)
         assert not success.any()
         assert float(deformation(attack.fields)) <= most
@@ -75,7 +75,7 @@ def test_it_gives_up_beyond_the_largest_deformation(classifier: Classifier, imag
 def test_a_flat_image_has_nothing_to_move(classifier: Classifier) -> None:
     flat = torch.full((1, 3, 224, 224), 0.5)
     label = int(classifier.probabilities(flat).argmax())
-    problem = Problem(classifier, flat, [label], seeds=[0])
+    problem = AttackBatch(classifier, flat, [label], seeds=[0])
     attack = ADefAttack(steps=2)
     _, deformed, success = attack(problem.model, flat, problem.criterion, epsilons=None)
     assert not success.any()
@@ -97,7 +97,7 @@ FOOLBOX_2 = {
 def test_without_overshoot_it_deforms_like_that_of_foolbox_2(name: str, classifier: Classifier, samples: Path) -> None:
     label, size = FOOLBOX_2[name]
     pixels = np.asarray(Image.open(samples / name).convert("RGB"))
-    problem = Problem(classifier, classifier.tensor(pixels), [label], seeds=[0])
+    problem = AttackBatch(classifier, classifier.tensor(pixels), [label], seeds=[0])
     attack = ADefAttack(overshoot=1, margin=0)
     _, _, success = attack(problem.model, problem.images, problem.criterion, epsilons=None)
     assert success.all()

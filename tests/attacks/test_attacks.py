@@ -11,11 +11,11 @@ from foolbox.criteria import Misclassification
 from foolbox.distances import l2
 from torch import Tensor, nn
 
-from dptools.attacks import ATTACKS, PAPER, Attack, Outcome, Setting, Through, configure, find, perturb
-from dptools.attacks.asked import BLOCK, in_blocks
+from dptools.attacks import ATTACKS, PAPER, Attack, AttackResult, DefendedModel, Setting, configure, find, perturb
+from dptools.attacks.attack_batch import AttackBatch
 from dptools.attacks.lattice import rounded
 from dptools.attacks.perturbation import norms, solve
-from dptools.attacks.problem import Problem
+from dptools.attacks.query_counter import BLOCK, in_blocks
 from dptools.classifiers import Classifier
 
 CAT = 281
@@ -25,7 +25,7 @@ def attack(name: str, *settings: str, epsilon: str | None = None, aimed: bool = 
     return configure(find(name), [Setting.parse(text) for text in settings], epsilon, aimed=aimed)
 
 
-def once(given: Attack, classifier: nn.Module, image: Tensor, seed: int = 1, target: int | None = None) -> Outcome:
+def once(given: Attack, classifier: nn.Module, image: Tensor, seed: int = 1, target: int | None = None) -> AttackResult:
     return perturb(given, classifier, image, [243], seeds=[seed], target=target)[0]
 
 
@@ -57,9 +57,9 @@ def test_each_attack_is_adversarial_as_saved(name: str, classifier: Classifier, 
 def test_images_attacked_together_come_out_as_alone(name: str, classifier: Classifier, image: Tensor) -> None:
     given = attack(name, *(["steps=3"] if name in ("pgd", "adef", "deepfool") else []))
     images, labels, seeds = torch.cat([image, image.flip(3)]), [243, 243], [5, 6]
-    both = solve(given, Problem(classifier, images, labels, seeds=seeds))
+    both = solve(given, AttackBatch(classifier, images, labels, seeds=seeds))
     for row in range(2):
-        (alone,) = solve(given, Problem(classifier, images[row : row + 1], [243], seeds=seeds[row : row + 1]))
+        (alone,) = solve(given, AttackBatch(classifier, images[row : row + 1], [243], seeds=seeds[row : row + 1]))
         assert torch.equal(both[row].image, alone.image)
         assert (both[row].queries, both[row].facts) == (alone.queries, alone.facts)
 
@@ -188,7 +188,7 @@ def test_an_attack_through_a_defence_sees_what_the_defence_gives() -> None:
         return (image * 2).round() / 2
 
     image = torch.full((1, 3, 4, 4), 0.3, requires_grad=True)
-    scores = Through(Sum(), defence, draws=3, seed=7)(image)
+    scores = DefendedModel(Sum(), defence, draws=3, seed=7)(image)
     assert scores.tolist() == [[24.0, 0.5]]
     scores[0, 0].backward()
     assert image.grad is not None
@@ -203,7 +203,7 @@ def test_an_attack_through_a_defence_is_judged_by_other_draws() -> None:
     image = torch.full((1, 3, 4, 4), 100 / 255)
     found = []
     for seed in range(6):
-        victim = Through(Sum(), defence, draws=1, seed=seed)
+        victim = DefendedModel(Sum(), defence, draws=1, seed=seed)
         (outcome,) = perturb(attack("gs", "ceiling=0.02"), victim, image, [0], seeds=[0], repair=False)
         found.append((outcome.success_float, outcome.success))
     assert found == [found[0], found[1]] * 3  # the seed decides, not what the search saw

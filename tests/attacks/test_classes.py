@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from dptools.attacks import Setting, configure, find
+from dptools.attacks.attack_batch import AttackBatch
 from dptools.attacks.classes import classes
 from dptools.attacks.lattice import Budget
-from dptools.attacks.perturbation import Outcome, solve
-from dptools.attacks.problem import Problem
+from dptools.attacks.perturbation import AttackResult, solve
 from dptools.errors import SampleError, SetupError
 
 FEW = {
@@ -39,13 +39,13 @@ def image() -> Tensor:
     return (torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 255).round() / 255
 
 
-def attack(name: str, network: nn.Module, image: Tensor, *, aimed: bool) -> Outcome | str:
+def attack(name: str, network: nn.Module, image: Tensor, *, aimed: bool) -> AttackResult | str:
     """What came of it, or why nothing did."""
     found = replace(find(name), targets="may")
     settings = [Setting(None, key, str(value)) for key, value in FEW.items() if key in found.params]
     ready = configure(found, settings, EPSILONS[found.norm or ""] if found.bounded else None, aimed=aimed)
     ranked = network(image)[0].argsort(descending=True).tolist()
-    problem = Problem(network, image, ranked[:1], seeds=[0], target=ranked[1] if aimed else None)
+    problem = AttackBatch(network, image, ranked[:1], seeds=[0], target=ranked[1] if aimed else None)
     try:
         (outcome,) = solve(ready, problem)
     except (SampleError, SetupError) as error:
@@ -62,7 +62,7 @@ def test_each_runs_or_says_why_not(name: str, network: nn.Module, image: Tensor)
     refused = {"no": "must", "must": "no", "may": None}[find(name).targets]
     for aim, result in results.items():
         reasons = ("pip install", "cannot attack it: init_attack failed", "cannot attack it: Foolbox does not say")
-        assert isinstance(result, Outcome) or any(map(result.__contains__, reasons)) or aim == refused
+        assert isinstance(result, AttackResult) or any(map(result.__contains__, reasons)) or aim == refused
 
 
 @pytest.mark.parametrize("name", ["LinfFastGradientAttack", "NewtonFoolAttack", "VirtualAdversarialAttack"])
@@ -81,7 +81,7 @@ def test_a_search_that_finds_nothing_changes_nothing(
         epsilon = "100"
     given = configure(find(name), [Setting.parse(text) for text in texts], epsilon, aimed=False)
     label = int(network(image).argmax())
-    (outcome,) = solve(given, Problem(network, image, [label], seeds=[0]))
+    (outcome,) = solve(given, AttackBatch(network, image, [label], seeds=[0]))
     assert not outcome.success
     assert torch.equal(outcome.image, image)
 
@@ -91,6 +91,6 @@ def test_an_attack_that_divides_by_zero_changes_nothing(image: Tensor) -> None:
         def forward(self, images: Tensor) -> Tensor:
             return images.sum(dim=(1, 2, 3))[:, None] * torch.tensor([[1e6, -1e6]])
 
-    (outcome,) = solve(find("newtonfool"), Problem(Certain().eval(), image, [0], seeds=[0]))
+    (outcome,) = solve(find("newtonfool"), AttackBatch(Certain().eval(), image, [0], seeds=[0]))
     assert not outcome.success
     assert torch.equal(outcome.image, image)

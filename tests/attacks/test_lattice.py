@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from dptools.attacks.attack_batch import AttackBatch
 from dptools.attacks.lattice import Budget, nearest, rounded, to_lattice
 from dptools.attacks.perturbation import norms
-from dptools.attacks.problem import Problem
 
 
 class Linear(nn.Module):
@@ -25,14 +25,14 @@ class Linear(nn.Module):
         return torch.stack([torch.zeros_like(lead), lead], dim=1)
 
 
-def problem(beyond: float, level: int = 100) -> Problem:
+def problem(beyond: float, level: int = 100) -> AttackBatch:
     """A grey image whose lead is so much below the threshold, in 8-bit steps of its most important value."""
     weights = torch.linspace(0.1, 1, 3 * 8 * 8).view(1, 3, 8, 8)
     clean = torch.full((1, 3, 8, 8), level / 255)
-    return Problem(Linear(weights, float((clean * weights).sum()) + beyond / 255), clean, [0], seeds=[0])
+    return AttackBatch(Linear(weights, float((clean * weights).sum()) + beyond / 255), clean, [0], seeds=[0])
 
 
-def succeeds(given: Problem, image: Tensor) -> bool:
+def succeeds(given: AttackBatch, image: Tensor) -> bool:
     return bool(given.margins(0, image) > 0)
 
 

@@ -21,20 +21,20 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 
-from dptools.pipe.filed import Filed
+from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.image import Pixels, decode
 from dptools.pipe.record import Record
 from dptools.pipe.run import emit_lines, run
 from dptools.pipe.sample import Sample
 from dptools.pipe.source import read_jsonl
-from dptools.pipe.stage import Engine, ToolStage
+from dptools.pipe.stage import Engine, ToolOptions
 
 IMAGES, BEGINNING, TURNS = 350, 50, 5
 """At least so many images, so many of which are left out; and how often."""
 
 
 @dataclass(frozen=True)
-class Nothing(ToolStage):
+class Nothing(ToolOptions):
     """A tool that says of every image the same."""
 
     tool = "dp-classify"
@@ -62,7 +62,7 @@ def pipe(engine: str) -> None:
     from dptools.engine.local import Local
 
     engines: dict[str, Engine] = {"inline": inline, "local": Local(2)}
-    run(Filed(Nothing()), read_jsonl(sys.stdin.buffer), engines[engine], emit_lines(sys.stdout.buffer), print)
+    run(CachedFileStage(Nothing()), read_jsonl(sys.stdin.buffer), engines[engine], emit_lines(sys.stdout.buffer), print)
 
 
 def bare(images: Path, decoded: Callable[[Path], Pixels]) -> None:

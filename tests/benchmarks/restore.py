@@ -34,12 +34,12 @@ from torch import Tensor
 
 from dptools.classifiers import Classifier, load, rank
 from dptools.evaluation.metrics import Rate
-from dptools.filters import apply, parse_filter
-from dptools.prior import PRESETS, restore
-from dptools.prior.hourglass import paper
-from dptools.prior.losses import MSE
-from dptools.prior.networks import NETWORKS, make_network
-from dptools.prior.reconstruction import reconstruct
+from dptools.purifiers.dip import PRESETS, restore
+from dptools.purifiers.dip.hourglass import paper
+from dptools.purifiers.dip.losses import MSE
+from dptools.purifiers.dip.networks import NETWORKS, make_network
+from dptools.purifiers.dip.reconstruction import reconstruct
+from dptools.purifiers.filters import apply, parse_filter
 
 FILTERS = ("jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
 METHODS = ("none", "default", "photo", *FILTERS, "cold")

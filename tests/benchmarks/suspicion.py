@@ -1,4 +1,4 @@
-"""Measure how much clean images are doubted: the table `CLEAN` of `dptools.classifiers.doubts`, for a folder of them.
+"""Measure how much clean images are doubted: the table `CLEAN` of `dptools.detection.scores`, for a folder of them.
 
 python tests/benchmarks/suspicion.py IMAGES > doubts.json
 """
@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dptools.classifiers import DEFAULT, doubt, load
-from dptools.classifiers.doubts import LEVELS
+from dptools.classifiers import DEFAULT, load
+from dptools.detection import doubt
+from dptools.detection.detector import DETECTORS, detector
+from dptools.detection.scores import LEVELS
 from dptools.engine.threads import one_thread
 from dptools.errors import SampleError
 from dptools.pipe.image import decode
-from dptools.stages.suspecting import DETECTORS, detector
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from servers import OK, Asked, Says, Server, clarifai, concepts, in_turn, refusal, serving
 
 from dptools.classifiers import Classifier, load
-from dptools.classifiers import service as module
+from dptools.classifiers.services import service as module
 from dptools.errors import SampleError, SetupError, UsageError
 
 SECRET = "pat-0123456789abcdef"

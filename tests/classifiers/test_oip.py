@@ -16,7 +16,7 @@ from PIL import Image
 from servers import Asked, Says, Server, in_turn, protocol, scores, serving
 
 from dptools.classifiers import Classifier, load
-from dptools.classifiers import service as module
+from dptools.classifiers.services import service as module
 from dptools.errors import SampleError, SetupError, UsageError
 
 RNG = np.random.default_rng(0)

@@ -12,10 +12,10 @@ import pytest
 import tenacity
 from servers import Says, Server, in_turn, serving
 
-from dptools.classifiers import service as module
-from dptools.classifiers.endpoint import check_address
-from dptools.classifiers.reply import TRANSIENT, Reply
-from dptools.classifiers.service import ATTEMPTS, PATIENCE, Service
+from dptools.classifiers.services import service as module
+from dptools.classifiers.services.endpoint import check_address
+from dptools.classifiers.services.reply import TRANSIENT, Reply
+from dptools.classifiers.services.service import ATTEMPTS, PATIENCE, Service
 from dptools.errors import SampleError, SetupError, UsageError
 
 GOOD = Says({"well": True})

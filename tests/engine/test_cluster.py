@@ -13,7 +13,7 @@ import pytest
 from conftest import BIN, Run
 from runs import comes, records
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'dptools[cluster]'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'deep-protection[cluster]'")
 
 
 @pytest.fixture(scope="module")
@@ -203,5 +203,5 @@ def test_a_cluster_without_a_gpu_says_so(two: Any, sh: Run, dog: Path) -> None:
 
 
 def test_local_runs_do_not_import_ray(sh: Run, dog: Path) -> None:
-    ran = sh(f"python -X importtime -c 'from dptools.commands.classify import main; main()' {dog} 2>&1 >/dev/null")
+    ran = sh(f"python -X importtime -c 'from dptools.tools.classify.command import main; main()' {dog} 2>&1 >/dev/null")
     assert " ray" not in ran.stdout

@@ -9,7 +9,7 @@ import pytest
 from conftest import BIN, Run
 from runs import comes, records
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'dptools[cluster]'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'deep-protection[cluster]'")
 
 SOON = 10.0
 """Seconds after the tool's end in which all that its Ray began has ended: twice what is given to Ray's own end."""

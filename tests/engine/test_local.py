@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from toys import Toy, sample
 
-from dptools.engine.crew import WINDOW
 from dptools.engine.inline import inline
 from dptools.engine.local import Local
+from dptools.engine.pool import WINDOW
 from dptools.errors import SetupError
 from dptools.pipe.sample import Sample
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from dptools.evaluation import figures
 from dptools.evaluation.gallery import MOST, gallery, render
+from dptools.evaluation.learning_curves import follow
 from dptools.evaluation.report import report
 from dptools.evaluation.strips import maps, strip
 from dptools.evaluation.summary import Summary
-from dptools.evaluation.traces import follow
 
 
 def record(attack: str | None, rank: int, preset: str = "cold", step: int = 50, **more: Any) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from dptools.evaluation.learning_curves import follow
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.summary import Summary
-from dptools.evaluation.traces import follow
 
 
 def fit(name: str, attack: str, *ranks: int | None) -> Iterator[dict[str, Any]]:

@@ -16,8 +16,8 @@ from PIL import Image
 from torch import Tensor
 
 from dptools.classifiers import load
-from dptools.prior.hourglass import paper
 from dptools.purifiers.dip.cuda_graph import STATISTICS, Slot, run
+from dptools.purifiers.dip.hourglass import paper
 
 EVERY = 50
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dptools.prior.hourglass import paper
 from dptools.purifiers.dip.channels_last import features
 from dptools.purifiers.dip.cuda_graph import Slot, run
+from dptools.purifiers.dip.hourglass import paper
 
 torch.backends.cudnn.benchmark = "benchmark" in sys.argv
 torch.backends.cudnn.benchmark_limit = 4
@@ -63,7 +63,10 @@ def timed(name, options, counts=(1, 4), **settings):
             begun = time.perf_counter()
             run(slots, 80)
             seconds = time.perf_counter() - begun
-            print(f"{name} slots {count}: capture {captured:.1f} s, {1e3 * seconds / 80 / count:.3f} ms per image-step, loss {float(slots[0].statistics[99, 0]):.5f}", flush=True)
+            print(
+                f"{name} slots {count}: capture {captured:.1f} s, {1e3 * seconds / 80 / count:.3f} ms per image-step, loss {float(slots[0].statistics[99, 0]):.5f}",
+                flush=True,
+            )
     except Exception:
         traceback.print_exc(limit=-4)
 

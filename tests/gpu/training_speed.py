@@ -22,9 +22,13 @@ begun = time.perf_counter()
 pool.renew()
 torch.cuda.synchronize()
 print(f"128 more: {time.perf_counter() - begun:.2f} s", flush=True)
-for batch, compiled in [(64, False), (128, False), (256, False), (128, True), (256, True)][: 5 if "compile" in sys.argv else 3]:
+for batch, compiled in [(64, False), (128, False), (256, False), (128, True), (256, True)][
+    : 5 if "compile" in sys.argv else 3
+]:
     network = DenoiserUNet().to(device)
-    state = State(network, copy.deepcopy(network), torch.optim.AdamW(network.parameters(), fused=True), random.Random(0))
+    state = State(
+        network, copy.deepcopy(network), torch.optim.AdamW(network.parameters(), fused=True), random.Random(0)
+    )
     begun = time.perf_counter()
     for _ in train(state, None, pool, Schedule(15), batch=batch, share=1.0, renew_every=10**9, compiled=compiled):
         pass
@@ -37,10 +41,14 @@ for batch, compiled in [(64, False), (128, False), (256, False), (128, True), (2
         pass
     torch.cuda.synchronize()
     seconds = time.perf_counter() - begun
-    print(f"batch {batch}, compiled {compiled}: warm-up {warm:.1f} s, {batch * count / seconds:.0f} patches/s, "
-          f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB", flush=True)
+    print(
+        f"batch {batch}, compiled {compiled}: warm-up {warm:.1f} s, {batch * count / seconds:.0f} patches/s, "
+        f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB",
+        flush=True,
+    )
 if "profile" in sys.argv:
     from torch.profiler import ProfilerActivity, profile
+
     state.progress.iteration = 0
     with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as prof:
         for _ in train(state, None, pool, Schedule(5), batch=128, share=1.0, renew_every=10**9):

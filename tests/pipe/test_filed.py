@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from toys import Invert, sample
 
-from dptools.pipe.filed import Filed
+from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.image import decode, encode, steady
 from dptools.pipe.record import validate
 from dptools.pipe.sample import Sample
@@ -24,7 +24,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def work(stage: Invert, out: Path | None, *samples: Sample, force: bool = False) -> list[Sample]:
-    return list(Filed(stage, out, force).build()(samples))
+    return list(CachedFileStage(stage, out, force).build()(samples))
 
 
 def test_an_image_is_read_worked_on_and_written(tmp_path: Path, picture: Picture, log: Path) -> None:
@@ -117,7 +117,7 @@ def test_outputs_of_one_kind_are_made_together(tmp_path: Path, picture: Picture,
 
 def test_what_is_too_much_for_the_memory_is_done_by_halves(tmp_path: Path, picture: Picture, log: Path) -> None:
     items = [sample(name, path=str(picture(tmp_path / f"{name}.png"))) for name in "abcdefgh"]
-    worker = Filed(Invert(log, room=2), tmp_path / "out").build()
+    worker = CachedFileStage(Invert(log, room=2), tmp_path / "out").build()
     done = list(worker(items))
     assert [each.id for each in done] == list("abcdefgh")
     assert not any(each.failed for each in done)
@@ -129,7 +129,7 @@ def test_what_is_too_much_for_the_memory_is_done_by_halves(tmp_path: Path, pictu
 
 def test_one_image_too_large_for_the_memory_is_an_error_record(tmp_path: Path, picture: Picture, log: Path) -> None:
     items = [sample(name, path=str(picture(tmp_path / f"{name}.png"))) for name in "ab"]
-    done = list(Filed(Invert(log, room=0), tmp_path / "out").build()(items))
+    done = list(CachedFileStage(Invert(log, room=0), tmp_path / "out").build()(items))
     assert [each.record["error"]["type"] for each in done] == ["OutOfMemory", "OutOfMemory"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from toys import Invert, sample
 
 from dptools.engine.inline import inline
-from dptools.pipe.filed import Filed
+from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.image import decode, encode
 from dptools.pipe.sample import Sample
 from dptools.pipe.shipping import shipping
@@ -46,7 +46,7 @@ def both(stage: Invert, items: list[Sample], force: bool = False) -> list[list[d
         Path(name).mkdir(exist_ok=True)
         Path("out").unlink(missing_ok=True)
         Path("out").symlink_to(name)
-        done = list(engine(Filed(stage, Path("out"), force), items))
+        done = list(engine(CachedFileStage(stage, Path("out"), force), items))
         assert all(each.encoded is None and each.there is None for each in done)
         found.append([without_seconds(each.record) for each in done])
     assert images("near") == images("far")

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from dptools.pipe.sample import Sample
-from dptools.pipe.sniff import Form, sniff
+from dptools.pipe.sniff import InputFormat, sniff
 from dptools.pipe.source import open_source, read_jsonl
 
 
-def read(data: bytes = b"", *operands: str, form: Form | None = None, null: bool = False) -> list[Sample]:
+def read(data: bytes = b"", *operands: str, form: InputFormat | None = None, null: bool = False) -> list[Sample]:
     return list(open_source(operands, io.BytesIO(data), form, null).samples)
 
 
@@ -38,22 +38,22 @@ def test_an_image_on_stdin_is_known_by_its_first_bytes(kind: str) -> None:
 @pytest.mark.parametrize(
     ("data", "form"),
     [
-        (b'{"path": "a.png"}\n', Form.JSONL),
-        (b'\xef\xbb\xbf{"path": "a.png"}\n', Form.JSONL),
-        (b'\n  {"path": "a.png"}\n', Form.JSONL),
-        (b"a.png\n", Form.PATHS),
-        (b"BMW.png\n", Form.PATHS),
-        (b"P5\n", Form.IMAGE),
-        (b"Pictures/a.png\n", Form.PATHS),
-        (b"RIFFS and more.png\n", Form.PATHS),
-        (b"\n" * 30 + b'{"path": "a.png"}', Form.JSONL),
-        (b"\xef\xbb\xbf\n{}", Form.JSONL),
-        (b"\n" * 200_000 + b"{}", Form.JSONL),
-        (b"  a.png\n", Form.PATHS),
-        (b"", Form.PATHS),
+        (b'{"path": "a.png"}\n', InputFormat.JSONL),
+        (b'\xef\xbb\xbf{"path": "a.png"}\n', InputFormat.JSONL),
+        (b'\n  {"path": "a.png"}\n', InputFormat.JSONL),
+        (b"a.png\n", InputFormat.PATHS),
+        (b"BMW.png\n", InputFormat.PATHS),
+        (b"P5\n", InputFormat.IMAGE),
+        (b"Pictures/a.png\n", InputFormat.PATHS),
+        (b"RIFFS and more.png\n", InputFormat.PATHS),
+        (b"\n" * 30 + b'{"path": "a.png"}', InputFormat.JSONL),
+        (b"\xef\xbb\xbf\n{}", InputFormat.JSONL),
+        (b"\n" * 200_000 + b"{}", InputFormat.JSONL),
+        (b"  a.png\n", InputFormat.PATHS),
+        (b"", InputFormat.PATHS),
     ],
 )
-def test_sniffing(data: bytes, form: Form) -> None:
+def test_sniffing(data: bytes, form: InputFormat) -> None:
     assert sniff(io.BytesIO(data))[0] is form
 
 
@@ -79,12 +79,12 @@ def test_sniffing_waits_for_no_more_than_it_needs() -> None:
 
 
 def test_the_form_can_be_forced() -> None:
-    assert ids(read(b"{curly}.png\n", form=Form.PATHS)) == ["{curly}.png"]
-    assert read(b"\x89PNG is a name\n", form=Form.PATHS)[0].path == "\udc89PNG is a name"
+    assert ids(read(b"{curly}.png\n", form=InputFormat.PATHS)) == ["{curly}.png"]
+    assert read(b"\x89PNG is a name\n", form=InputFormat.PATHS)[0].path == "\udc89PNG is a name"
 
 
 def test_empty_stdin_is_an_empty_stream() -> None:
-    for form in (None, *Form):
+    for form in (None, *InputFormat):
         assert read(b"", form=form) == []
     assert open_source([], io.BytesIO(b"")).empty
 

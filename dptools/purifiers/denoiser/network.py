@@ -88,6 +88,4 @@ def _level(width: int, *below: int) -> nn.Module:
     if below:
         return _Level(width, below[0], _level(*below))
     blocks = [_ResidualBlock(width) for _ in range(4)]
-    return nn.Sequential(
-        blocks[0], _ChannelAttention(width), blocks[1], blocks[2], _ChannelAttention(width), blocks[3]
-    )
+    return nn.Sequential(blocks[0], _ChannelAttention(width), blocks[1], blocks[2], _ChannelAttention(width), blocks[3])

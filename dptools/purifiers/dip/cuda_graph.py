@@ -7,11 +7,11 @@ graph launches them all at once. Several fits on their own streams fill the GPU.
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import avg_pool2d, mse_loss
 
-from dptools.prior.hourglass import Hourglass
 from dptools.purifiers.dip.channels_last import features
+from dptools.purifiers.dip.hourglass import Hourglass
 
 STATISTICS = ("loss", "error_clean", "variance", "worst_patch")
 """What is recorded at every step: mean squared error against the attacked and against the clean image, the running

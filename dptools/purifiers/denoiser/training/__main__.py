@@ -70,7 +70,13 @@ def main() -> None:
     _say(given.out, {"resumed": resumed, "tiles": 0 if photographs is None else len(photographs), **vars(given)})
     schedule = Schedule(given.iterations, 60 * given.minutes, given.rate, cooldown=given.cooldown)
     renew = 100 if on_gpu else 20
-    settings: dict[str, Any] = {"batch": given.batch, "side": given.side, "share": given.synthetic, "renew_every": renew, "compiled": given.compile}
+    settings: dict[str, Any] = {
+        "batch": given.batch,
+        "side": given.side,
+        "share": given.synthetic,
+        "renew_every": renew,
+        "compiled": given.compile,
+    }
     for loss in train(state, photographs, synthetic, schedule, report_every=given.report_every, **settings):
         state.save(given.out)
         weights = {name: value.half().cpu().contiguous() for name, value in state.average.state_dict().items()}

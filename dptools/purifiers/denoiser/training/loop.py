@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from dptools.prior.precision import autocast
 from dptools.purifiers.denoiser.training.dead_leaves import dead_leaves
 from dptools.purifiers.denoiser.training.images import TILE, patches
 from dptools.purifiers.denoiser.training.noise import corrupt
 from dptools.purifiers.denoiser.training.state import State
+from dptools.purifiers.precision import autocast
 
 
 @dataclass(frozen=True)

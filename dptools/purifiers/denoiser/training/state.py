@@ -50,7 +50,9 @@ class State:
         _write(folder / "network.safetensors", self.network.state_dict())
         _write(folder / "average.safetensors", self.average.state_dict())
         state = self.optimizer.state_dict()["state"]
-        _write(folder / "optimizer.safetensors", {f"{at}.{key}": each[key] for at, each in state.items() for key in each})
+        _write(
+            folder / "optimizer.safetensors", {f"{at}.{key}": each[key] for at, each in state.items() for key in each}
+        )
         _write(folder / "random.safetensors", _random_states())
         facts = {"progress": vars(self.progress), "draw": self.draw.getstate()}
         temporary = folder / "state.json.part"

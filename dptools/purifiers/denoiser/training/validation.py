@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dptools.prior.precision import autocast
+from dptools.purifiers.precision import autocast
 
 SIGMAS = (15, 25, 50)
 """Standard deviations of Gaussian noise, in 1/255."""

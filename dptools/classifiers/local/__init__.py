@@ -1,0 +1,1 @@
+"""Classifiers that compute on this machine."""

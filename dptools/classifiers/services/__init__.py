@@ -1,0 +1,1 @@
+"""Classifiers that compute elsewhere and are asked over HTTP."""

@@ -1,0 +1,79 @@
+"""The filters, through Pillow and scikit-image."""
+
+import io
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+from skimage.restoration import denoise_bilateral, denoise_nl_means, denoise_tv_chambolle, estimate_sigma
+
+from dptools.purifiers.filters.registry import Filter
+
+Pixels = NDArray[np.uint8]
+Values = NDArray[np.floating]
+
+
+def apply(chosen: Filter, pixels: Pixels) -> Pixels:
+    """Filter an image, H x W x 3 uint8, to the same shape."""
+    return _FILTERS[chosen.name](pixels, chosen.value).reshape(pixels.shape)  # scikit-image drops sides of one pixel
+
+
+def _jpeg(pixels: Pixels, quality: float | None) -> Pixels:
+    """Saved as JPEG and read again, as a defence in arXiv 1608.00853."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=int(quality or 75))
+    return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def _median(pixels: Pixels, side: float | None) -> Pixels:
+    """The median of each square, channel by channel."""
+    return np.asarray(Image.fromarray(pixels).filter(ImageFilter.MedianFilter(int(side or 3))))
+
+
+def _bits(pixels: Pixels, bits: float | None) -> Pixels:
+    """Fewer bits a channel, as in feature squeezing (arXiv 1704.01155)."""
+    most = 2 ** int(bits or 5) - 1
+    return _to_bytes((pixels / 255 * most).round() / most)
+
+
+def _bilateral(pixels: Pixels, colour: float | None) -> Pixels:
+    """Bilateral filter; without a value, twice the estimated noise."""
+    values = pixels / 255
+    return _to_bytes(denoise_bilateral(values, sigma_color=colour or 2 * _noise(values), channel_axis=-1))
+
+
+def _tv(pixels: Pixels, weight: float | None) -> Pixels:
+    """Total variation by Chambolle's method (2004); without a value, its weight is the estimated noise."""
+    values = pixels / 255
+    return _to_bytes(denoise_tv_chambolle(values, weight=weight or _noise(values), channel_axis=-1))
+
+
+def _nlm(pixels: Pixels, sigma: float | None) -> Pixels:
+    """Non-local means (Buades, Coll and Morel, 2005) with patches of 5 and a window of 13 pixels."""
+    values = pixels / 255
+    noise = sigma or _noise(values)
+    settings = {"patch_size": 5, "patch_distance": 6, "fast_mode": True, "channel_axis": -1}
+    return _to_bytes(denoise_nl_means(values, h=0.8 * noise, sigma=noise, **settings))
+
+
+def _noise(values: Values) -> float:
+    """Standard deviation of the noise, from the finest wavelets; at least half an 8-bit step."""
+    found = float(estimate_sigma(values, channel_axis=-1, average_sigmas=True)) if min(values.shape[:2]) > 4 else 0.0
+    return max(found, 0.5 / 255) if math.isfinite(found) else 0.5 / 255
+
+
+def _to_bytes(values: Values) -> Pixels:
+    pixels: Pixels = (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
+    return pixels
+
+
+_FILTERS: dict[str, Callable[[Pixels, float | None], Pixels]] = {
+    "jpeg": _jpeg,
+    "median": _median,
+    "bilateral": _bilateral,
+    "tv": _tv,
+    "nlm": _nlm,
+    "bits": _bits,
+}

@@ -1,0 +1,1 @@
+"""The five tools: options, and the code between records and tensors."""

@@ -1,0 +1,109 @@
+"""Completions: what is shipped is what the tools take, and each shell offers it."""
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+from dptools.cli.completions import SHELLS, TOOLS, options
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "completions"
+
+
+def test_the_shipped_scripts_are_what_is_written_now(sh: Run, tmp_path: Path) -> None:
+    pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
+    if version("torchvision") != pinned["torchvision"]:
+        pytest.skip("another torchvision may have other models")
+    assert sh("python -m dptools.cli.completions now").returncode == 0
+    written = {path.relative_to(tmp_path / "now"): path.read_text() for path in tmp_path.glob("now/*/*")}
+    assert written == {path.relative_to(SHIPPED): path.read_text() for path in SHIPPED.glob("*/*")}
+    assert len(written) == len(SHELLS) * len(TOOLS)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_names_are_known_wherever_an_option_takes_a_name(tool: str) -> None:
+    for option in options(tool):
+        assert bool(option.names) == (option.value in {"NAME", "METHOD", "RULE", "DEFENCE", "P", "KEY"}), option
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("dp-attack --attack dee", "deepfool"),
+        ("dp-attack -a LinfPG", "LinfPGD"),
+        ("dp-attack --model resnet1", "resnet101 resnet152 resnet18"),
+        ("dp-classify --model=clar", "clarifai:"),
+        ("dp-denoise --stop f", "fixed:"),
+        ("dp-denoise --method med", "median"),
+        ("dp-denoise --preset=", "default photo cold paper"),
+        ("dp-mapsext --rule s", "sauvola"),
+        ("dp-eval --mark", "--markdown"),
+        ("dp-denoise --iterations ", ""),
+    ],
+)
+def test_bash_offers(words: str, offered: str, sh: Run) -> None:
+    tool = words.split()[0]
+    split = " ".join(f"'{word}'" for word in words.replace("=", " = ").split(" ") if word or words.endswith(" "))
+    done = sh(
+        f"compopt() {{ :; }}; . {SHIPPED}/bash/{tool}; COMP_WORDS=({split}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1));"
+        f'_{tool.replace("-", "_")}; echo "${{COMPREPLY[*]}}"'
+    )
+    assert (done.stdout, done.stderr) == (f"{offered}\n", "")
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="no fish here")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("dp-attack --attack dee", {"deepfool"}),
+        ("dp-denoise --through", set()),
+        ("dp-denoise --preset ", {"default", "photo", "cold", "paper"}),
+        ("dp-attack --model resnet15", {"resnet152"}),
+        ("dp-eval --by ", {"attack", "method"}),
+        ("dp-eval --report re", {"read.me"}),
+        ("dp-eval re", {"read.me"}),
+    ],
+)
+def test_fish_offers(line: str, offered: set[str], sh: Run, tmp_path: Path) -> None:
+    (tmp_path / "read.me").touch()
+    done = sh(f"HOME=$PWD fish -c 'source {SHIPPED}/fish/{line.split()[0]}.fish; complete -C \"{line}\"'")
+    assert {each.split("\t")[0] for each in done.stdout.splitlines()} == offered
+
+
+ZSH = r"""
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "fpath=(SHIPPED/zsh \$fpath); autoload -Uz compinit; compinit -D -u"
+zpty -w shell "TOOL() { print \"GOT <\$*>\" }; print re''ady"
+zpty -r shell answer '*ready*'
+zpty -w -n shell $'LINE\t\n'
+zpty -r shell answer '*GOT*>*'
+print -r -- "$answer"
+"""
+"""A shell in a terminal of its own, in which the tool only says what it was given; what is typed ends with a tab."""
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh here")
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("dp-attack --attack dee", "--attack deepfool"),
+        ("dp-attack --through denoise:c", "--through denoise:cold"),
+        ("dp-denoise --method=bil", "--method=bilateral"),
+        ("dp-classify --model resnet15", "--model resnet152"),
+        ("dp-mapsext --form", "--format"),
+        ("dp-eval re", "read.me"),
+        ("dp-denoise -o di", "-o directory"),
+    ],
+)
+def test_zsh_completes(line: str, completed: str, sh: Run, tmp_path: Path) -> None:
+    (tmp_path / "read.me").touch()
+    (tmp_path / "directory").mkdir()
+    program = ZSH.replace("SHIPPED", str(SHIPPED)).replace("TOOL", line.split()[0]).replace("LINE", line)
+    (tmp_path / "try.zsh").write_text(program)
+    done = sh("timeout 30 zsh -f try.zsh")
+    assert f"GOT <{completed}>" in done.stdout
