@@ -19,7 +19,7 @@ def tool_name() -> str:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"{tool_name()} (dptools) {version("deep-protection")}")
+        typer.echo(f"{tool_name()} (dptools) {version('deep-protection')}")
         raise typer.Exit
 
 
