@@ -1,0 +1,31 @@
+"""The structure of the source code: which folder imports which, and how large files and functions are."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+import dptools
+
+ROOT = Path(dptools.__file__).parents[1]
+FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "dptools").rglob("*.py"))
+MAX_FILE_LINES = 250
+MAX_FUNCTION_LINES = 60
+
+
+def test_imports_follow_the_contracts_in_pyproject(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    status = lint_imports("pyproject.toml", no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_files_and_functions_are_short(path: Path) -> None:
+    source = (ROOT / path).read_text()
+    assert source.count("\n") <= MAX_FILE_LINES
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < MAX_FUNCTION_LINES, node.name
