@@ -19,7 +19,7 @@ from dptools.pipe.run import complaint
 from dptools.pipe.sink import write
 from dptools.pipe.sniff import InputFormat, sniff
 from dptools.pipe.source import read_jsonl
-from dptools.pipe.trace import points
+from dptools.tools.evaluate.trace_file import read_trace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class Evaluating:
         _check_stdin([*files, *map(str, filter(None, (self.compare, self.attacked)))])
         before = {str(record["id"]): record for record in self._records(self.attacked)}
         comparison = Comparison(ranks(self._records(self.compare))) if self.compare else None
-        courses = follow(point for trace in self.traces for point in points(trace))
+        courses = follow(point for trace in self.traces for point in read_trace(trace))
         summary = Summary(self.by, attacked=before, comparison=comparison, courses=courses, gating=Gating(self.gate))
         for file in files:
             records = self._read(file)
