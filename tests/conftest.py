@@ -1,4 +1,4 @@
-"""Fixtures: real images, small images, and the tools as a user runs them."""
+"""Fixtures: sample photographs, small random images, and the tools as a user runs them; and the `unit` marker."""
 
 import os
 import signal
@@ -15,23 +15,26 @@ from dptools.samples import write_samples
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 BIN = Path(sys.executable).parent
+TESTS = Path(__file__).parent
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of tests side by side wait for each other, 20 times as long
+# One thread for each test process: with more, tests that run side by side are up to 20 times slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so it is behind an & in a script, and for all that is started
+# A shell starts background jobs with SIGINT ignored, and their child processes inherit that. Tests send SIGINT to tools.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
-    """A user's environment: the tools on the PATH, and stdout buffered as it is by default."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONUNBUFFERED", "DPTOOLS_DEBUG")}
-    return {**kept, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}"}
+    """Return a user's environment: the tools are on the PATH, and standard output is buffered as by default."""
+    variables = {key: value for key, value in os.environ.items() if key not in ("PYTHONUNBUFFERED", "DPTOOLS_DEBUG")}
+    return {**variables, "PATH": f"{BIN}{os.pathsep}{variables['PATH']}"}
 
 
 @pytest.fixture
 def sh(tmp_path: Path, environment: dict[str, str]) -> Run:
-    """Run a shell command in a fresh directory."""
+    """Return a function that runs a shell command in the test's temporary directory."""
 
     def run(command: str, **options: object) -> subprocess.CompletedProcess[str]:
         settings: dict[str, object] = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
@@ -42,7 +45,7 @@ def sh(tmp_path: Path, environment: dict[str, str]) -> Run:
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The 20 ImageNet images that Foolbox ships, as wnid/name.jpg."""
+    """Return a directory with the 20 ImageNet images that Foolbox ships, as wnid/name.jpg."""
     directory = tmp_path_factory.mktemp("samples")
     write_samples(directory)
     return directory
@@ -50,13 +53,13 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def dog(samples: Path) -> Path:
-    """A bull mastiff, class 243, that the bundled classifier gets right."""
+    """Return a photograph of a bull mastiff (class 243), which the bundled classifier classifies correctly."""
     return samples / "n02108422" / "imagenet_00_243.jpg"
 
 
 @pytest.fixture
 def picture() -> Callable[..., Path]:
-    """Write a small image of random pixels."""
+    """Return a function that writes a small image of random pixels."""
 
     def write(path: Path, size: tuple[int, int] = (24, 16), seed: int = 0, **options: object) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,25 +1,41 @@
-"""What tests look at of a tool's run: its records, and what becomes so while it runs."""
+"""Helpers for tests that run a tool: parse its records, find its workers and wait for an event."""
 
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
 def records(text: str) -> list[dict[str, Any]]:
-    """Without what no two runs share."""
-    found = [json.loads(line) for line in text.splitlines()]
-    for record in found:
-        for entry in record.get("stages", []):
-            entry.pop("seconds", None)
-    return found
+    """Return the records of JSON lines, without the times, which differ between runs."""
+    parsed = [json.loads(line) for line in text.splitlines()]
+    for record in parsed:
+        for stage in record.get("stages", []):
+            stage.pop("seconds", None)
+    return parsed
 
 
-def comes(state: Callable[[], bool], seconds: float) -> bool:
-    """Whether it is so within that time."""
-    end = time.monotonic() + seconds
-    while not state():
+def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
+    """Return whether the condition becomes true within a time in seconds."""
+    end = time.monotonic() + timeout
+    while not condition():
         if time.monotonic() > end:
             return False
         time.sleep(0.02)
     return True
+
+
+def children(pid: int) -> list[int]:
+    """Return the ids of the processes that a process has started and that have not been reaped."""
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

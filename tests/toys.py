@@ -1,4 +1,4 @@
-"""Stages and tools that do next to nothing: for tests of the pipe and the engines, which know no domain."""
+"""Minimal stages and tools for tests of the pipe and the engines, which know no domain."""
 
 import logging
 import os
@@ -9,18 +9,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dptools.errors import SetupError
-from dptools.pipe.record import Record
+from dptools.pipe.record import SCHEMA_VERSION, Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolOptions, Worker
 
 
 def sample(name: str, **record: object) -> Sample:
-    return Sample({"schema": 1, "id": name, "path": name, "source": name, **record})
+    """Return a sample without an image, whose id, path and source are its name."""
+    return Sample({"schema": SCHEMA_VERSION, "id": name, "path": name, "source": name, **record})
 
 
 @dataclass(frozen=True)
 class Toy:
-    """A stage that does what each sample's ``do`` says."""
+    """A stage that performs the action in each sample's ``do`` key.
+
+    Attributes:
+        log: A file to which each worker appends its process id when it is built.
+    """
 
     tool: str = "dp-toy"
     log: Path | None = None
@@ -51,7 +56,13 @@ class Toy:
 
 @dataclass(frozen=True)
 class Invert(ToolOptions):
-    """A tool that inverts images; it fails on those whose id says so, has room for so many at once, and logs."""
+    """A tool that inverts images and fails for a sample whose id contains "bad".
+
+    Attributes:
+        log: A file to which the tool appends the id of each sample that it processes.
+        variants: Suffixes; each sample is expanded into one sample per suffix.
+        room: The largest batch that does not raise MemoryError. The size of each batch is appended to ``LOG.tries``.
+    """
 
     tool = "dp-invert"
     key = "invert"
@@ -62,12 +73,14 @@ class Invert(ToolOptions):
     seed: int | None = 0
     room: int | None = None
 
-    def load(self) -> "Inverting":
-        return Inverting(self)
+    def load(self) -> "InvertProcessor":
+        return InvertProcessor(self)
 
 
 @dataclass(frozen=True)
-class Inverting:
+class InvertProcessor:
+    """The processor of `Invert`."""
+
     options: Invert
 
     def expand(self, sample: Sample) -> Iterable[Sample]:

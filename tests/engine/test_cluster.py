@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import BIN, Run
-from runs import comes, records
+from runs import records, wait_until
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'deep-protection[cluster]'")
 
@@ -148,12 +148,12 @@ def test_an_end_leaves_no_worker(
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as run:
-        assert comes(lambda: bool(workers()), 30)
+        assert wait_until(lambda: bool(workers()), 30)
         run.send_signal(end)
         _, errors = run.communicate(timeout=60)
     assert run.returncode == -end
     assert errors == ""
-    assert comes(lambda: not workers(), 30)
+    assert wait_until(lambda: not workers(), 30)
 
 
 def workers() -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import BIN, Run
-from runs import comes, records
+from runs import records, wait_until
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'deep-protection[cluster]'")
 
@@ -55,15 +55,15 @@ def test_a_signal_ends_the_tool_by_itself_and_its_ray_soon(
     command = [BIN / "dp-denoise", "--preset", "cold", "-j", "1", "-o", tmp_path, "--engine", "ray", samples]
     with subprocess.Popen(command, env=alone, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
         try:
-            assert comes(lambda: keeper(run.pid) is not None, 60)
+            assert wait_until(lambda: keeper(run.pid) is not None, 60)
             session = keeper(run.pid) or 0
-            assert comes(lambda: moment(session), 60)
+            assert wait_until(lambda: moment(session), 60)
             run.send_signal(end)
             _, errors = run.communicate(timeout=60)
         finally:
             run.kill()
     assert (run.returncode, errors) == (-end, "")
-    assert comes(lambda: not living(session), SOON), living(session)
+    assert wait_until(lambda: not living(session), SOON), living(session)
 
 
 def test_a_ray_that_cannot_be_started_is_told_on_one_line(sh: Run, dog: Path, environment: dict[str, str]) -> None:
