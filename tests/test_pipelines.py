@@ -1,10 +1,9 @@
-"""The main job on real images, as a user runs it: through a shell, from anywhere, and from other languages."""
+"""Whole pipelines on photographs, run by a shell and from another language."""
 
 import json
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,18 @@ from typing import Any
 import jsonschema
 import pytest
 from conftest import Run
+from runs import alive, children, wait_until
 
 from dptools.pipe.image import steady
 from dptools.pipe.record import schema
 
 
 def records(lines: str | Iterable[str]) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in (lines.splitlines() if isinstance(lines, str) else lines)]
-    for record in found:
+    """Return the records of JSON lines; each must satisfy the schema."""
+    parsed = [json.loads(line) for line in (lines.splitlines() if isinstance(lines, str) else lines)]
+    for record in parsed:
         jsonschema.validate(record, schema(), jsonschema.Draft7Validator)
-    return found
+    return parsed
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -30,13 +31,13 @@ def files(directory: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def three(samples: Path, tmp_path: Path) -> Path:
-    """Three labelled images, all of which the bundled classifier gets right."""
+    """Return a directory of three labelled photographs that the bundled classifier classifies correctly."""
     for wnid in ("n01614925", "n02108422", "n12768682"):
         shutil.copytree(samples / wnid, tmp_path / "imgs" / wnid)
     return tmp_path / "imgs"
 
 
-def test_attack_restore_classify_count(three: Path, sh: Run) -> None:
+def test_attack_denoise_classify_and_evaluate(three: Path, sh: Run) -> None:
     done = sh(
         "dp-attack --attack deepfool imgs -o adv | tee a.jsonl | dp-denoise -j 2 -o clean | tee d.jsonl"
         " | dp-classify | tee c.jsonl | dp-eval"
@@ -53,21 +54,22 @@ def test_attack_restore_classify_count(three: Path, sh: Run) -> None:
     assert classified[0]["source"] == "imgs/n01614925/imagenet_17_22.jpg"
     assert [record["label"] for record in attacked] == [22, 243, 990]
     assert [stage["tool"] for stage in classified[0]["stages"]] == ["dp-attack", "dp-denoise", "dp-classify"]
-    assert all(record["denoise"]["preset"] == "default" for record in restored)
+    assert all(record["denoise"]["method"] == "denoiser" for record in restored)
     (group,) = json.loads(done.stdout)["groups"]
     assert (group["records"], group["success"]["rate"], group["before"]["top1"]["rate"]) == (3, 1, 0)
     assert (group["after"]["top1"]["n"], group["after"]["top1"]["rate"]) == (3, 1)
 
 
-def test_what_dp_attack_says_of_its_file_is_what_dp_classify_sees(three: Path, sh: Run) -> None:
-    done = sh("dp-attack -a gs -a deepfool imgs -o adv | dp-classify")
-    for record in records(done.stdout):
+def test_dp_classify_confirms_what_dp_attack_recorded(three: Path, sh: Run) -> None:
+    found = records(sh("dp-attack -a gs -a deepfool imgs -o adv | dp-classify").stdout)
+    assert len(found) == 6
+    for record in found:
         assert record["attack"]["success"]
         assert record["classify"]["top"][0]["index"] == record["attack"]["adversarial_label"] != record["label"]
         assert record["classify"]["label_rank"] == record["attack"]["adversarial_rank"]
 
 
-def test_paths_from_find(three: Path, sh: Run) -> None:
+def test_null_separated_paths_from_find(three: Path, sh: Run) -> None:
     (three / "n02108422" / "with\nnewline and ünïcode.jpg").write_bytes(
         (three / "n02108422/imagenet_00_243.jpg").read_bytes()
     )
@@ -79,7 +81,7 @@ def test_paths_from_find(three: Path, sh: Run) -> None:
     assert found[0]["path"] == "adv/imgs/n01614925/imagenet_17_22@gs.png"
 
 
-def test_the_eight_of_the_paper_on_one_image(dog: Path, sh: Run) -> None:
+def test_the_eight_attacks_of_the_paper_on_one_image(dog: Path, sh: Run) -> None:
     done = sh(f"dp-attack -a all --set cw.steps=20 --label 243 {dog} -o adv | dp-classify")
     found = records(done.stdout)
     assert [record["attack"]["name"] for record in found] == [
@@ -93,9 +95,9 @@ def test_the_eight_of_the_paper_on_one_image(dog: Path, sh: Run) -> None:
     assert found[1]["attack"]["strength"] > found[7]["attack"]["strength"] > 0
 
 
-def test_a_class_of_foolbox_aims_at_a_class(dog: Path, sh: Run) -> None:
-    aimed = "-a LinfPGD --set steps=20 --set rel_stepsize=0.1 --epsilon 4/255 --target 'Persian cat' --label 243"
-    (record,) = records(sh(f"dp-attack {aimed} {dog} -o adv | dp-classify -k 1").stdout)
+def test_a_targeted_attack_by_a_foolbox_class(dog: Path, sh: Run) -> None:
+    options = "-a LinfPGD --set steps=20 --set rel_stepsize=0.1 --epsilon 4/255 --target 'Persian cat' --label 243"
+    (record,) = records(sh(f"dp-attack {options} {dog} -o adv | dp-classify -k 1").stdout)
     assert record["classify"]["top"][0]["name"] == "Persian cat"
     assert record["attack"]["target"] == record["attack"]["adversarial_label"] == 283
     assert record["attack"]["norms"]["linf_255"] <= 4
@@ -103,24 +105,24 @@ def test_a_class_of_foolbox_aims_at_a_class(dog: Path, sh: Run) -> None:
     assert same["skipped"]["message"] == "bull mastiff is the target already"
 
 
-def test_a_target_that_there_is_not(dog: Path, sh: Run) -> None:
+def test_an_unknown_target_is_a_usage_error(dog: Path, sh: Run) -> None:
     done = sh(f"dp-attack -a pgd --target unicorn --label 243 {dog} -o adv")
     assert (done.returncode, done.stdout) == (2, "")
     assert "dp-attack: unknown label 'unicorn'" in done.stderr
 
 
 @pytest.mark.slow
-def test_an_attack_through_the_restoration(dog: Path, sh: Run) -> None:
-    through = "dp-attack -a pgd --set steps=2 --set random_start=no --through denoise --eot 2 --label 243"
+def test_an_adaptive_attack_through_the_denoiser(dog: Path, sh: Run) -> None:
+    through = "dp-attack -a pgd --set steps=2 --set random_start=no --through denoiser --eot 2 --label 243"
     (record,) = records(sh(f"{through} {dog} -o adv").stdout)
     facts = record["attack"]
-    assert (facts["through"], facts["eot"], facts["clean_label"]) == ("denoise:default", 2, 243)
+    assert (facts["through"], facts["eot"], facts["clean_label"]) == ("denoiser", 2, 243)
     assert facts["queries"] >= 3
     (again,) = records(sh(f"{through} {dog} -o adv").stdout)
     assert again["cached"]
 
 
-def test_a_filter_in_the_place_of_the_prior(dog: Path, sh: Run) -> None:
+def test_a_filter_as_the_method_of_dp_denoise(dog: Path, sh: Run) -> None:
     done = sh(f"dp-attack --label 243 -a deepfool {dog} -o adv | dp-denoise --method jpeg:50 -o jpeg | dp-classify")
     (record,) = records(done.stdout)
     assert record["denoise"]["method"] == "jpeg:50"
@@ -129,7 +131,7 @@ def test_a_filter_in_the_place_of_the_prior(dog: Path, sh: Run) -> None:
     assert "seed" not in record["stages"][1]
 
 
-def test_one_image_through_pipes(dog: Path, sh: Run) -> None:
+def test_an_image_through_standard_input_and_output(dog: Path, sh: Run) -> None:
     done = sh(f"dp-attack --label 243 < {dog} | tee adv.png | dp-denoise -j 2 | tee clean.png | dp-classify")
     (record,) = records(done.stdout)
     assert (done.returncode, done.stderr) == (0, "")
@@ -138,7 +140,7 @@ def test_one_image_through_pipes(dog: Path, sh: Run) -> None:
     assert all("seconds" in record["stages"][-1] and "input_sha256" in stage for stage in record["stages"])
 
 
-def test_an_image_already_wrong_is_passed_on_as_skipped(dog: Path, sh: Run) -> None:
+def test_an_image_that_is_misclassified_before_the_attack_is_skipped(dog: Path, sh: Run) -> None:
     done = sh(
         f"dp-attack --label goldfish {dog} -o adv | dp-denoise -o clean | dp-classify | tee all.jsonl | dp-eval"
         "; cat all.jsonl"
@@ -151,7 +153,7 @@ def test_an_image_already_wrong_is_passed_on_as_skipped(dog: Path, sh: Run) -> N
     assert json.loads(summary)["groups"][0]["success"]["n"] == 0
 
 
-def test_labels_from_the_prediction(dog: Path, sh: Run) -> None:
+def test_label_from_prediction(dog: Path, sh: Run) -> None:
     done = sh(
         f"cp {dog} unlabelled.jpg; dp-attack unlabelled.jpg -o a; dp-attack --label-from prediction unlabelled.jpg -o b"
     )
@@ -162,7 +164,7 @@ def test_labels_from_the_prediction(dog: Path, sh: Run) -> None:
     assert predicted["attack"]["success"]
 
 
-def test_equal_bytes_whatever_the_jobs_and_the_order(three: Path, sh: Run) -> None:
+def test_files_are_identical_for_any_number_of_jobs_and_any_order(three: Path, sh: Run) -> None:
     for out, jobs, order in [("one", 1, "imgs/*/"), ("two", 2, "imgs/*/"), ("back", 2, "$(ls -rd imgs/*/)")]:
         done = sh(
             f"dp-attack -a gs -j {jobs} {order} -o {out}/adv"
@@ -178,22 +180,21 @@ def test_equal_bytes_whatever_the_jobs_and_the_order(three: Path, sh: Run) -> No
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_and_run_again(three: Path, sh: Run, environment: dict[str, str]) -> None:
+def test_a_killed_run_is_resumed(three: Path, sh: Run, environment: dict[str, str]) -> None:
     here = three.parent
-    command = ["dp-denoise", "--iterations", "15", "-j", "1", "imgs", "-o"]
+    command = ["dp-denoise", "--method", "dip", "--stop", "fixed:15", "-j", "1", "imgs", "-o"]
     run = subprocess.Popen([*command, "broken"], cwd=here, env=environment, stdout=subprocess.DEVNULL)
-    while not (made := list((here / "broken").rglob("*.png"))):
-        time.sleep(0.05)
-        assert run.poll() is None
+    assert wait_until(lambda: any((here / "broken").rglob("[!.]*.png")), 120)
+    assert run.poll() is None
     run.send_signal(signal.SIGKILL)
     run.wait()
-    finished = {path: path.stat().st_mtime_ns for path in made if not path.name.startswith(".")}
+    finished = {path: path.stat().st_mtime_ns for path in (here / "broken").rglob("[!.]*.png")}
     again = sh(" ".join([*command, "broken"]))
     unbroken = sh(" ".join([*command, "whole"]))
     whole = {name: data for name, data in files(here / "broken").items() if not name.endswith(".part")}
     assert whole == files(here / "whole")
-    kept = [record for record in records(again.stdout) if record.get("cached")]
-    assert len(kept) >= len(finished) >= 1
+    reused = [record for record in records(again.stdout) if record.get("cached")]
+    assert len(reused) >= len(finished) >= 1
     assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in finished.items())
 
     def without_directory(lines: str) -> list[dict[str, Any]]:
@@ -202,75 +203,62 @@ def test_killed_in_the_middle_and_run_again(three: Path, sh: Run, environment: d
     assert without_directory(again.stdout) == without_directory(unbroken.stdout)
 
 
-def alive(pid: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def test_workers_end_with_a_killed_parent(three: Path, environment: dict[str, str]) -> None:
-    command = ["dp-denoise", "--preset", "paper", "-j", "2", "imgs", "-o", "out"]
+def test_workers_end_when_their_parent_is_killed(three: Path, environment: dict[str, str]) -> None:
+    command = ["dp-denoise", "--method", "paper", "-j", "2", "imgs", "-o", "out"]
     run = subprocess.Popen(command, cwd=three.parent, env=environment)
-    time.sleep(4)
-    workers = [
-        pid for task in Path(f"/proc/{run.pid}/task").iterdir() for pid in (task / "children").read_text().split()
-    ]
-    assert len(workers) >= 2
+    assert wait_until(lambda: len(children(run.pid)) >= 2, 60)
+    workers = children(run.pid)
     run.kill()
     run.wait()
-    deadline = time.monotonic() + 10
-    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(alive(pid) for pid in workers)
+    assert wait_until(lambda: not any(alive(pid) for pid in workers), 20)
 
 
-def test_interrupt_ends_it_by_the_signal_and_leaves_nothing_half_written(
+def test_sigint_ends_the_tool_by_that_signal_and_leaves_no_partial_output(
     three: Path, environment: dict[str, str]
 ) -> None:
-    # In a background job the tests themselves may have been told to ignore ^C, and children inherit that.
-    command = ["env", "--default-signal=INT", "dp-denoise", "--preset", "paper", "-j", "2", "imgs", "-o", "out"]
+    # If the tests run in a background job, SIGINT may be ignored, and a child process would inherit that.
+    command = ["env", "--default-signal=INT", "dp-denoise", "--method", "paper", "-j", "2", "imgs", "-o", "out"]
     run = subprocess.Popen(command, cwd=three.parent, env=environment, stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
+    assert wait_until(lambda: len(children(run.pid)) >= 2, 60)
     run.send_signal(signal.SIGINT)
-    _, err = run.communicate(timeout=10)
+    _, err = run.communicate(timeout=20)
     assert run.returncode == -signal.SIGINT
     assert "Traceback" not in err
     assert not (three.parent / "out").exists()
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(three: Path, sh: Run) -> None:
-    """More comes only when it is gone: on a busy machine, all of a few records may be written before."""
+def test_a_closed_reader_ends_a_tool_without_a_message(three: Path, sh: Run) -> None:
+    """The second half of the input arrives after the reader has gone, so that the tool must notice the closed pipe."""
     names = "{ find imgs -type f; until [ -e gone ]; do sleep 0.1; done; find imgs -type f; }"
     done = sh(f"{names} | {{ dp-classify; echo status $? >&2; }} | {{ head -n 1; exec <&-; touch gone; }}")
     assert len(records(done.stdout)) == 1
     assert done.stderr == "status 1\n"
 
 
-def test_a_full_disk_is_one_line(dog: Path, sh: Run) -> None:
+def test_a_full_disk_is_an_error_of_one_line(dog: Path, sh: Run) -> None:
     done = sh(f"dp-classify {dog} > /dev/full")
     assert done.returncode == 3
     assert done.stderr == "dp-classify: write error: No space left on device\n"
 
 
-def test_closed_streams_are_empty_ones(dog: Path, sh: Run) -> None:
+def test_closed_standard_streams(dog: Path, sh: Run) -> None:
     assert sh("dp-classify <&-").returncode == 0
     assert len(records(sh(f"dp-classify {dog} 2>&-").stdout)) == 1
     done = sh(f"dp-classify {dog} >&-")
     assert (done.returncode, done.stderr) == (3, "dp-classify: write error: Bad file descriptor\n")
 
 
-def test_a_lost_stderr_loses_no_record(dog: Path, sh: Run) -> None:
-    done = sh(f"dp-classify missing.png {dog} 2> >(:); sleep 0.1")
+def test_a_closed_reader_of_stderr_loses_no_record(dog: Path, sh: Run) -> None:
+    done = sh(f"exec 3> >(:); wait $!; dp-classify missing.png {dog} 2>&3")
     assert len(records(done.stdout)) == 2
 
 
-def test_images_out_of_a_process_substitution(dog: Path, sh: Run) -> None:
+def test_an_image_from_a_process_substitution(dog: Path, sh: Run) -> None:
     (record,) = records(sh(f"dp-classify -k 1 <(cat {dog})").stdout)
     assert record["classify"]["top"][0]["name"] == "bull mastiff"
 
 
-def test_a_map_gives_a_mask(sh: Run, tmp_path: Path) -> None:
+def test_dp_mapsext_writes_a_mask(sh: Run, tmp_path: Path) -> None:
     import numpy as np
     from PIL import Image, ImageDraw
 
@@ -310,8 +298,8 @@ console.log(run.status, classify.top[0].name, classify.label_rank);
 """
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="no node here")
-def test_driven_from_another_language(dog: Path, sh: Run, tmp_path: Path) -> None:
+@pytest.mark.skipif(not shutil.which("node"), reason="needs node")
+def test_a_tool_run_from_javascript(dog: Path, sh: Run, tmp_path: Path) -> None:
     (tmp_path / "drive.js").write_text(NODE)
     done = sh(f"node drive.js {dog}")
     assert done.stdout == "0 bull mastiff 1\n"
