@@ -70,13 +70,11 @@ def check_resumption(times: int, sh: Run, folder: Path, environment: dict[str, s
     """
     whole = sh(f"{CHEAP} in -o whole")
     expected = images(folder.parent / "whole")
-    generator = random.Random(0)
+    chance = random.Random(0)
     counts = set()
     for number in range(times):
         out = folder.parent / f"out{number // 3}"
-        while not killed(
-            f"{CHEAP} in -o {out.name}", generator.randrange(14), generator.random() / 2, environment, out
-        ):
+        while not killed(f"{CHEAP} in -o {out.name}", chance.randrange(14), chance.random() / 2, environment, out):
             assert images(out) == expected
             shutil.rmtree(out)
         written = images(out) if out.exists() else {}
@@ -95,7 +93,7 @@ def test_a_run_killed_at_random_moments_is_resumed(sh: Run, folder: Path, enviro
 
 
 @pytest.mark.slow
-def test_a_run_killed_a_hundred_times_at_random_moments_is_resumed(
+def test_a_run_killed_at_a_hundred_random_moments_is_resumed(
     sh: Run, folder: Path, environment: dict[str, str]
 ) -> None:
     check_resumption(100, sh, folder, environment)
@@ -219,7 +217,7 @@ def test_two_concurrent_runs_into_one_directory(sh: Run, folder: Path) -> None:
 
 def test_a_closed_reader_ends_the_whole_pipeline(sh: Run, folder: Path) -> None:
     """The input does not end before all tools have ended."""
-    names = "find in -name '*.png'; until [ -e ended ]; do echo in/0/00.png; sleep 0.1; done"
+    names = "until [ -e ended ]; do cp in/0/00.png in/$((++n)).png; echo in/$n.png; sleep 0.05; done"
     tools = f"{CHEAP} --engine inline -o out | dp-classify"
     ran = sh(f"{{ {names}; }} | {{ {tools} | head -n 1; echo ${{PIPESTATUS[@]}}; touch ended; }}", timeout=120)
     assert ran.stdout.count("\n") == 2
