@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable
 
 from dptools.attacks.registry import ATTACKS
-from dptools.classifiers.names import BUNDLED, KINDS
+from dptools.classifiers.names import BUNDLED, SERVICES
 from dptools.cli.engines import ENGINES
 from dptools.detection.detector import DETECTORS
 from dptools.maps.names import FORMATS, READERS
 from dptools.maps.names import RULES as MAP_RULES
 from dptools.pipe.sniff import InputFormat
-from dptools.purifiers.dip.networks import NETWORKS
-from dptools.purifiers.dip.presets import LOSS_NAMES, PRECISIONS, PRESETS
-from dptools.purifiers.dip.rules import RULES
-from dptools.purifiers.filters.registry import FORMS
+from dptools.purifiers.dip.settings import LOSSES, NETWORKS
+from dptools.purifiers.dip.stopping_names import CRITERIA
+from dptools.purifiers.method import METHODS
+from dptools.purifiers.precision import PRECISIONS
 from dptools.tools.shared import LabelFrom
 
 
@@ -25,11 +25,7 @@ def _attacks() -> Iterable[str]:
 def _models() -> Iterable[str]:
     from torchvision import models
 
-    return [
-        *BUNDLED,
-        *(beginning for beginning, kind in KINDS.items() if kind.service),
-        *models.list_models(module=models),
-    ]
+    return [*BUNDLED, *SERVICES, *models.list_models(module=models)]
 
 
 NAMES: dict[str, Callable[[], Iterable[str]]] = {
@@ -41,15 +37,14 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--format": lambda: FORMATS,
     "--from": lambda: InputFormat,
     "--label-from": lambda: LabelFrom,
-    "--loss": lambda: LOSS_NAMES,
-    "--method": lambda: ("dip", *FORMS),
+    "--loss": lambda: LOSSES,
+    "--method": lambda: METHODS,
     "--model": _models,
     "--network": lambda: NETWORKS,
     "--precision": lambda: PRECISIONS,
-    "--preset": lambda: PRESETS,
     "--reader": lambda: READERS,
     "--rule": lambda: MAP_RULES,
-    "--stop": lambda: (form.rstrip("NT") for form in RULES),
-    "--through": lambda: ("denoise", *(f"denoise:{preset}" for preset in PRESETS)),
+    "--stop": lambda: (form.rstrip("NT") for form in CRITERIA),
+    "--through": lambda: METHODS,
 }
 """By the long spelling of the option. A rule that takes a number ends with its colon."""

@@ -1,20 +1,36 @@
-"""The number format that the fit computes in."""
+"""The number format of a network's computation."""
 
-import torch
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
-def effective(device: torch.device, precision: str) -> str:
-    """``fp32`` or ``bf16``: what a precision means on a device. ``auto`` is bf16 where the hardware multiplies it."""
+def effective(device: "torch.device", precision: str) -> str:
+    """Return ``fp32`` or ``bf16``; ``auto`` is bf16 where the device has instructions for its products."""
     return ("bf16" if has_bf16(device) else "fp32") if precision == "auto" else precision
 
 
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context for the forward pass."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=effective(device, precision) == "bf16")
+def autocast(device: "torch.device", precision: str, *, cache: bool = True) -> "torch.autocast":
+    """Return the context for a forward pass.
+
+    Args:
+        device: where the network computes.
+        precision: one of PRECISIONS.
+        cache: reuse converted weights; a CUDA graph must not.
+    """
+    import torch
+
+    enabled = effective(device, precision) == "bf16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=cache)
 
 
-def has_bf16(device: torch.device) -> bool:
-    """The device has instructions for bfloat16 products."""
+def has_bf16(device: "torch.device") -> bool:
+    """Return whether the device has instructions for products of bfloat16 numbers."""
+    import torch
+
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,12 +1,13 @@
-"""Images larger than a fit should be: restored in overlapping tiles, of which each fades into the next."""
+"""Large images in overlapping tiles, each of which fades into the next."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 OVERLAP = 8
-"""The part of a tile's side, one in so many, over which two tiles fade into each other."""
+"""Two tiles overlap by the side of a tile divided by this."""
 
 
 @dataclass(frozen=True)
@@ -19,43 +20,44 @@ class Tile:
     width: int
 
     def of(self, image: Tensor) -> Tensor:
-        """What lies in it, a view."""
+        """Return this part of an image as a view."""
         return image[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def tiles(height: int, width: int, side: int) -> list[Tile]:
-    """Tiles no longer than ``side`` that cover an image, row by row, all of one size, evenly spread, and no larger than
-    their overlap needs."""
+    """Return tiles that cover an image, row by row: of one size, evenly spread, and no longer than ``side``."""
     rows, columns = _spans(height, side), _spans(width, side)
     return [Tile(top, left, tall, wide) for top, tall in rows for left, wide in columns]
 
 
-class Mosaic:
-    """An image that is put together of tiles.
+def in_tiles(
+    image: Tensor, side: int, purify: Callable[[Tensor, Sequence[int]], Tensor], seed: int, batch: int = 1
+) -> Tensor:
+    """Return an image that is purified tile by tile.
 
     Args:
-        like: 1 x 3 x H x W, where the tiles are cut from.
-        side: the most pixels of a tile's side.
+        image: 1 x 3 x H x W.
+        side: the longest side of a tile, in pixels; 0 for no tiles.
+        purify: tiles B x 3 x h x w and a seed for each to the same shape.
+        seed: of the first tile; the others count up from it.
+        batch: tiles that are purified at once.
     """
-
-    def __init__(self, like: Tensor, side: int) -> None:
-        _, _, height, width = like.shape
-        self.side, self.tiles = side, tiles(height, width, side)
-        self.whole, self.weights = torch.zeros_like(like), torch.zeros_like(like[:, :1])
-
-    def add(self, tile: Tile, image: Tensor) -> None:
-        """Put a tile in."""
-        fade = (_ramp(tile.height, self.side)[:, None] * _ramp(tile.width, self.side)).to(image.device)
-        tile.of(self.whole).add_(image * fade)
-        tile.of(self.weights).add_(fade)
-
-    def image(self) -> Tensor:
-        """The image, once all tiles are in."""
-        return self.whole / self.weights
+    height, width = image.shape[-2:]
+    side = side or max(height, width)
+    parts = tiles(height, width, side)
+    total, weights = torch.zeros_like(image), torch.zeros_like(image[:, :1])
+    for start in range(0, len(parts), batch):
+        group = parts[start : start + batch]
+        outputs = purify(torch.cat([tile.of(image) for tile in group]), range(seed + start, seed + start + len(group)))
+        for tile, output in zip(group, torch.split(outputs, 1), strict=True):
+            fade = (_ramp(tile.height, side)[:, None] * _ramp(tile.width, side)).to(image)
+            tile.of(total).add_(output * fade)
+            tile.of(weights).add_(fade)
+    return total / weights
 
 
 def _spans(length: int, side: int) -> list[tuple[int, int]]:
-    """Starts and lengths along one side of an image."""
+    """Return starts and lengths of the tiles along one side of an image."""
     if length <= side:
         return [(0, length)]
     overlap = side // OVERLAP
@@ -65,6 +67,6 @@ def _spans(length: int, side: int) -> list[tuple[int, int]]:
 
 
 def _ramp(length: int, side: int) -> Tensor:
-    """Weights of a tile's rows or columns, that rise from its borders inwards, and are never zero."""
+    """Return weights of a tile's rows or columns, which rise from its borders inwards and are never zero."""
     inwards = torch.arange(1, length + 1).float()
     return torch.minimum(inwards, inwards.flip(0)).clamp(max=max(1, side // OVERLAP))

@@ -1,1 +1,15 @@
-"""A pretrained denoising network, and what is built on it."""
+"""The denoiser: a pretrained network, and the purifier that averages its outputs over several noisy passes."""
+
+from typing import TYPE_CHECKING
+
+from dptools.lazy import lazy
+from dptools.purifiers.denoiser.settings import DENOISER, PHOTO, DenoiserSettings
+
+if TYPE_CHECKING:
+    from dptools.purifiers.denoiser.network import DenoiserUNet
+    from dptools.purifiers.denoiser.purifier import Denoiser
+    from dptools.purifiers.denoiser.weights import pretrained
+else:
+    __getattr__ = lazy(__name__, network=("DenoiserUNet",), purifier=("Denoiser",), weights=("pretrained",))
+
+__all__ = ["DENOISER", "PHOTO", "Denoiser", "DenoiserSettings", "DenoiserUNet", "pretrained"]

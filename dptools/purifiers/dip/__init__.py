@@ -1,16 +1,33 @@
-"""The deep image prior: a network fitted to one image, and stopped in time (arXiv 1711.10925), or started warm."""
+"""The deep image prior: a network with random weights, fitted to one image and stopped in time (arXiv 1711.10925)."""
 
 from typing import TYPE_CHECKING
 
 from dptools.lazy import lazy
-from dptools.purifiers.dip.presets import PRESETS, Preset
+from dptools.purifiers.dip.settings import DIP, PAPER, FitSettings
+from dptools.purifiers.dip.stopping import Fixed, HeldOut, StopDecision, StoppingCriterion
+from dptools.purifiers.dip.stopping_literature import DIPDefend, LossThreshold, Oracle, Plateau, Variance
 
 if TYPE_CHECKING:
-    from dptools.purifiers.dip.reconstruction import Step, reconstruct
-    from dptools.purifiers.dip.restoration import Restored, Wanted, restore, restore_all
+    from dptools.purifiers.dip.loop import Step, steps
+    from dptools.purifiers.dip.purifier import DeepImagePrior, Restoration
 else:
-    __getattr__ = lazy(
-        __name__, reconstruction=("Step", "reconstruct"), restoration=("Restored", "Wanted", "restore", "restore_all")
-    )
+    __getattr__ = lazy(__name__, loop=("Step", "steps"), purifier=("DeepImagePrior", "Restoration"))
 
-__all__ = ["PRESETS", "Preset", "Restored", "Step", "Wanted", "reconstruct", "restore", "restore_all"]
+__all__ = [
+    "DIP",
+    "PAPER",
+    "DIPDefend",
+    "DeepImagePrior",
+    "FitSettings",
+    "Fixed",
+    "HeldOut",
+    "LossThreshold",
+    "Oracle",
+    "Plateau",
+    "Restoration",
+    "Step",
+    "StopDecision",
+    "StoppingCriterion",
+    "Variance",
+    "steps",
+]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, pad, silu
 
-from dptools.purifiers.dip.hourglass import Hourglass
+from dptools.purifiers.dip.networks import Generator
 
 ALIGNMENT = 8
 """Tensor cores want a multiple of so many channels in 16-bit precision."""
@@ -84,11 +84,9 @@ def _halve(gradient: Tensor, dim: int) -> Tensor:
     return out
 
 
-def features(
-    network: Hourglass, code: Tensor, *, reflect: bool = True, double: bool = True, align: bool = True
-) -> Tensor:
+def features(network: Generator, z: Tensor, *, reflect: bool = True, double: bool = True, align: bool = True) -> Tensor:
     """Return what the network's last convolution sees, B x width x H x W."""
-    return _scale(network.body[0], code, (reflect, double, align))
+    return _scale(network.body[0], z, (reflect, double, align))
 
 
 def _scale(scale: nn.Module, x: Tensor, options: tuple[bool, bool, bool]) -> Tensor:

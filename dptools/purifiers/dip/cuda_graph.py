@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, mse_loss
 
 from dptools.purifiers.dip.channels_last import features
-from dptools.purifiers.dip.hourglass import Hourglass
+from dptools.purifiers.dip.networks import Generator
 
 STATISTICS = ("loss", "error_clean", "variance", "worst_patch")
 """What is recorded at every step: mean squared error against the attacked and against the clean image, the running
@@ -34,7 +34,7 @@ class Slot:
 
     def __init__(
         self,
-        make: Callable[[], Hourglass],
+        make: Callable[[], Generator],
         shape: Sequence[int],
         device: torch.device,
         *,
@@ -48,8 +48,8 @@ class Slot:
         self.forward = torch.compile(self._forward, dynamic=False) if compiled else self._forward
         height, width = shape[-2:]
         shrink = self.network.shrink
-        self.code = torch.zeros(1, self.network.code_depth, height // shrink, width // shrink, device=device)
-        self.code = self.code.contiguous(memory_format=torch.channels_last)
+        self.z = torch.zeros(1, self.network.input_depth, height // shrink, width // shrink, device=device)
+        self.z = self.z.contiguous(memory_format=torch.channels_last)
         self.image, self.clean, self.output, self.mean = (torch.zeros(*shape, device=device) for _ in range(4))
         self.variance = torch.zeros((), device=device)
         self.step = torch.zeros(1, dtype=torch.int64, device=device)
@@ -64,19 +64,19 @@ class Slot:
         Args:
             image: to fit, 1 x 3 x H x W in [0, 1].
             clean: for the statistics only.
-            seed: decides the weights and the code.
+            seed: decides the weights and the input.
         """
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             fresh = self.make()
-        code = fresh.code(image.cpu(), torch.Generator().manual_seed(seed))
+        z = fresh.draw_input(image.shape[-2], image.shape[-1], torch.Generator().manual_seed(seed))
         with torch.no_grad():
             for old, new in zip(self.network.parameters(), fresh.parameters(), strict=True):
                 old.copy_(new)
             for state in self.optimizer.state.values():
                 for value in state.values():
                     value.zero_()
-        for buffer, value in ((self.code, code), (self.image, image), (self.clean, clean)):
+        for buffer, value in ((self.z, z), (self.image, image), (self.clean, clean)):
             buffer.copy_(value)
         for buffer in (self.mean, self.variance, self.step, self.statistics):
             buffer.zero_()
@@ -98,16 +98,16 @@ class Slot:
         with torch.cuda.graph(self.graph, stream=self.stream):
             self._advance()
 
-    def _forward(self, code: Tensor) -> Tensor:
+    def _forward(self, z: Tensor) -> Tensor:
         _, last, shuffle = self.network.body
         with torch.autocast("cuda", torch.bfloat16, enabled=self.bf16, cache_enabled=False):
-            seen = features(self.network, code)
+            seen = features(self.network, z)
         output: Tensor = shuffle(last(seen.float())).sigmoid()
         return output
 
     def _advance(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)
-        output = self.forward(self.code)
+        output = self.forward(self.z)
         loss = mse_loss(output, self.image)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

@@ -1,4 +1,4 @@
-"""What the fit minimises: a weighted mean over the values of the residual. Each is a small value with its source."""
+"""What a fit minimises: a weighted mean over the values of the residual."""
 
 from collections.abc import Callable
 
@@ -11,27 +11,33 @@ class MSE(nn.Module):
     """Mean squared error, as in the deep image prior (arXiv 1711.10925) and the Deep Protection paper."""
 
     def forward(self, residual: Tensor, weight: Tensor) -> Tensor:
-        """The loss of a residual, whose weights, of the same shape or one that spreads to it, sum to 1."""
+        """Return the loss, a scalar.
+
+        Args:
+            residual: output minus image, 1 x 3 x H x W.
+            weight: of each value; broadcasts to the residual's shape, where it sums to 1.
+        """
         return (weight * residual.square()).sum()
 
 
 class Huber(nn.Module):
-    """Squares below ``delta``, absolute values above (Huber, 1964): outliers pull, but not ever harder."""
+    """Quadratic below ``delta`` and linear above it (Huber, 1964), so that outliers have a bounded gradient."""
 
     def __init__(self, delta: float = 0.05) -> None:
         super().__init__()
         self.delta = delta
 
     def forward(self, residual: Tensor, weight: Tensor) -> Tensor:
-        """As :meth:`MSE.forward`."""
+        """Return the loss; see :meth:`MSE.forward`."""
         return (weight * huber_loss(residual, torch.zeros_like(residual), reduction="none", delta=self.delta)).sum()
 
 
 class StudentT(nn.Module):
-    """Negative log likelihood of Student's t, whose scale and degrees of freedom are fitted along with the network.
+    """Negative log likelihood of Student's t distribution, whose scale and degrees of freedom are fitted too.
 
-    Near Gaussian noise it finds many degrees of freedom and acts like MSE; with outliers (salt and pepper) it finds
-    few, and lets them be. After Lange, Little and Taylor, "Robust Statistical Modeling Using the t Distribution", 1989.
+    Under Gaussian noise the degrees of freedom grow, and it acts like MSE. With outliers, such as impulse noise, they
+    fall, and outliers are ignored (Lange, Little and Taylor, "Robust Statistical Modeling Using the t Distribution",
+    1989).
     """
 
     def __init__(self) -> None:
@@ -40,8 +46,8 @@ class StudentT(nn.Module):
         self.log_freedom = nn.Parameter(torch.tensor(1.0))
 
     def forward(self, residual: Tensor, weight: Tensor) -> Tensor:
-        """As :meth:`MSE.forward`."""
-        scale = self.log_scale.clamp(-7, 1)  # 0.001, a quarter of an 8-bit step, keeps it from running to zero
+        """Return the loss; see :meth:`MSE.forward`."""
+        scale = self.log_scale.clamp(-7, 1)  # at least 0.001, a quarter of an 8-bit step, so that it stays finite
         freedom = self.log_freedom.clamp(-2, 5).exp()
         half = (freedom + 1) / 2
         normaliser = torch.lgamma(half) - torch.lgamma(freedom / 2) - 0.5 * torch.log(freedom * torch.pi)
@@ -49,4 +55,5 @@ class StudentT(nn.Module):
         return half * (weight * spread).sum() + scale - normaliser
 
 
-LOSSES: dict[str, Callable[[], nn.Module]] = {"mse": MSE, "huber": Huber, "student-t": StudentT}
+FACTORIES: dict[str, Callable[[], nn.Module]] = {"mse": MSE, "huber": Huber, "student-t": StudentT}
+"""The losses by the names in :data:`dptools.purifiers.dip.settings.LOSSES`."""

@@ -1,21 +1,135 @@
-"""The networks by name, without torch until one is made."""
+"""Untrained networks, whose architecture alone is the prior."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import Literal
 
-if TYPE_CHECKING:
-    from dptools.purifiers.dip.network import Network
+import torch
+from torch import Tensor, nn
 
-NETWORKS = {
-    "warm": "denoiser.warm",
-    "small": "dip.hourglass",
-    "paper": "dip.hourglass",
-    "decoder": "dip.hourglass",
-}
-"""The module in which a function of the network's name returns it. A new one is such a function, and a line here."""
+Padding = Literal["zeros", "reflect"]
 
 
-def make_network(name: str) -> "Network":
-    """The network of this name, with weights of its own."""
-    network: Network = getattr(import_module(f"dptools.purifiers.{NETWORKS[name]}"), name)()
-    return network
+class Generator(nn.Module):
+    """A network that generates an image from a fixed random input z.
+
+    Attributes:
+        size_divisor: image sides must be multiples of this.
+        input_depth: channels of z.
+        input_scale: z is drawn from U(0, input_scale).
+        shrink: image side divided by the side of z.
+    """
+
+    def __init__(
+        self, body: nn.Sequential, *, input_depth: int, input_scale: float, shrink: int, size_divisor: int
+    ) -> None:
+        super().__init__()
+        self.body = body
+        self.input_depth, self.input_scale = input_depth, input_scale
+        self.shrink, self.size_divisor = shrink, size_divisor
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return images B x 3 x H x W in (0, 1).
+
+        Args:
+            z: B x input_depth x H/shrink x W/shrink.
+        """
+        images: Tensor = self.body(z).sigmoid()
+        return images
+
+    def draw_input(self, height: int, width: int, generator: torch.Generator) -> Tensor:
+        """Return z for an image of this size, 1 x input_depth x H/shrink x W/shrink."""
+        shape = (1, self.input_depth, height // self.shrink, width // self.shrink)
+        return torch.rand(shape, generator=generator) * self.input_scale
+
+
+class Scale(nn.Module):
+    """One scale of the hourglass: down to half the size, through the smaller scales, and up, beside a thin skip."""
+
+    def __init__(self, below: int, width: int, skip: int, inner: nn.Module, inner_width: int, pad: Padding) -> None:
+        super().__init__()
+        self.skip = _convolution(below, skip, 1, pad)
+        self.down = nn.Sequential(_convolution(below, width, 3, pad, stride=2), _convolution(width, width, 3, pad))
+        self.inner = inner
+        self.up = nn.Upsample(scale_factor=2, mode="bilinear")
+        joined = skip + inner_width
+        self.merge = nn.Sequential(
+            _normalisation(joined), _convolution(joined, width, 3, pad), _convolution(width, width, 1, pad)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return B x width x H x W of B x below x H x W."""
+        deep = self.up(self.inner(self.down(x)))
+        merged: Tensor = self.merge(torch.cat([self.skip(x), deep], dim=1))
+        return merged
+
+
+def _convolution(below: int, width: int, kernel: int, pad: Padding, stride: int = 1) -> nn.Sequential:
+    # No bias: the batch normalisation that follows would remove it.
+    convolution = nn.Conv2d(below, width, kernel, stride, kernel // 2, bias=False, padding_mode=pad)
+    return nn.Sequential(convolution, _normalisation(width), nn.SiLU(inplace=True))
+
+
+def _normalisation(width: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(width, track_running_stats=False)  # the network sees one image only
+
+
+def hourglass(
+    widths: Sequence[int], *, skip: int = 4, input_depth: int = 32, shuffle: int = 1, pad: Padding = "zeros"
+) -> Generator:
+    """Return an hourglass with skip connections.
+
+    Args:
+        widths: channels of each scale, from the largest.
+        skip: channels of the skip connection at each scale.
+        input_depth: channels of z.
+        shuffle: compute at 1/shuffle of the image's resolution, with a pixel shuffle last (arXiv 1609.05158).
+        pad: padding of the convolutions, as in torch.
+    """
+    inner: nn.Module = nn.Identity()
+    inner_width = widths[-1]
+    for index in reversed(range(len(widths))):
+        below = widths[index - 1] if index else input_depth
+        inner = Scale(below, widths[index], skip, inner, inner_width, pad)
+        inner_width = widths[index]
+    body = nn.Sequential(inner, nn.Conv2d(widths[0], 3 * shuffle**2, 1), nn.PixelShuffle(shuffle))
+    divisor = shuffle * 2 ** len(widths)
+    return Generator(body, input_depth=input_depth, input_scale=0.1, shrink=shuffle, size_divisor=divisor)
+
+
+def paper() -> Generator:
+    """Return the hourglass of the deep image prior's denoising experiments (arXiv 1711.10925).
+
+    It has five scales of 128 channels, skips of 4 and reflection padding, with Swish for LeakyReLU (arXiv 1710.05941)
+    as in the Deep Protection paper.
+    """
+    return hourglass((128,) * 5, pad="reflect")
+
+
+def small() -> Generator:
+    """Return an hourglass at half resolution with fewer channels: a step is about ten times as fast."""
+    return hourglass((32, 64, 128, 128), shuffle=2)
+
+
+def decoder(width: int = 64, scales: int = 5) -> Generator:
+    """Return the deep decoder (Heckel and Hand, arXiv 1810.03982).
+
+    It has fewer parameters than the image has values, and only upsampling combines neighbouring pixels, so it fits
+    noise slowly.
+    """
+    layers: list[nn.Module] = []
+    for _ in range(scales):
+        layers += [nn.Conv2d(width, width, 1, bias=False), nn.Upsample(scale_factor=2, mode="bilinear")]
+        layers += [nn.ReLU(inplace=True), _normalisation(width)]
+    body = nn.Sequential(*layers, nn.Conv2d(width, 3, 1))
+    return Generator(body, input_depth=width, input_scale=0.1, shrink=2**scales, size_divisor=2**scales)
+
+
+FACTORIES: dict[str, Callable[[], Generator]] = {"small": small, "paper": paper, "decoder": decoder}
+"""The networks by the names in :data:`dptools.purifiers.dip.settings.NETWORKS`."""
+
+
+def random_network(name: str, seed: int) -> Generator:
+    """Return a network of this name, with random weights that the seed decides."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # the CPU's generator only; CUDA's stays as it is
+        return FACTORIES[name]()

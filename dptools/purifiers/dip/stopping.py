@@ -1,4 +1,7 @@
-"""When the fit is enough. A rule is a small value with its source; ``start`` gives the watcher of one fit."""
+"""Stopping criteria: when a fit has reproduced the image but not yet its noise.
+
+A criterion is a small value; its ``start`` returns a function that is called with every step of one fit.
+"""
 
 import math
 from collections.abc import Callable
@@ -6,50 +9,51 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from dptools.purifiers.dip.reconstruction import Step
+    from dptools.purifiers.dip.loop import Step
 
 
 @dataclass(frozen=True)
 class StopDecision:
-    """What a rule says of a step.
+    """What a criterion decides at a step.
 
     Attributes:
         keep: this step's image is the best so far.
-        stop: why no more steps are needed; None to go on.
+        stop: the reason to stop; None to go on.
     """
 
     keep: bool
     stop: str | None = None
 
 
-Watcher = Callable[["Step"], StopDecision]
+Decide = Callable[["Step"], StopDecision]
+"""The state of a criterion in one fit."""
 
 
 class StoppingCriterion(Protocol):
-    """When to stop."""
+    """When to stop a fit."""
 
     @property
     def held_out(self) -> float:
-        """The share of the pixels that the rule wants kept from the fit."""
+        """The share of the pixels that the fit must not see."""
 
-    def start(self) -> Watcher:
-        """A fresh watcher, to be shown every step of one fit."""
+    def start(self) -> Decide:
+        """Return the decision function for one fit."""
 
 
 @dataclass
 class Minimum:
-    """The smallest value so far, and how long it has stood.
+    """The smallest value so far, and when it was seen.
 
     Attributes:
-        patience: iterations without a smaller one before it is believed.
+        patience: iterations without a smaller value after which it counts as the minimum.
     """
 
     patience: int
     value: float = math.inf
     iteration: int = 0
 
-    def watch(self, iteration: int, value: float, reason: str) -> StopDecision:
-        """Keep a step with a new minimum; stop for this reason when the last one has stood long enough."""
+    def update(self, iteration: int, value: float, reason: str) -> StopDecision:
+        """Keep a step with a new minimum; stop for this reason when patience is exhausted."""
         if keep := value < self.value:
             self.value, self.iteration = value, iteration
         return StopDecision(keep, reason if iteration - self.iteration >= self.patience else None)
@@ -57,16 +61,16 @@ class Minimum:
 
 @dataclass(frozen=True)
 class Fixed:
-    """A fixed number of iterations: 1,750 in the Deep Protection paper, section 4.2."""
+    """Stop after a fixed number of iterations: 1,750 in the Deep Protection paper, section 4.2."""
 
     iterations: int = 1750
     held_out: float = 0.0
 
-    def start(self) -> Watcher:
-        def watch(step: "Step") -> StopDecision:
+    def start(self) -> Decide:
+        def decide(step: "Step") -> StopDecision:
             return StopDecision(keep=True, stop="iterations done" if step.iteration >= self.iterations else None)
 
-        return watch
+        return decide
 
     def __str__(self) -> str:
         return f"fixed:{self.iterations}"
@@ -74,32 +78,33 @@ class Fixed:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The error at pixels that the fit never sees: it turns when noise begins to be fitted. Cross-validation, as in
-    Batson and Royer, "Noise2Self" (arXiv 1901.11365). Perturbations too small to show there are left out by the cap.
+    """Stop when the error at held-out pixels has passed its minimum: from there on, noise is fitted.
+
+    This is cross-validation, as in Batson and Royer, "Noise2Self" (arXiv 1901.11365). Perturbations that are too small
+    to show there are excluded by the fidelity cap.
 
     Attributes:
-        patience: iterations without a new minimum before it is believed.
-        held_out: share of the pixels kept from the fit.
-        cap: fidelity, PSNR in dB of the average against the fitted pixels, past which nothing but detail too fine to
-            matter, or a perturbation, is left to fit.
+        patience: iterations without a new minimum before it counts.
+        held_out: share of the pixels that the fit does not see.
+        cap: fidelity, the PSNR in dB of the average over the fitted pixels, at which the fit stops in any case: what
+            remains to be fitted is detail that classifiers do not need, or a perturbation.
     """
 
     patience: int = 60
     held_out: float = 0.05
     cap: float = 33.0
 
-    def start(self) -> Watcher:
+    def start(self) -> Decide:
         lowest = Minimum(self.patience)
 
-        def watch(step: "Step") -> StopDecision:
-            # An image of one pixel has none to hold out.
-            error = step.error if step.held_out is None else step.held_out
-            verdict = lowest.watch(step.iteration, error, "held-out error past its minimum")
+        def decide(step: "Step") -> StopDecision:
+            error = step.error if step.held_out is None else step.held_out  # an image of one pixel has none to hold out
+            decision = lowest.update(step.iteration, error, "held-out error past its minimum")
             if step.error <= 10 ** (-self.cap / 10):
-                return StopDecision(verdict.keep, f"fidelity of {self.cap:g} dB reached")
-            return verdict
+                return StopDecision(decision.keep, f"fidelity of {self.cap:g} dB reached")
+            return decision
 
-        return watch
+        return decide
 
     def __str__(self) -> str:
         return "held-out"

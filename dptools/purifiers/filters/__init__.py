@@ -1,13 +1,14 @@
-"""What a user would pick instead of the prior: image filters that take noise, and perturbations, off an image."""
+"""Image filters that remove noise and perturbations: what a user would try before a network, for comparison."""
 
 from typing import TYPE_CHECKING
 
 from dptools.lazy import lazy
-from dptools.purifiers.filters.registry import FORMS, Filter, parse_filter
+from dptools.purifiers.filters.registry import PARAMETERS, Filter, parse_filter
 
 if TYPE_CHECKING:
     from dptools.purifiers.filters.filtering import apply
+    from dptools.purifiers.filters.purifier import FilterPurifier
 else:
-    __getattr__ = lazy(__name__, filtering=("apply",))
+    __getattr__ = lazy(__name__, filtering=("apply",), purifier=("FilterPurifier",))
 
-__all__ = ["FORMS", "Filter", "apply", "parse_filter"]
+__all__ = ["PARAMETERS", "Filter", "FilterPurifier", "apply", "parse_filter"]

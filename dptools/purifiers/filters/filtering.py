@@ -1,4 +1,4 @@
-"""The filters, through Pillow and scikit-image."""
+"""The filters, by Pillow and scikit-image."""
 
 import io
 import math
@@ -16,42 +16,46 @@ Values = NDArray[np.floating]
 
 
 def apply(chosen: Filter, pixels: Pixels) -> Pixels:
-    """Filter an image, H x W x 3 uint8, to the same shape."""
+    """Return the filtered image.
+
+    Args:
+        chosen: the filter.
+        pixels: H x W x 3 uint8.
+    """
     return _FILTERS[chosen.name](pixels, chosen.value).reshape(pixels.shape)  # scikit-image drops sides of one pixel
 
 
 def _jpeg(pixels: Pixels, quality: float | None) -> Pixels:
-    """Saved as JPEG and read again, as a defence in arXiv 1608.00853."""
+    """JPEG compression, a defence in Dziugaite et al. (arXiv 1608.00853)."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=int(quality or 75))
     return np.asarray(Image.open(buffer).convert("RGB"))
 
 
 def _median(pixels: Pixels, side: float | None) -> Pixels:
-    """The median of each square, channel by channel."""
     return np.asarray(Image.fromarray(pixels).filter(ImageFilter.MedianFilter(int(side or 3))))
 
 
 def _bits(pixels: Pixels, bits: float | None) -> Pixels:
-    """Fewer bits a channel, as in feature squeezing (arXiv 1704.01155)."""
-    most = 2 ** int(bits or 5) - 1
-    return _to_bytes((pixels / 255 * most).round() / most)
+    """Bit-depth reduction, as in feature squeezing (arXiv 1704.01155)."""
+    levels = 2 ** int(bits or 5) - 1
+    return _to_bytes((pixels / 255 * levels).round() / levels)
 
 
 def _bilateral(pixels: Pixels, colour: float | None) -> Pixels:
-    """Bilateral filter; without a value, twice the estimated noise."""
+    """Bilateral filter; by default its colour deviation is twice the estimated noise."""
     values = pixels / 255
     return _to_bytes(denoise_bilateral(values, sigma_color=colour or 2 * _noise(values), channel_axis=-1))
 
 
 def _tv(pixels: Pixels, weight: float | None) -> Pixels:
-    """Total variation by Chambolle's method (2004); without a value, its weight is the estimated noise."""
+    """Total variation by Chambolle's method (2004); by default its weight is the estimated noise."""
     values = pixels / 255
     return _to_bytes(denoise_tv_chambolle(values, weight=weight or _noise(values), channel_axis=-1))
 
 
 def _nlm(pixels: Pixels, sigma: float | None) -> Pixels:
-    """Non-local means (Buades, Coll and Morel, 2005) with patches of 5 and a window of 13 pixels."""
+    """Non-local means (Buades, Coll and Morel, 2005) with patches of 5 pixels and a window of 13."""
     values = pixels / 255
     noise = sigma or _noise(values)
     settings = {"patch_size": 5, "patch_distance": 6, "fast_mode": True, "channel_axis": -1}
@@ -59,9 +63,9 @@ def _nlm(pixels: Pixels, sigma: float | None) -> Pixels:
 
 
 def _noise(values: Values) -> float:
-    """Standard deviation of the noise, from the finest wavelets; at least half an 8-bit step."""
-    found = float(estimate_sigma(values, channel_axis=-1, average_sigmas=True)) if min(values.shape[:2]) > 4 else 0.0
-    return max(found, 0.5 / 255) if math.isfinite(found) else 0.5 / 255
+    """Return the standard deviation of the noise, estimated from the finest wavelets; at least half an 8-bit step."""
+    noise = float(estimate_sigma(values, channel_axis=-1, average_sigmas=True)) if min(values.shape[:2]) > 4 else 0.0
+    return max(noise, 0.5 / 255) if math.isfinite(noise) else 0.5 / 255
 
 
 def _to_bytes(values: Values) -> Pixels:

@@ -1,4 +1,4 @@
-"""The filters by their names, without the libraries that run them."""
+"""The filters by name, without the libraries that run them."""
 
 import re
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from dptools.errors import UsageError
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter and how strong it is.
+    """A filter and its strength.
 
     Attributes:
         name: ``jpeg``, ``median``, ``bilateral``, ``tv``, ``nlm`` or ``bits``.
-        value: its one parameter; None for filters that measure the noise themselves.
+        value: its parameter; None where the filter estimates the noise itself.
     """
 
     name: str
@@ -23,51 +23,52 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Form:
-    """How a filter is written.
+class Parameter:
+    """The one parameter of a filter.
 
     Attributes:
-        least, most: bounds of the value.
-        default: the value where none is written; None where the filter finds its own.
-        odd: only odd numbers.
-        whole: only whole numbers.
-        what: the value, for people.
+        meaning: for error messages.
+        low: the smallest value.
+        high: the largest value.
+        default: the value where none is given; None where the filter estimates the noise from the image.
+        odd: only odd numbers are allowed.
+        integer: only whole numbers are allowed.
     """
 
-    what: str
-    least: float
-    most: float
+    meaning: str
+    low: float
+    high: float
     default: float | None = None
     odd: bool = False
-    whole: bool = True
+    integer: bool = True
 
 
-FORMS = {
-    "jpeg": Form("quality", 1, 95, 75),
-    "median": Form("side of the square, odd", 3, 31, 3, odd=True),
-    "bilateral": Form("standard deviation of the colours, on the [0, 1] scale", 0.001, 1, whole=False),
-    "tv": Form("weight", 0.0001, 10, whole=False),
-    "nlm": Form("standard deviation of the noise, on the [0, 1] scale", 0.001, 1, whole=False),
-    "bits": Form("bits a channel", 1, 7, 5),
+PARAMETERS = {
+    "jpeg": Parameter("quality", 1, 95, 75),
+    "median": Parameter("side of the square, odd", 3, 31, 3, odd=True),
+    "bilateral": Parameter("standard deviation of the colours, on the [0, 1] scale", 0.001, 1, integer=False),
+    "tv": Parameter("weight", 0.0001, 10, integer=False),
+    "nlm": Parameter("standard deviation of the noise, on the [0, 1] scale", 0.001, 1, integer=False),
+    "bits": Parameter("bits per channel", 1, 7, 5),
 }
-"""Where there is no default, the noise is estimated from the image (Donoho and Johnstone, Biometrika 81, 1994)."""
+"""The parameter of each filter. Noise is estimated as in Donoho and Johnstone, Biometrika 81, 1994."""
 
 
 def parse_filter(text: str) -> Filter:
-    """The filter that a text such as ``jpeg:50`` means.
+    """Return the filter that a text such as ``jpeg:50`` names.
 
     Raises:
-        UsageError: there is no such filter, or it cannot have this value; the message says what it takes.
+        UsageError: there is no such filter, or the value is not allowed; the message says what is.
     """
     name, colon, value = text.partition(":")
-    if (form := FORMS.get(name)) is None:
-        raise UsageError(f"unknown method {name!r}: choose dip, {', '.join(FORMS)}")
-    return Filter(name, _number(name, value, form) if colon else form.default)
+    if (parameter := PARAMETERS.get(name)) is None:
+        raise UsageError(f"unknown filter {name!r}: choose {', '.join(PARAMETERS)}")
+    return Filter(name, _number(name, value, parameter) if colon else parameter.default)
 
 
-def _number(name: str, text: str, form: Form) -> float:
-    pattern = r"\d{1,6}" if form.whole else r"\d{0,6}\.?\d{1,9}"
+def _number(name: str, text: str, parameter: Parameter) -> float:
+    pattern = r"\d{1,6}" if parameter.integer else r"\d{0,6}\.?\d{1,9}"
     number = float(text) if re.fullmatch(pattern, text) else -1.0
-    if not form.least <= number <= form.most or (form.odd and number % 2 == 0):
-        raise UsageError(f"method {name}:{text}: give {form.what} from {form.least:g} to {form.most:g}")
+    if not parameter.low <= number <= parameter.high or (parameter.odd and number % 2 == 0):
+        raise UsageError(f"method {name}:{text}: give {parameter.meaning} from {parameter.low:g} to {parameter.high:g}")
     return number

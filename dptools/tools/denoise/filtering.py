@@ -1,4 +1,4 @@
-"""dp-denoise with a filter in the prior's place, to compare it with."""
+"""dp-denoise with a filter; torch is not needed."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,12 +11,12 @@ from dptools.tools.shared import psnr
 
 @dataclass(frozen=True)
 class FilterProcessor:
-    """The filter at work."""
+    """Filters images."""
 
     filter: Filter
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample.without("classify")]  # it was said of the image as it is read
+        return [sample.without("classify")]  # that was the class of the image before it was filtered
 
     def params(self, sample: Sample) -> Record:
         return {"method": str(self.filter)}

@@ -1,4 +1,4 @@
-"""dp-denoise for suspects only: the rest passes through untouched."""
+"""dp-denoise for suspicious images only: the others pass unchanged."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,38 +11,40 @@ from dptools.pipe.stage import Processor
 
 @dataclass(frozen=True)
 class Gate:
-    """A tool behind a gate.
+    """A processor that only suspicious images reach.
 
     Attributes:
-        tool: what suspects go through.
+        processor: purifies them.
         method: its name, for the record.
-        threshold: the least suspicion of a suspect.
+        threshold: the lowest calibrated score of a suspicious image.
     """
 
-    tool: Processor
+    processor: Processor
     method: str
     threshold: float
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        """
+        """Return the outputs of a sample.
+
         Raises:
-            SampleError: nobody said how suspect the sample is.
+            SampleError: the record has no calibrated score.
         """
         if not isinstance(sample.record.get("suspicion"), int | float):
-            raise SampleError("NoSuspicion", "no suspicion in the record: let dp-classify --suspect look at it before")
-        return self.tool.expand(sample) if self._suspect(sample) else [sample]
+            raise SampleError("NoSuspicion", "the record has no suspicion: run dp-classify --suspect first")
+        return self.processor.expand(sample) if self._suspicious(sample) else [sample]
 
     def params(self, sample: Sample) -> Record:
-        done = self.tool.params(sample) if self._suspect(sample) else {"method": "none"}
-        return {**done, "if_suspect": self.threshold, "gate": self.method}
+        params = self.processor.params(sample) if self._suspicious(sample) else {"method": "none"}
+        return {**params, "if_suspect": self.threshold, "gate": self.method}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        restored = iter(self.tool([sample for sample in samples if self._suspect(sample)]))
+        purified = iter(self.processor([sample for sample in samples if self._suspicious(sample)]))
         for sample in samples:
-            suspect = self._suspect(sample)
-            done = next(restored) if suspect else sample.update(denoise={"method": "none", "psnr_input": None})
-            gate = {"threshold": self.threshold, "suspect": suspect, "method": self.method}
+            suspicious = self._suspicious(sample)
+            unchanged = sample.update(denoise={"method": "none", "psnr_input": None})
+            done = next(purified) if suspicious else unchanged
+            gate = {"threshold": self.threshold, "suspect": suspicious, "method": self.method}
             yield done if done.failed else done.update(denoise={**done.record["denoise"], "gate": gate})
 
-    def _suspect(self, sample: Sample) -> bool:
+    def _suspicious(self, sample: Sample) -> bool:
         return bool(sample.record["suspicion"] >= self.threshold)

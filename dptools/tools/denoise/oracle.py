@@ -1,4 +1,4 @@
-"""A classifier that looks on while an image is restored: for the oracle, and for a trace."""
+"""A classifier that observes a fit: for the oracle, and for a trace."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,52 +13,56 @@ if TYPE_CHECKING:
     from dptools.classifiers import Classifier
 
 TOP = 5
-"""Among so many classes the Deep Protection paper looks for the label."""
+"""The oracle looks for the label among so many classes, as in the Deep Protection paper."""
 
 
 @dataclass(frozen=True)
 class OracleClassifier:
-    """What a classifier says of the images on the way to one sample's restored one.
+    """Classifies the intermediate images of one sample's fit.
 
     Attributes:
+        classifier: classifies.
         label: the true class; None where it is not known.
-        wrong: the class that an attack made of it; None where there was no attack, or no success.
+        adversarial: the class that an attack reached; None where there was no attack, or no success.
     """
 
     classifier: "Classifier"
     label: int | None
-    wrong: int | None
+    adversarial: int | None
 
     @classmethod
     def of(cls, sample: Sample, classifier: "Classifier", labels: Labels) -> "OracleClassifier":
-        """The judge for a sample."""
+        """Return the oracle for a sample."""
         attack = sample.record.get("attack")
-        wrong = attack.get("adversarial_label") if isinstance(attack, dict) else None
+        adversarial = attack.get("adversarial_label") if isinstance(attack, dict) else None
         label = labels.find(sample, classifier.classes)
-        return cls(classifier, label, None if wrong == label else wrong)
+        return cls(classifier, label, None if adversarial == label else adversarial)
 
     def right(self, image: "Tensor") -> bool:
-        """The top five hold the true label, and not the wrong one; 1 x 3 x H x W."""
-        found = self._probabilities(image)
-        top = found.topk(min(TOP, len(found))).indices.tolist()
-        return self.label in top and self.wrong not in top
+        """Return whether the top five classes of an image, 1 x 3 x H x W, hold the true and not the adversarial one."""
+        probabilities = self._probabilities(image)
+        top = probabilities.topk(min(TOP, len(probabilities))).indices.tolist()
+        return self.label in top and self.adversarial not in top
 
     def scores(self, image: "Tensor") -> Record:
-        """For a trace: ``top``, the most probable classes; the ranks and probabilities of the two labels."""
+        """Return the most probable classes of an image, and ranks and probabilities of the two labels."""
         from dptools.classifiers import rank
 
-        found = self._probabilities(image)
-        best = found.topk(min(TOP, len(found)))
+        probabilities = self._probabilities(image)
+        best = probabilities.topk(min(TOP, len(probabilities)))
         top = [
             {**self.classifier.classes.describe(index), "p": round(p, 4)}
             for p, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
         scores: Record = {"top": top}
-        for name, label in (("label", self.label), ("adversarial", self.wrong)):
+        for name, label in (("label", self.label), ("adversarial", self.adversarial)):
             if label is not None:
-                scores |= {f"{name}_rank": rank(found, label), f"{name}_p": round(found[label].item(), 4)}
+                scores |= {
+                    f"{name}_rank": rank(probabilities, label),
+                    f"{name}_p": round(probabilities[label].item(), 4),
+                }
         return scores
 
     def _probabilities(self, image: "Tensor") -> "Tensor":
-        """Of the image as it would be saved: rounded to 8 bits, then brought to the classifier's size."""
+        """Classify the image as it would be saved: rounded to 8 bits, then resized for the classifier."""
         return self.classifier.probabilities(self.classifier.tensor(to_pixels(image)))[0]

@@ -1,4 +1,4 @@
-"""What is told of a fit on the way: points for a trace, and images to keep."""
+"""What is recorded of a fit: points of a trace, and intermediate images."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TraceOptions:
-    """What is wanted of the way to a restored image, besides the image.
+    """What is recorded of each fit; true if anything is.
 
     Attributes:
-        every: iterations from one look to the next.
-        trace: the file for what each look finds.
-        keep: the directory for the image of each look.
-        model: the classifier that looks on; None for none.
-        given: what is said of it besides its name.
-        labels: how it knows the true classes.
+        every: iterations between two points.
+        trace: the file for the points; None for none.
+        keep: the directory for the image at each point; None for none.
+        model: the name of the classifier that observes the fit; None for none.
+        given: options of the classifier.
+        labels: where the true classes come from.
     """
 
     every: int = 50
@@ -43,56 +43,59 @@ class TraceOptions:
 
     @property
     def params(self) -> Record:
-        """What of it decides what is made: an image file holds its trace, and those that are kept are made with it."""
+        """The options that belong in the cache key."""
         return {"every": self.every, "trace": bool(self.trace), "keep": bool(self.keep)} if self else {}
 
     def classifier(self, device: str) -> "Classifier | None":
-        """The classifier that looks on, loaded."""
+        """Load the classifier that observes the fit."""
         if self.model is None:
             return None
         from dptools.classifiers import load
 
-        found = load(self.model, device=device, **vars(self.given))
-        self.labels.check(found.classes)
-        return found
+        classifier = load(self.model, device=device, **vars(self.given))
+        self.labels.check(classifier.classes)
+        return classifier
 
 
 @dataclass
 class TraceRecorder:
-    """The looks at one image's fit.
+    """Observes one image's fit.
 
     Attributes:
-        sample: as it is read; what is kept carries its record.
+        options: what is recorded.
+        sample: as it was read; intermediate images carry its record.
         image: the sample's, 1 x 3 x H x W.
-        points: what the looks found, for the trace.
+        oracle: classifies the intermediate images; None for no classes in the trace.
+        points: of the trace, so far.
     """
 
-    looking: TraceOptions
+    options: TraceOptions
     sample: Sample
     image: "Tensor"
-    judge: OracleClassifier | None
+    oracle: OracleClassifier | None
     points: list[Record] = field(default_factory=list)
 
     def __call__(self, step: "Step") -> None:
-        """Look at a step, if it is its turn."""
+        """Record a step if its turn has come."""
         if step.iteration == 1:
-            self.points.clear()  # those of a fit that diverged
-        if self.looking and step.iteration % self.looking.every == 0:
+            self.points.clear()  # of a fit that diverged
+        if self.options and step.iteration % self.options.every == 0:
             self.points.append(self._point(step))
-            if self.looking.keep:
-                self._keep(step, self.looking.keep)
+            if self.options.keep:
+                self._keep(step, self.options.keep)
 
     def _point(self, step: "Step") -> Record:
         error = (step.average - self.image).square().mean().item()
-        found = {"iteration": step.iteration, "loss": round(step.loss, 6), "psnr_input": psnr(error)}
+        point: Record = {"iteration": step.iteration, "loss": round(step.loss, 6), "psnr_input": psnr(error)}
         if step.held_out is not None:
-            found["held_out"] = round(step.held_out, 8)
-        return {**found, **(self.judge.scores(step.average) if self.judge else {})}
+            point["held_out"] = round(step.held_out, 8)
+        return {**point, **(self.oracle.scores(step.average) if self.oracle else {})}
 
     def _keep(self, step: "Step", directory: Path) -> None:
         from dptools.pipe.image import encode
 
-        kept = self.sample.update(id=f"{self.sample.id}@step{step.iteration:04d}", denoise={"method": "dip"})
+        method = (self.sample.entry or {}).get("params", {}).get("method")
+        kept = self.sample.update(id=f"{self.sample.id}@step{step.iteration:04d}", denoise={"method": method})
         kept = replace(kept, pixels=to_pixels(step.average))
         record = {**kept.record, "stages": [*kept.record.get("stages", []), *([kept.entry] if kept.entry else [])]}
         record["denoise"] |= self.points[-1]

@@ -1,6 +1,5 @@
-"""dp-mapsext at work: a map in, the mask of its text out, with its words in the record."""
+"""dp-mapsext: make the mask of a map's text, and read its words."""
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -8,15 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dptools.maps.finding import find_words
-from dptools.maps.formats import as_record, overlay
+from dptools.maps.formats import as_record
+from dptools.maps.images import to_grey
 from dptools.maps.loading import load_reader
-from dptools.maps.masks import MASKS, grey, text_mask
+from dptools.maps.masks import METHODS, text_mask
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
-from dptools.pipe.sink import write
 from dptools.purifiers.dip.presets import Preset
 from dptools.purifiers.dip.stopping import Fixed
 from dptools.tools.mapsext.ocr_options import OcrOptions
+from dptools.tools.mapsext.overlay import overlay_path, write_overlay
 from dptools.tools.shared import to_tensor
 
 if TYPE_CHECKING:
@@ -24,23 +24,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EARLY = 30
-"""Iterations after which the prior has background and roads, and no text yet."""
+"""Default number of iterations. After 30, the output of the deep image prior shows background and roads, but no text."""
 
 
 class MapTextExtractor:
-    """The tool, with what it needs loaded."""
+    """Processes maps: the pixels become the mask, and the words are added to the record.
 
-    def __init__(
-        self, rule: str, iterations: int | None, wording: OcrOptions, device: "torch.device", seed: int
-    ) -> None:
-        self.rule, self.iterations, self.wording = rule, iterations, wording
+    Args:
+        rule: Mask method, one of :data:`dptools.maps.MASK_METHODS`.
+        iterations: Iterations of the deep image prior; None for the default.
+        ocr: How words are read.
+        device: Device of the deep image prior.
+        seed: Seed of the run.
+
+    Raises:
+        DptoolsError: The reader or its language is not available.
+    """
+
+    def __init__(self, rule: str, iterations: int | None, ocr: OcrOptions, device: "torch.device", seed: int) -> None:
+        self.rule, self.iterations, self.ocr = rule, iterations, ocr
         self.device, self.seed = device, seed
-        self.reader = load_reader(wording.reader, wording.language) if wording else None
+        self.reader = load_reader(ocr.reader, ocr.language) if ocr.enabled else None
 
     @property
     def prior(self) -> Preset | None:
-        """The early prior, where the rule needs one."""
-        if not MASKS[self.rule].of_residual:
+        """Settings of the deep image prior, if the mask method needs one."""
+        if not METHODS[self.rule].uses_residual:
             return None
         most = self.iterations or EARLY
         return Preset("small", "mse", Fixed(most), average=0.9, iterations=most)
@@ -51,7 +60,7 @@ class MapTextExtractor:
     def params(self, sample: Sample) -> Record:
         from dptools.purifiers.precision import effective
 
-        params: Record = {"rule": self.rule, **self.wording.facts}
+        params: Record = {"rule": self.rule, **self.ocr.cache_params}
         if self.prior:
             precision = effective(self.device, self.prior.precision)
             params["prior"] = {**asdict(self.prior), "precision": precision, "device": self.device.type}
@@ -62,21 +71,22 @@ class MapTextExtractor:
 
     def _extract(self, sample: Sample) -> Sample:
         assert sample.pixels is not None
-        if self.wording.overlay:
-            self.wording.overlay_of(sample, self.wording.overlay)  # it would be a pity to find out after reading
+        if self.ocr.overlay:
+            overlay_path(sample, self.ocr.overlay)  # Raises before the map is read, which takes long.
         mask = text_mask(sample.pixels, self.rule, self._early(sample))
-        found: Record = {"rule": self.rule, "coverage": round(float(mask.mean()), 4)}
+        result: Record = {"rule": self.rule, "coverage": round(float(mask.mean()), 4)}
         if self.prior:
-            found["step"] = self.prior.iterations
+            result["step"] = self.prior.iterations
         if self.reader:
-            words = find_words(grey(sample.pixels), self.reader, self.wording.scale)
-            found |= {"reader": self.wording.reader, "words": [as_record(word) for word in words]}
-        read = sample.update(mapsext=found)
-        self._draw(read)
-        return replace(read, pixels=(mask.astype(np.uint8) * 255)[:, :, None].repeat(3, axis=2))
+            words = find_words(to_grey(sample.pixels), self.reader, self.ocr.scale)
+            result |= {"reader": self.ocr.reader, "words": [as_record(word) for word in words]}
+        processed = sample.update(mapsext=result)
+        if self.ocr.overlay:
+            write_overlay(processed, self.ocr.overlay)
+        return replace(processed, pixels=(mask.astype(np.uint8) * 255)[:, :, None].repeat(3, axis=2))
 
     def _early(self, sample: Sample) -> "NDArray[np.float32] | None":
-        """The output of the early prior."""
+        """Return the output of the deep image prior, H x W x 3 in [0, 1], if the mask method needs it."""
         if not self.prior:
             return None
         from dptools.purifiers.dip import restore
@@ -84,17 +94,3 @@ class MapTextExtractor:
         done = restore(to_tensor(sample, self.device), self.prior, seed=sample.seed(self.seed))
         array: NDArray[np.float32] = done.image[0].permute(1, 2, 0).cpu().numpy()
         return array
-
-    def _draw(self, sample: Sample) -> None:
-        """Write the overlay."""
-        if self.wording.overlay is None:
-            return
-        from PIL import Image
-
-        path, root = self.wording.overlay_of(sample, self.wording.overlay)
-
-        assert sample.pixels is not None
-        data = io.BytesIO()
-        drawn = Image.fromarray(overlay(sample.pixels, sample.record["mapsext"]["words"]))
-        drawn.save(data, Image.registered_extensions()[path.suffix.lower()])
-        write(path, data.getvalue(), root)

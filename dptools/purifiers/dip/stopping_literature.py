@@ -1,4 +1,4 @@
-"""Stop rules of other papers, to compare with. Only the oracle needs a label; see :mod:`dptools.purifiers.dip.stopping`."""
+"""Stopping criteria of the literature, for comparison. Only the oracle needs a label."""
 
 import math
 from collections import deque
@@ -7,38 +7,41 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dptools.errors import UsageError
-from dptools.purifiers.dip.stopping import Minimum, StopDecision, Watcher
+from dptools.purifiers.dip.stopping import Decide, Minimum, StopDecision
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dptools.purifiers.dip.reconstruction import Step
+    from dptools.purifiers.dip.loop import Step
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """The first image that a classifier gets right: the automatic termination of the Deep Protection paper, section
-    3.1, which knows the answer. It says how good a stop could be, and serves no one who has no label.
+    """Stop at the first image that a classifier gets right.
+
+    This is the automatic termination of the Deep Protection paper, sections 3.1 and 4.1. It needs the true label, so it
+    is an upper bound for stopping criteria and not a method.
 
     Attributes:
-        right: whether an image 1 x 3 x H x W shows the true label, and not the adversarial one, in its top five.
-        every: iterations from one look to the next.
+        right: returns whether the true label, and not the adversarial one, is among the top five classes of an image
+            1 x 3 x H x W.
+        every: iterations between two classifications.
     """
 
     right: Callable[["Tensor"], bool] | None = None
     every: int = 50
     held_out: float = 0.0
 
-    def start(self) -> Watcher:
+    def start(self) -> Decide:
         right = self.right
         if right is None:
-            raise UsageError("stop rule oracle needs a classifier to ask, and a label")
+            raise UsageError("the oracle needs a classifier and a true label")
 
-        def watch(step: "Step") -> StopDecision:
-            looks = step.iteration % self.every == 0
-            return StopDecision(keep=True, stop="true label found" if looks and right(step.average) else None)
+        def decide(step: "Step") -> StopDecision:
+            due = step.iteration % self.every == 0
+            return StopDecision(keep=True, stop="true label found" if due and right(step.average) else None)
 
-        return watch
+        return decide
 
     def __str__(self) -> str:
         return "oracle"
@@ -46,7 +49,7 @@ class Oracle:
 
 @dataclass(frozen=True)
 class LossThreshold:
-    """The first image that is so near: the stop of Ilyas et al., "The Robust Manifold Defense" (arXiv 1712.09196).
+    """Stop at a loss threshold, as in Ilyas et al., "The Robust Manifold Defense" (arXiv 1712.09196).
 
     Attributes:
         threshold: mean squared error against the input, on the [0, 1] scale.
@@ -55,12 +58,12 @@ class LossThreshold:
     threshold: float
     held_out: float = 0.0
 
-    def start(self) -> Watcher:
-        def watch(step: "Step") -> StopDecision:
+    def start(self) -> Decide:
+        def decide(step: "Step") -> StopDecision:
             near = step.error <= self.threshold
             return StopDecision(keep=True, stop=f"error of {self.threshold:g} reached" if near else None)
 
-        return watch
+        return decide
 
     def __str__(self) -> str:
         return f"loss:{self.threshold:g}"
@@ -68,21 +71,21 @@ class LossThreshold:
 
 @dataclass(frozen=True)
 class Plateau:
-    """The error does not fall any more: the automatic stop that the Deep Protection paper, section 5, would like.
+    """Stop when the error no longer falls: the future work of the Deep Protection paper, section 5.
 
     Attributes:
-        window: iterations over which errors are averaged, and compared with as many before.
-        fall: by what share the error has to fall from one window to the next.
+        window: iterations over which errors are averaged; the mean is compared with that of the window before.
+        fall: the share by which the error has to fall from one window to the next.
     """
 
     window: int = 50
     fall: float = 0.05
     held_out: float = 0.0
 
-    def start(self) -> Watcher:
+    def start(self) -> Decide:
         errors: deque[float] = deque(maxlen=2 * self.window)
 
-        def watch(step: "Step") -> StopDecision:
+        def decide(step: "Step") -> StopDecision:
             errors.append(step.error)
             if len(errors) < 2 * self.window:
                 return StopDecision(keep=True)
@@ -90,7 +93,7 @@ class Plateau:
             flat = now > (1 - self.fall) * before
             return StopDecision(keep=True, stop="error on a plateau" if flat else None)
 
-        return watch
+        return decide
 
     def __str__(self) -> str:
         return "plateau"
@@ -98,12 +101,12 @@ class Plateau:
 
 @dataclass(frozen=True)
 class Variance:
-    """The outputs' running variance is smallest: ES-EMV of Wang et al. (arXiv 2112.06074).
+    """Stop when the running variance of the outputs has passed its minimum: ES-EMV of Wang et al. (arXiv 2112.06074).
 
     Attributes:
         weight: of the newest output in the moving averages.
-        floor: iterations before which no minimum counts, for the variance dips early.
-        patience: iterations without a new minimum before it is believed.
+        floor: iterations before which no minimum counts, because the variance dips early.
+        patience: iterations without a new minimum before it counts.
     """
 
     weight: float = 0.1
@@ -111,11 +114,11 @@ class Variance:
     patience: int = 1000
     held_out: float = 0.0
 
-    def start(self) -> Watcher:
+    def start(self) -> Decide:
         mean: Tensor | None = None
         variance, lowest = 0.0, Minimum(self.patience)
 
-        def watch(step: "Step") -> StopDecision:
+        def decide(step: "Step") -> StopDecision:
             nonlocal mean, variance
             mean = step.output if mean is None else mean
             distance = step.output - mean
@@ -123,9 +126,9 @@ class Variance:
             variance = (1 - self.weight) * (variance + self.weight * float(distance.square().mean()))
             if step.iteration <= self.floor:
                 return StopDecision(keep=True)
-            return lowest.watch(step.iteration, variance, "variance past its minimum")
+            return lowest.update(step.iteration, variance, "variance past its minimum")
 
-        return watch
+        return decide
 
     def __str__(self) -> str:
         return "variance"
@@ -133,16 +136,16 @@ class Variance:
 
 @dataclass(frozen=True)
 class DIPDefend:
-    """The smallest PSNR of all patches, smoothed, is largest: Dai et al., "DIPDefend", ACM Multimedia 2020.
+    """Stop when the smoothed PSNR of the worst patch has passed its maximum: Dai et al., "DIPDefend", ACM MM 2020.
 
-    The smoothing is Holt's, with a trend. The trend begins with the slope of the first errors, by regression: begun, as
-    published, with the difference of the first two, it often is negative from the start, and the first image is kept.
+    The smoothing is Holt's, with a trend. The first trend is the slope of a regression over the first errors. The
+    published start, the difference of the first two errors, is often negative, and then the first image is kept.
 
     Attributes:
-        weight: Holt's, for both level and trend.
+        weight: of the newest value in Holt's level and trend.
         patch: side of a patch in pixels.
-        warm_up: iterations that the first trend is taken from.
-        patience: iterations without a new maximum before it is believed.
+        warm_up: iterations that the first trend is computed from.
+        patience: iterations without a new maximum before it counts.
     """
 
     weight: float = 0.002
@@ -151,11 +154,11 @@ class DIPDefend:
     patience: int = 100
     held_out: float = 0.0
 
-    def start(self) -> Watcher:
+    def start(self) -> Decide:
         first: list[float] = []
         level, trend, lowest = 0.0, 0.0, Minimum(self.patience)
 
-        def watch(step: "Step") -> StopDecision:
+        def decide(step: "Step") -> StopDecision:
             nonlocal level, trend
             worst = _worst_patch(step.residual, self.patch)
             if len(first) < self.warm_up:
@@ -164,16 +167,16 @@ class DIPDefend:
                 return StopDecision(keep=True)
             before, level = level, self.weight * worst + (1 - self.weight) * (level + trend)
             trend = self.weight * (level - before) + (1 - self.weight) * trend
-            return lowest.watch(step.iteration, -level, "PSNR of the worst patch past its maximum")
+            return lowest.update(step.iteration, -level, "PSNR of the worst patch past its maximum")
 
-        return watch
+        return decide
 
     def __str__(self) -> str:
         return "dipdefend"
 
 
 def _worst_patch(residual: "Tensor", side: int) -> float:
-    """PSNR in dB of the worst patch of a residual 1 x 3 x H x W; patches at the border may be smaller."""
+    """Return the PSNR in dB of the worst patch of a residual 1 x 3 x H x W; patches at the border may be smaller."""
     from torch.nn.functional import avg_pool2d
 
     squared = residual.square().mean(dim=1, keepdim=True)
@@ -182,7 +185,7 @@ def _worst_patch(residual: "Tensor", side: int) -> float:
 
 
 def _slope(values: list[float]) -> float:
-    """Of the regression line through values one apart."""
+    """Return the slope of the regression line through equally spaced values."""
     count = len(values)
     if count < 2:
         return 0.0

@@ -1,0 +1,94 @@
+"""The denoiser as a purifier."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from dptools.purifiers.denoiser.network import SIZE_DIVISOR
+from dptools.purifiers.denoiser.settings import DENOISER, DenoiserSettings
+from dptools.purifiers.denoiser.weights import pretrained
+from dptools.purifiers.precision import autocast
+from dptools.purifiers.purifier import Purifier, grey_like
+from dptools.purifiers.tiling import in_tiles
+
+GPU_BATCH = 128
+"""Images that a GPU denoises at once, counting each pass; larger batches are no faster."""
+
+TEXTURE_SEED = 1 << 32
+"""XOR of an image's seed, which makes the grain of the texture independent of the noise of the passes."""
+
+
+class Denoiser(Purifier):
+    """The mean of a pretrained network's outputs over several passes, each with fresh Gaussian noise.
+
+    The noise of a pass drowns the perturbation, and the network removes both. The mean over the passes lowers the
+    variance. It is the Monte Carlo estimate of a smoothed denoiser (compare Cohen et al., arXiv 1902.02918).
+
+    Gradients are exact: they flow through the network and through the noise that was drawn.
+    """
+
+    differentiable = True
+
+    def __init__(self, settings: DenoiserSettings = DENOISER) -> None:
+        super().__init__()
+        self.settings = settings
+        self.network = pretrained()
+
+    @property
+    def random(self) -> bool:  # type: ignore[override]
+        return self.settings.noise_std > 0 or self.settings.texture is not None
+
+    def extra_repr(self) -> str:
+        return f"{self.settings}"
+
+    def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
+        batch = GPU_BATCH if images.is_cuda else 1
+        tile = self.settings.tile
+        if images.is_cuda and max(images.shape[-2:]) <= (tile or math.inf):
+            means = torch.split(self._mean(images, seeds), 1)
+        else:  # one by one on a CPU, where the size of a batch must not change a byte
+            parts = zip(torch.split(images, 1), seeds, strict=True)
+            means = [in_tiles(image, tile, self._mean, seed, max(1, batch // 8)) for image, seed in parts]
+        finished = [self._finish(*part) for part in zip(torch.split(images, 1), means, seeds, strict=True)]
+        return torch.cat(finished)
+
+    def _mean(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
+        """Return the mean output over all passes; images B x 3 x H x W of any size."""
+        height, width = images.shape[-2:]
+        padded = _padded(images).contiguous(memory_format=torch.channels_last)
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        mean = torch.zeros_like(images)
+        at_once = max(1, GPU_BATCH // len(images)) if images.is_cuda else 1
+        for first in range(1, self.settings.passes + 1, at_once):
+            numbers = range(first, min(first + at_once, self.settings.passes + 1))
+            noisy = torch.cat([self._noisy(padded, generators) for _ in numbers])
+            with autocast(images.device, self.settings.precision):
+                outputs = self.network(noisy)
+            outputs = outputs.to(images.dtype)[..., :height, :width]
+            for number, output in zip(numbers, torch.split(outputs, len(images)), strict=True):
+                mean = torch.lerp(output, mean, 1 - 1 / number)
+        return mean
+
+    def _noisy(self, padded: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        if not self.settings.noise_std:
+            return padded
+        shape = (1, *padded.shape[1:])
+        noise = torch.cat([torch.randn(shape, generator=generator) for generator in generators])
+        return padded + self.settings.noise_std * noise.to(padded)
+
+    def _finish(self, image: Tensor, mean: Tensor, seed: int) -> Tensor:
+        output = mean.clamp(0, 1)
+        if texture := self.settings.texture:
+            generator = torch.Generator().manual_seed(seed ^ TEXTURE_SEED)
+            output = texture.add(image, output, generator).clamp(0, 1)
+        return grey_like(output, image)
+
+
+def _padded(images: Tensor) -> Tensor:
+    """Return the images, extended at the right and the bottom to multiples of SIZE_DIVISOR, at least two of them."""
+    height, width = images.shape[-2:]
+    right, below = (max(2, math.ceil(side / SIZE_DIVISOR)) * SIZE_DIVISOR - side for side in (width, height))
+    return pad(images, (0, right, 0, below), mode="replicate")

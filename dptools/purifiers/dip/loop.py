@@ -1,0 +1,78 @@
+"""The fit: the loop of the deep image prior."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from dptools.purifiers.dip.held_out import draw_held_out, mean_weights, padded_size
+from dptools.purifiers.dip.losses import FACTORIES
+from dptools.purifiers.dip.networks import random_network
+from dptools.purifiers.dip.settings import FitSettings
+from dptools.purifiers.precision import autocast
+
+
+@dataclass(frozen=True)
+class Step:
+    """One iteration of a fit; images are 1 x 3 x H x W.
+
+    Attributes:
+        iteration: counts from 1.
+        output: of the network in this iteration, before its weights were updated, in (0, 1).
+        average: the exponential moving average of the outputs.
+        residual: output minus image.
+        loss: the value that was minimised, of this output.
+        error: mean squared error of the average over the fitted pixels.
+        held_out: mean squared error of the average over the held-out pixels; None where there are none.
+    """
+
+    iteration: int
+    output: Tensor
+    average: Tensor
+    residual: Tensor
+    loss: float
+    error: float
+    held_out: float | None
+
+
+def steps(image: Tensor, settings: FitSettings, *, seed: int) -> Iterator[Step]:
+    """Fit a network with random weights to an image, without end; the caller decides when to stop.
+
+    Args:
+        image: 1 x 3 x H x W in [0, 1], of any size, on the device to compute on.
+        settings: of the fit; its stopping criterion says only how many pixels are held out.
+        seed: decides the held-out pixels, the network's input and its weights, on the CPU for every device.
+
+    Yields:
+        Each iteration.
+    """
+    device, (height, width) = image.device, image.shape[-2:]
+    generator = torch.Generator().manual_seed(seed)
+    hidden = draw_held_out(height, width, settings.stop.held_out, generator).to(device)
+    fitted, held_out, some_hidden = mean_weights(~hidden), mean_weights(hidden), bool(hidden.any())
+    network = random_network(settings.network, seed).to(device).to(memory_format=torch.channels_last)
+    z = network.draw_input(*padded_size(height, width, network.size_divisor), generator).to(device)
+    z = z.contiguous(memory_format=torch.channels_last)
+    loss = FACTORIES[settings.loss]().to(device)
+    rates = [(network, settings.learning_rate), (loss, settings.loss_learning_rate)]
+    groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in rates]
+    optimizer = torch.optim.Adam([group for group in groups if group["params"]], fused=True)
+    average = torch.zeros_like(image)
+    for iteration in count(1):
+        with torch.enable_grad():
+            with autocast(device, settings.precision):
+                output = network(z)
+            output = output.float()[..., :height, :width]
+            residual = output - image
+            value = loss(residual, fitted)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        output, residual = output.detach(), residual.detach()
+        average = torch.lerp(output, average, min(settings.ema_decay, 1 - 1 / iteration))
+        squared = (average - image).square()
+        numbers = torch.stack([value.detach(), (squared * fitted).sum(), (squared * held_out).sum()])
+        loss_value, error, validation = numbers.tolist()
+        yield Step(iteration, output, average, residual, loss_value, error, validation if some_hidden else None)

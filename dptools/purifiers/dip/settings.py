@@ -1,0 +1,54 @@
+"""Settings of a fit, without torch."""
+
+from dataclasses import dataclass, field
+
+from dptools.errors import check_name
+from dptools.purifiers.dip.stopping import Fixed, HeldOut, StoppingCriterion
+from dptools.purifiers.precision import PRECISIONS
+
+NETWORKS = ("small", "paper", "decoder")
+"""The networks by name; see :mod:`dptools.purifiers.dip.networks`."""
+
+LOSSES = ("mse", "huber", "student-t")
+"""The losses by name; see :mod:`dptools.purifiers.dip.losses`."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """All that determines a fit, besides the image and the seed.
+
+    Attributes:
+        network: one of NETWORKS.
+        loss: one of LOSSES.
+        stop: the stopping criterion.
+        max_iterations: after which a fit ends in any case.
+        learning_rate: of Adam, for the network.
+        loss_learning_rate: of Adam, for the parameters of the loss.
+        ema_decay: of the exponential moving average of outputs, 0 <= ema_decay < 1; 0 for the plain output. The first
+            outputs are averaged with equal weights.
+        precision: ``auto``, ``fp32`` or ``bf16``.
+        tile: longer images are fitted in tiles of so many pixels a side; 0 for no tiles.
+    """
+
+    network: str = "small"
+    loss: str = "student-t"
+    stop: StoppingCriterion = field(default_factory=HeldOut)
+    max_iterations: int = 350
+    learning_rate: float = 0.01
+    loss_learning_rate: float = 0.05
+    ema_decay: float = 0.95
+    precision: str = "auto"
+    tile: int = 512
+
+    def __post_init__(self) -> None:
+        check_name("network", self.network, NETWORKS)
+        check_name("loss", self.loss, LOSSES)
+        check_name("precision", self.precision, PRECISIONS)
+
+
+DIP = FitSettings()
+"""Method ``dip``: a small network, a noise-aware loss, and a stop that needs no label."""
+
+PAPER = FitSettings(network="paper", loss="mse", stop=Fixed(1750), max_iterations=1750, ema_decay=0.0, precision="fp32")
+"""Method ``paper``: the Deep Protection paper, sections 2.1, 3.1 and 4.2; the learning rate is that of the deep image
+prior (arXiv 1711.10925)."""

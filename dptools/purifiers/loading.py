@@ -1,0 +1,47 @@
+"""Purifiers by name."""
+
+from typing import TYPE_CHECKING
+
+from dptools.purifiers.method import DEFAULT, Method, parse_method
+
+if TYPE_CHECKING:
+    import torch
+
+    from dptools.purifiers.purifier import Purifier
+
+
+def load(method: str | Method = DEFAULT, *, device: "str | torch.device" = "cpu") -> "Purifier":
+    """Return the purifier of this name, ready to use.
+
+    Args:
+        method: for example ``denoiser``, ``photo``, ``dip``, ``paper``, ``jpeg:50`` or ``median:3``.
+        device: where a network's weights are put; ``auto`` is CUDA where torch can use it, else the CPU.
+
+    Raises:
+        UsageError: there is no such method or device.
+
+    Example:
+        >>> load("denoiser")(torch.rand(2, 3, 224, 224)).shape
+        torch.Size([2, 3, 224, 224])
+    """
+    from dptools.devices import resolve_device
+
+    chosen = parse_method(method) if isinstance(method, str) else method
+    place = resolve_device(device) if isinstance(device, str) else device
+    return _make(chosen).to(place).eval()
+
+
+def _make(method: Method) -> "Purifier":
+    if method.filter:
+        from dptools.purifiers.filters.purifier import FilterPurifier
+
+        return FilterPurifier(method.filter)
+    if method.fits:
+        from dptools.purifiers.dip.purifier import DeepImagePrior
+        from dptools.purifiers.dip.settings import DIP, PAPER
+
+        return DeepImagePrior(PAPER if method.name == "paper" else DIP)
+    from dptools.purifiers.denoiser.purifier import Denoiser
+    from dptools.purifiers.denoiser.settings import DENOISER, PHOTO
+
+    return Denoiser(PHOTO if method.name == "photo" else DENOISER)

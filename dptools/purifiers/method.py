@@ -1,0 +1,58 @@
+"""The methods by the names that users write, without the libraries that run them."""
+
+from dataclasses import dataclass
+
+from dptools.errors import UsageError
+from dptools.purifiers.filters.registry import PARAMETERS, Filter, parse_filter
+
+NETWORK_METHODS = {
+    "denoiser": "pretrained network, mean of 8 passes over fresh noise; made for classifiers",
+    "photo": "the same network, one pass; made for the eye",
+    "dip": "deep image prior: random weights fitted to the image, label-free stopping",
+    "paper": "deep image prior as in the Deep Protection paper",
+}
+"""The methods that run a network, and what they are."""
+
+METHODS = (*NETWORK_METHODS, *PARAMETERS)
+
+FITS = ("dip", "paper")
+"""The methods that fit a network to each image: only these are deep image priors."""
+
+DEFAULT = "denoiser"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method and its parameter.
+
+    Attributes:
+        name: one of METHODS.
+        filter: the filter and its parameter; None for methods that run a network.
+    """
+
+    name: str
+    filter: Filter | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether a network is fitted to each image."""
+        return self.name in FITS
+
+    def __str__(self) -> str:
+        return str(self.filter) if self.filter else self.name
+
+
+def parse_method(text: str) -> Method:
+    """Return the method that a text such as ``denoiser`` or ``jpeg:50`` names.
+
+    Raises:
+        UsageError: there is no such method, or it does not take this value; the message lists the choices.
+    """
+    name, colon, value = text.partition(":")
+    if name in PARAMETERS:
+        return Method(name, parse_filter(text))
+    if name not in NETWORK_METHODS:
+        raise UsageError(f"unknown method {name!r}: choose {', '.join(METHODS)}")
+    if colon:
+        raise UsageError(f"method {name}:{value}: {name} takes no value")
+    return Method(name)

@@ -1,0 +1,71 @@
+"""dp-denoise with the pretrained network."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from dptools.errors import SampleError
+from dptools.pipe.record import Record
+from dptools.pipe.sample import Sample
+from dptools.tools.shared import psnr, to_pixels, to_tensor
+
+if TYPE_CHECKING:
+    import torch
+
+    from dptools.purifiers import Denoiser
+
+
+@dataclass(frozen=True)
+class DenoiserProcessor:
+    """Denoises images of one size together.
+
+    Attributes:
+        name: the method's, for the record.
+        purifier: on the device.
+        device: to compute on.
+        seed: of the run.
+    """
+
+    name: str
+    purifier: "Denoiser"
+    device: "torch.device"
+    seed: int
+
+    def expand(self, sample: Sample) -> Iterable[Sample]:
+        return [sample.without("classify")]  # that was the class of the image before it was denoised
+
+    def params(self, sample: Sample) -> Record:
+        from dptools.purifiers.denoiser.weights import fingerprint
+        from dptools.purifiers.precision import effective
+
+        settings = asdict(self.purifier.settings)
+        settings["precision"] = effective(self.device, self.purifier.settings.precision)
+        return {"method": self.name, **settings, "device": self.device.type, "weights": fingerprint()}
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        for _, group in groupby(samples, key=_size):
+            yield from self._denoise(list(group))
+
+    def _denoise(self, samples: Sequence[Sample]) -> Iterator[Sample]:
+        """Denoise images of one size.
+
+        Raises:
+            SampleError: the output is not an image, although all inputs were.
+        """
+        import torch
+
+        images = torch.cat([to_tensor(sample, self.device) for sample in samples])
+        with torch.no_grad():
+            outputs = self.purifier(images, seeds=[sample.seed(self.seed) for sample in samples])
+        for sample, image, output in zip(samples, torch.split(images, 1), torch.split(outputs, 1), strict=True):
+            error = (output - image).square().mean().item()
+            if not error < 1:  # NaN too
+                raise SampleError("Diverged", "the network's output is not an image")
+            found = {"method": self.name, "passes": self.purifier.settings.passes, "psnr_input": psnr(error)}
+            yield replace(sample.update(denoise=found), pixels=to_pixels(output))
+
+
+def _size(sample: Sample) -> tuple[int, ...]:
+    assert sample.pixels is not None
+    return sample.pixels.shape

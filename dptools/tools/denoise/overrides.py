@@ -1,0 +1,81 @@
+"""What the user changes in a method's settings."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dptools.errors import UsageError
+from dptools.purifiers.denoiser.settings import DENOISER, PHOTO, DenoiserSettings
+from dptools.purifiers.dip.settings import DIP, PAPER, FitSettings
+from dptools.purifiers.dip.stopping import Fixed, HeldOut
+from dptools.purifiers.dip.stopping_names import parse_criterion
+from dptools.purifiers.method import FITS, Method
+
+if TYPE_CHECKING:
+    from dptools.purifiers.dip.stopping import StoppingCriterion
+
+MAX_ITERATIONS = 3000
+"""The default limit for criteria of the literature, as in the Deep Protection paper, section 4.1."""
+
+SMALLEST_TILE = 64
+"""Pixels a side of the smallest tile."""
+
+ANY_NETWORK = ("precision", "tile")
+"""Options for all methods that run a network; the others are for fits only."""
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """Settings that the user gives; None where the method's own apply."""
+
+    stop: str | None = None
+    iterations: int | None = None
+    average: float | None = None
+    precision: str | None = None
+    network: str | None = None
+    loss: str | None = None
+    tile: int | None = None
+
+    def check(self, method: Method) -> None:
+        """Check that the method has all settings that are given.
+
+        Raises:
+            UsageError: it has not; the message names the option.
+        """
+        for name, value in vars(self).items():
+            if value is not None and method.filter:
+                raise UsageError(f"--{name} is for networks, and --method {method} is a filter")
+            if value is not None and not method.fits and name not in ANY_NETWORK:
+                fits = " or ".join(FITS)
+                raise UsageError(f"--{name} is for a fit, and method {method} fits nothing: choose --method {fits}")
+        if self.tile and self.tile < SMALLEST_TILE:
+            raise UsageError(f"--tile {self.tile}: tiles have {SMALLEST_TILE} pixels or more a side; 0 is for none")
+
+    def denoiser(self, method: Method) -> DenoiserSettings:
+        """Return the settings of ``denoiser`` or ``photo``.
+
+        Raises:
+            UsageError: a name is unknown.
+        """
+        settings = PHOTO if method.name == "photo" else DENOISER
+        return replace(settings, **self._given("precision", "tile"))
+
+    def fit(self, method: Method) -> FitSettings:
+        """Return the settings of ``dip`` or ``paper``. A fixed number of iterations is also the limit.
+
+        Raises:
+            UsageError: a name is unknown.
+        """
+        settings = PAPER if method.name == "paper" else DIP
+        stop: StoppingCriterion = parse_criterion(self.stop) if self.stop else settings.stop
+        limit = self.iterations or settings.max_iterations
+        if isinstance(stop, Fixed):
+            stop = Fixed(self.iterations if self.iterations and not self.stop else stop.iterations)
+            limit = self.iterations or stop.iterations
+        elif not isinstance(stop, HeldOut):
+            limit = self.iterations or MAX_ITERATIONS
+        changes = self._given("precision", "tile", "network", "loss")
+        changes |= {} if self.average is None else {"ema_decay": self.average}
+        return replace(settings, stop=stop, max_iterations=limit, **changes)
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
