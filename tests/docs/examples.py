@@ -1,4 +1,4 @@
-"""The commands that documents show, and a shell that runs them one after the other."""
+"""Extract the commands that the documentation shows, and run them in one shell."""
 
 import os
 import re
@@ -10,109 +10,126 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+ROFF_ESCAPES = {"aq": "'", "ha": "^", "-": "-", "e": "\\"}
+
 
 @dataclass(frozen=True)
 class Example:
-    """A command, and what the document says that it prints; None where it does not say."""
+    """A command of the documentation.
+
+    Attributes:
+        command: The command, which can have several lines.
+        output: The output that the documentation shows; None if it shows none.
+    """
 
     command: str
-    printed: str | None = None
+    output: str | None = None
 
-    def with_command(self, changes: dict[str, str]) -> "Example":
-        """The same, with these texts in place of others."""
+    def with_replacements(self, replacements: dict[str, str]) -> "Example":
+        """Return the example with some texts of the command replaced."""
         command = self.command
-        for old, new in changes.items():
+        for old, new in replacements.items():
             command = command.replace(old, new)
         return replace(self, command=command)
 
 
-def of_markdown(text: str) -> Iterator[Example]:
-    """Those in blocks fenced as ``sh``, a command a line, or as ``console``, behind a ``$`` with what they print."""
-    for kind, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        if kind == "sh":
-            yield from (Example(re.sub(r"\s{2,}# .*", "", command)) for command in _commands(block.splitlines()))
-        if kind == "console":
-            yield from _session(block.splitlines())
-
-
-def of_man(text: str) -> Iterator[Example]:
-    """Those behind a ``$`` in the displays of a page's EXAMPLES."""
-    _, _, examples = text.partition(".Sh EXAMPLES\n")
-    examples = examples.partition("\n.Sh ")[0]
-    blocks = re.findall(r"^\.Dl (.*)|^\.Bd -literal.*\n((?:.*\n)*?)\.Ed", examples, re.MULTILINE)
-    for line, block in blocks:
-        plain = re.sub(
-            r"\\\((aq|ha)|\\([-e])", lambda m: {"aq": "'", "ha": "^", "-": "-", "e": "\\"}[m[1] or m[2]], line or block
-        )
-        yield from _session(plain.splitlines())
-
-
-def _session(lines: Sequence[str]) -> Iterator[Example]:
-    """What stands behind a ``$`` is a command, with the lines that it goes on in; the others are printed."""
-    starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        typed = [lines[start][2:], *lines[start + 1 : end]]
-        command = next(_commands(typed))
-        printed = "\n".join(typed[command.count("\n") + 1 :])
-        yield Example(command, printed or None)
-
-
-def _commands(lines: Sequence[str]) -> Iterator[str]:
-    """Commands of one or several lines: those that end in a backslash or a bar, and documents up to their END."""
-    waiting: list[str] = []
-    for line in lines:
-        waiting.append(line)
-        text = "\n".join(waiting)
-        if line.endswith(("\\", "|")) or ("<<'END'" in text and line != "END") or not line.strip():
-            continue
-        yield text.strip("\n")
-        waiting = []
-
-
 @dataclass(frozen=True)
-class Ran:
-    """What became of an example."""
+class Result:
+    """The exit status and the output of an example that was run."""
 
     example: Example
     status: int
-    out: str
-    err: str
+    stdout: str
+    stderr: str
 
 
-def run(examples: Sequence[Example], directory: Path, environment: dict[str, str]) -> list[Ran]:
-    """Type them all into one shell, in this directory, whose standard output is a terminal as a reader's is."""
+def examples_of_markdown(text: str) -> Iterator[Example]:
+    """Yield the examples of a Markdown text.
+
+    A block fenced as ``sh`` holds commands without output. A block fenced as ``console`` holds commands after a ``$``,
+    each followed by its output.
+    """
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if language == "sh":
+            yield from (Example(re.sub(r"\s{2,}# .*", "", command)) for command in _commands(block.splitlines()))
+        if language == "console":
+            yield from _session(block.splitlines())
+
+
+def examples_of_man(text: str) -> Iterator[Example]:
+    """Yield the examples of a manual page: commands after a ``$`` in the displays of its EXAMPLES section."""
+    _, _, section = text.partition(".Sh EXAMPLES\n")
+    section = section.partition("\n.Sh ")[0]
+    for line, block in re.findall(r"^\.Dl (.*)|^\.Bd -literal.*\n((?:.*\n)*?)\.Ed", section, re.MULTILINE):
+        plain = re.sub(r"\\\((aq|ha)|\\([-e])", lambda match: ROFF_ESCAPES[match[1] or match[2]], line or block)
+        yield from _session(plain.splitlines())
+
+
+def run(examples: Sequence[Example], directory: Path, environment: dict[str, str]) -> list[Result]:
+    """Run all examples in one shell, in this directory, with a terminal as standard output.
+
+    Args:
+        examples: They run one after another, so that later ones find the files of earlier ones.
+        directory: The working directory.
+        environment: The environment variables.
+
+    Returns:
+        One result for each example.
+    """
     parts = [
         f"echo '@@{number}'; echo '@@{number}' >&2\n{example.command}\necho \"@@=$?\""
         for number, example in enumerate(examples)
     ]
     script = "set -o pipefail\n" + "\n".join(parts)
     with tempfile.TemporaryFile("w+") as log:
-        out = _in_terminal(["bash", "-c", script], log, cwd=directory, env=environment)
+        stdout = _run_in_terminal(["bash", "-c", script], log, cwd=directory, env=environment)
         log.seek(0)
-        err = log.read()
-    outs, errs = (re.split(r"^@@\d+\n", text, flags=re.MULTILINE)[1:] for text in (out, err))
-    assert len(outs) == len(errs) == len(examples), err[-2000:]
-    return [_ran(*each) for each in zip(examples, outs, errs, strict=True)]
-
-
-def _in_terminal(command: list[str], log: IO[str], **options: Any) -> str:
-    """What a command writes to a terminal."""
-    ours, theirs = os.openpty()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=log, **options):
-        os.close(theirs)
-        pieces = []
-        with suppress(OSError):  # how a terminal ends that nobody has open any more
-            while piece := os.read(ours, 65536):
-                pieces.append(piece)
-    os.close(ours)
-    return b"".join(pieces).decode().replace("\r\n", "\n")
-
-
-def _ran(example: Example, out: str, err: str) -> Ran:
-    printed, _, status = out.rpartition("@@=")
-    return Ran(example, int(status), printed, err)
+        stderr = log.read()
+    stdouts, stderrs = (re.split(r"^@@\d+\n", text, flags=re.MULTILINE)[1:] for text in (stdout, stderr))
+    assert len(stdouts) == len(stderrs) == len(examples), stderr[-2000:]
+    return [_result(*parts) for parts in zip(examples, stdouts, stderrs, strict=True)]
 
 
 def words(text: str) -> list[list[str]]:
-    """The lines, without what hangs on the machine: numbers, and the room that they take."""
+    """Return the words of each line, with every number replaced by 0, because numbers differ between machines."""
     return [re.sub(r"[-+]?\d[\d.]*(e[-+]\d+)?", "0", line).split() for line in text.strip().splitlines()]
+
+
+def _session(lines: Sequence[str]) -> Iterator[Example]:
+    """Yield the commands of a session, each with the output that follows it."""
+    starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        session = [lines[start][2:], *lines[start + 1 : end]]
+        command = next(_commands(session))
+        output = "\n".join(session[command.count("\n") + 1 :])
+        yield Example(command, output or None)
+
+
+def _commands(lines: Sequence[str]) -> Iterator[str]:
+    """Yield commands, joined with their continuation lines and here-documents that end in END."""
+    pending: list[str] = []
+    for line in lines:
+        pending.append(line)
+        text = "\n".join(pending)
+        if line.endswith(("\\", "|")) or ("<<'END'" in text and line != "END") or not line.strip():
+            continue
+        yield text.strip("\n")
+        pending = []
+
+
+def _run_in_terminal(command: list[str], log: IO[str], **options: Any) -> str:
+    """Return what a command writes to a terminal; its standard error goes to the log."""
+    controller, terminal = os.openpty()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=terminal, stderr=log, **options):
+        os.close(terminal)
+        chunks = []
+        with suppress(OSError):  # Linux reports a terminal that no process has open as an error.
+            while chunk := os.read(controller, 65536):
+                chunks.append(chunk)
+    os.close(controller)
+    return b"".join(chunks).decode().replace("\r\n", "\n")
+
+
+def _result(example: Example, stdout: str, stderr: str) -> Result:
+    output, _, status = stdout.rpartition("@@=")
+    return Result(example, int(status), output, stderr)
