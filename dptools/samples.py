@@ -1,4 +1,4 @@
-"""Images to try things on: the 20 ImageNet images that Foolbox ships, some of your own in labelled folders, or a map.
+"""Write example images: 20 ImageNet images from Foolbox, a sample of a labelled folder, or a drawn map.
 
 python -m dptools.samples DIR
 python -m dptools.samples DIR --of IMAGENET --classes 25 --per-class 4 --seed 0
@@ -17,12 +17,16 @@ from dptools.classifiers.classes import imagenet
 
 _NAME = re.compile(r"imagenet_\d+_(\d+)\.jpg")
 
-_IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def write_samples(directory: Path) -> list[Path]:
-    """Write the images as ``wnid/name.jpg`` below the directory; returns their paths in order."""
-    spec = find_spec("foolbox")  # found, not imported: that would take seconds
+    """Write the ImageNet images that Foolbox contains, as ``wnid/name.jpg``, and return their paths in order.
+
+    Args:
+        directory: The directory to write to.
+    """
+    spec = find_spec("foolbox")  # Importing Foolbox would take seconds.
     assert spec is not None
     assert spec.origin is not None
     written = []
@@ -36,33 +40,42 @@ def write_samples(directory: Path) -> list[Path]:
     return written
 
 
-def draw(images: Path, directory: Path, *, classes: int, per_class: int, seed: int) -> list[Path]:
-    """Copy so many images of so many classes, as ``class/name`` below the directory; returns their paths in order.
+def copy_sample(images: Path, directory: Path, *, classes: int, per_class: int, seed: int) -> list[Path]:
+    """Copy randomly chosen images of randomly chosen classes, as ``class/name``, and return their paths in order.
 
-    The Deep Protection paper draws 100 of 25 classes, section 3.3.
+    The Deep Protection paper samples 4 images of each of 25 classes (section 3.3).
 
     Args:
-        images: a folder with a directory of images for each class.
-        seed: the same draws the same of the same folder.
+        images: A directory with a subdirectory of images for each class.
+        directory: The directory to write to.
+        classes: Number of classes.
+        per_class: Number of images of each class.
+        seed: Seed of the random choice.
 
     Raises:
-        ValueError: the folder has not so many classes with so many images.
+        ValueError: Too few classes have enough images.
     """
-    found = {folder.name: _images(folder) for folder in sorted(images.iterdir()) if folder.is_dir()}
-    rich = [name for name, files in found.items() if len(files) >= per_class]
-    if len(rich) < classes:
-        raise ValueError(f"{images}: {len(rich)} directories with {per_class} images or more, of {classes} wanted")
+    files_of = {folder.name: _images(folder) for folder in sorted(images.iterdir()) if folder.is_dir()}
+    eligible = [name for name, files in files_of.items() if len(files) >= per_class]
+    if len(eligible) < classes:
+        raise ValueError(
+            f"{images}: {classes} directories with {per_class} images or more needed, {len(eligible)} found"
+        )
     generator = random.Random(seed)
     written = []
-    for name in sorted(generator.sample(rich, classes)):
+    for name in sorted(generator.sample(eligible, classes)):
         (directory / name).mkdir(parents=True, exist_ok=True)
-        for file in sorted(generator.sample(found[name], per_class)):
+        for file in sorted(generator.sample(files_of[name], per_class)):
             written.append(Path(shutil.copy(file, directory / name)))
     return written
 
 
 def write_map(directory: Path) -> list[Path]:
-    """Draw a map of a country that there is not, ``map.png``, and write its words, ``map.geojson``."""
+    """Write a drawn map, ``map.png``, and its words, ``map.geojson``, and return the two paths.
+
+    Args:
+        directory: The directory to write to.
+    """
     from PIL import Image
 
     from dptools.maps.drawing import draw_map
@@ -70,33 +83,39 @@ def write_map(directory: Path) -> list[Path]:
 
     directory.mkdir(parents=True, exist_ok=True)
     pixels, words = draw_map()
-    written = [directory / "map.png", directory / "map.geojson"]
-    Image.fromarray(pixels).save(written[0])
-    written[1].write_text(geojson(map(as_record, words)) + "\n")
-    return written
+    image_path, words_path = directory / "map.png", directory / "map.geojson"
+    Image.fromarray(pixels).save(image_path)
+    words_path.write_text(geojson(map(as_record, words)) + "\n")
+    return [image_path, words_path]
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGES)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dptools.samples", description="Write example images.")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="directory to write to")
+    parser.add_argument(
+        "--of", type=Path, metavar="IMAGENET", help="copy images from this directory, which has one for each class"
+    )
+    parser.add_argument("--map", action="store_true", help="write a drawn map and its words instead")
+    parser.add_argument("--classes", type=int, default=25, metavar="N", help="number of classes (default: 25)")
+    parser.add_argument("--per-class", type=int, default=4, metavar="N", help="images of each class (default: 4)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the random choice (default: 0)")
+    return parser
 
 
 def _main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m dptools.samples", description="Write a labelled folder of images.")
-    parser.add_argument("directory", type=Path, metavar="DIR")
-    parser.add_argument("--of", type=Path, metavar="IMAGENET", help="a folder with a directory for each class")
-    parser.add_argument("--map", action="store_true", help="a drawn map and its words, in place of images")
-    parser.add_argument("--classes", type=int, default=25, metavar="N")
-    parser.add_argument("--per-class", type=int, default=4, metavar="N")
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    given = parser.parse_args()
+    args = _parser().parse_args()
     try:
-        if given.map:
-            paths = write_map(given.directory)
-        elif given.of:
-            drawn = {"classes": given.classes, "per_class": given.per_class, "seed": given.seed}
-            paths = draw(given.of, given.directory, **drawn)
+        if args.map:
+            paths = write_map(args.directory)
+        elif args.of:
+            sizes = {"classes": args.classes, "per_class": args.per_class}
+            paths = copy_sample(args.of, args.directory, **sizes, seed=args.seed)
         else:
-            paths = write_samples(given.directory)
+            paths = write_samples(args.directory)
     except (OSError, ValueError) as error:
         sys.exit(f"dptools.samples: {error}")
     print("\n".join(map(str, paths)))

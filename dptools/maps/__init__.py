@@ -1,9 +1,9 @@
-"""Text out of scanned maps: masks of it, and its words."""
+"""Text in scanned maps: a mask of the text, and the words with their outlines."""
 
 from typing import TYPE_CHECKING
 
 from dptools.lazy import lazy
-from dptools.maps.names import FORMATS, READERS, RULES
+from dptools.maps.choices import FORMATS, MASK_METHODS, READERS
 
 if TYPE_CHECKING:
     from dptools.maps.finding import find_words
@@ -15,4 +15,4 @@ else:
         __name__, finding=("find_words",), masks=("text_mask",), loading=("load_reader",), words=("Word",)
     )
 
-__all__ = ["FORMATS", "READERS", "RULES", "Word", "find_words", "load_reader", "text_mask"]
+__all__ = ["FORMATS", "MASK_METHODS", "READERS", "Word", "find_words", "load_reader", "text_mask"]

@@ -1,31 +1,37 @@
-"""A map of a country that there is not, with contour lines, a river, a railway, and words at known places."""
+"""Draw a map of an invented country: contour lines, a river, a railway, and words at known places."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from dptools.maps.images import Floats, Pixels
 from dptools.maps.words import Word
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Pixels = NDArray[np.uint8]
-
 WIDTH, HEIGHT = 960, 720
-PAPER, INK, CONTOUR, WATER = (236, 231, 216), (48, 44, 40), (188, 160, 124), (112, 136, 150)
-FINER = 3
-"""The map is drawn so many times as large, for smooth lines."""
+PAPER, TEXT, CONTOUR, WATER = (236, 231, 216), (48, 44, 40), (188, 160, 124), (112, 136, 150)
+
+SUPERSAMPLING = 3
+"""The map is drawn larger by this factor and then reduced, for smooth lines."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """A word to be written: its middle and size in pixels, its angle in degrees anticlockwise, how far its letters
-    stand apart in parts of the size, and the bend of its line in degrees a letter."""
+    """A word to draw.
+
+    Attributes:
+        text: The word.
+        x: Column of its centre, in pixels.
+        y: Row of its centre, in pixels.
+        size: Font size in pixels.
+        angle: Angle of its middle in degrees, anticlockwise.
+        spacing: Extra space between letters, as a fraction of the size.
+        bend: Clockwise rotation from one letter to the next, in degrees.
+        font: Name of a font of Matplotlib.
+    """
 
     text: str
     x: float
@@ -63,87 +69,89 @@ LABELS = (
 )
 
 
-def draw_map(seed: int = 0) -> "tuple[Pixels, list[Word]]":
-    """The map, H x W x 3, and its words.
+def draw_map(seed: int = 0) -> tuple[Pixels, list[Word]]:
+    """Return the map, 720 x 960 x 3, and its words.
 
     Args:
-        seed: of the terrain and the paper's grain.
+        seed: Seed of the terrain and of the paper's grain.
     """
-    random = np.random.default_rng(seed)
-    image = Image.new("RGB", (WIDTH * FINER, HEIGHT * FINER), PAPER)
+    generator = np.random.default_rng(seed)
+    image = Image.new("RGB", (WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING), PAPER)
     draw = ImageDraw.Draw(image)
-    for line in _contours(random):
-        draw.line(line, fill=CONTOUR, width=FINER)
-    _river(draw)
-    _railway(draw)
-    words = [_write(image, label) for label in LABELS]
-    small = np.asarray(image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS), np.float32)
-    grain = random.normal(0, 4, (HEIGHT, WIDTH, 1))
-    return (small + grain).clip(0, 255).astype(np.uint8), words
+    for contour in _contours(generator):
+        draw.line(contour, fill=CONTOUR, width=SUPERSAMPLING)
+    _draw_river(draw)
+    _draw_railway(draw)
+    words = [_draw_label(image, label) for label in LABELS]
+    reduced = np.asarray(image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS), np.float32)
+    grain = generator.normal(0, 4, (HEIGHT, WIDTH, 1))
+    return (reduced + grain).clip(0, 255).astype(np.uint8), words
 
 
-def _contours(random: np.random.Generator) -> Iterator[list[tuple[float, float]]]:
+def _contours(generator: np.random.Generator) -> Iterator[list[tuple[float, float]]]:
     from scipy.ndimage import gaussian_filter
     from skimage.measure import find_contours
 
-    terrain = gaussian_filter(random.normal(size=(HEIGHT // 4, WIDTH // 4)), 18, mode="reflect")
+    terrain = gaussian_filter(generator.normal(size=(HEIGHT // 4, WIDTH // 4)), 18, mode="reflect")
     for level in np.quantile(terrain, np.linspace(0.1, 0.9, 9)):
-        for line in find_contours(terrain, level):
-            yield [(x * 4 * FINER, y * 4 * FINER) for y, x in line]
+        for contour in find_contours(terrain, level):
+            yield [(x * 4 * SUPERSAMPLING, y * 4 * SUPERSAMPLING) for y, x in contour]
 
 
-def _river(draw: ImageDraw.ImageDraw) -> None:
+def _draw_river(draw: ImageDraw.ImageDraw) -> None:
     y = np.linspace(0, HEIGHT, 200)
     x = 575 - 0.35 * (y - 330) + 45 * np.sin(y / 70)
-    draw.line([(a * FINER, b * FINER) for a, b in zip(x, y, strict=True)], fill=WATER, width=4 * FINER)
+    draw.line(_points(x, y), fill=WATER, width=4 * SUPERSAMPLING)
 
 
-def _railway(draw: ImageDraw.ImageDraw) -> None:
+def _draw_railway(draw: ImageDraw.ImageDraw) -> None:
     x = np.linspace(0, WIDTH, 120)
-    y = 585 + 95 * np.sin(x / 260)
-    line = [(a * FINER, b * FINER) for a, b in zip(x, y, strict=True)]
-    draw.line(line, fill=INK, width=2 * FINER)
-    for (a, b), (c, d) in zip(line[::2], line[1::2], strict=False):
-        length = math.hypot(c - a, d - b)
-        across = (-(d - b) / length * 5 * FINER, (c - a) / length * 5 * FINER)
-        draw.line([(a - across[0], b - across[1]), (a + across[0], b + across[1])], fill=INK, width=FINER)
+    line = _points(x, 585 + 95 * np.sin(x / 260))
+    draw.line(line, fill=TEXT, width=2 * SUPERSAMPLING)
+    for (x0, y0), (x1, y1) in zip(line[::2], line[1::2], strict=False):
+        length = math.hypot(x1 - x0, y1 - y0)
+        dx, dy = -(y1 - y0) / length * 5 * SUPERSAMPLING, (x1 - x0) / length * 5 * SUPERSAMPLING
+        draw.line([(x0 - dx, y0 - dy), (x0 + dx, y0 + dy)], fill=TEXT, width=SUPERSAMPLING)
 
 
-def _write(image: Image.Image, label: Label) -> Word:
-    """Write a label letter by letter along its line."""
-    font = _font(label.font, label.size * FINER)
-    size, widths = label.size * FINER, [font.getlength(letter) for letter in label.text]
-    angles = [label.angle - label.bend * (place - (len(widths) - 1) / 2) for place in range(len(widths))]
-    steps = [_turned(width + label.spacing * size, 0, angle) for width, angle in zip(widths, angles, strict=True)]
-    places = np.cumsum([np.zeros(2), *steps[:-1]], axis=0)
-    places += np.array([label.x, label.y]) * FINER - (places[-1] + _turned(widths[-1], 0, angles[-1])) / 2
-    above, below = [], []
-    for letter, place, width, angle in zip(label.text, places, widths, angles, strict=True):
-        _stamp(image, letter, font, place + _turned(width / 2, 0, angle), angle)
-        above += [place + _turned(along, -0.42 * size, angle) for along in (0, width)]
-        below += [place + _turned(along, 0.42 * size, angle) for along in (0, width)]
-    outline = tuple((float(x) / FINER, float(y) / FINER) for x, y in above + below[::-1])
+def _points(x: Floats, y: Floats) -> list[tuple[float, float]]:
+    return [(a * SUPERSAMPLING, b * SUPERSAMPLING) for a, b in zip(x, y, strict=True)]
+
+
+def _draw_label(image: Image.Image, label: Label) -> Word:
+    """Draw a label letter by letter along its line, and return its word."""
+    size = label.size * SUPERSAMPLING
+    font = _load_font(label.font, size)
+    widths = [font.getlength(letter) for letter in label.text]
+    angles = [label.angle - label.bend * (index - (len(widths) - 1) / 2) for index in range(len(widths))]
+    steps = [_rotate(width + label.spacing * size, 0, angle) for width, angle in zip(widths, angles, strict=True)]
+    starts = np.cumsum([np.zeros(2), *steps[:-1]], axis=0)
+    starts += np.array([label.x, label.y]) * SUPERSAMPLING - (starts[-1] + _rotate(widths[-1], 0, angles[-1])) / 2
+    upper, lower = [], []
+    for letter, start, width, angle in zip(label.text, starts, widths, angles, strict=True):
+        _draw_letter(image, letter, font, start + _rotate(width / 2, 0, angle), angle)
+        upper += [start + _rotate(along, -0.42 * size, angle) for along in (0, width)]
+        lower += [start + _rotate(along, 0.42 * size, angle) for along in (0, width)]
+    outline = tuple((float(x) / SUPERSAMPLING, float(y) / SUPERSAMPLING) for x, y in upper + lower[::-1])
     return Word(label.text, 1.0, outline, label.angle)
 
 
-def _stamp(
-    image: Image.Image, letter: str, font: ImageFont.FreeTypeFont, place: "NDArray[np.float64]", angle: float
-) -> None:
+def _draw_letter(image: Image.Image, letter: str, font: ImageFont.FreeTypeFont, centre: Floats, angle: float) -> None:
     side = int(font.size * 3)
     stamp = Image.new("L", (side, side))
     ImageDraw.Draw(stamp).text((side / 2, side / 2 + 0.36 * font.size), letter, fill=255, font=font, anchor="ms")
     stamp = stamp.rotate(angle, Image.Resampling.BICUBIC)
-    image.paste(INK, (round(place[0] - side / 2), round(place[1] - side / 2)), stamp)
+    image.paste(TEXT, (round(centre[0] - side / 2), round(centre[1] - side / 2)), stamp)
 
 
-def _turned(x: float, y: float, angle: float) -> "NDArray[np.float64]":
-    """A vector in pixels, turned anticlockwise as one sees it."""
+def _rotate(x: float, y: float, angle: float) -> Floats:
+    """Return a vector in pixels rotated by degrees, anticlockwise as seen on the image."""
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     return np.array([x * cos + y * sin, -x * sin + y * cos])
 
 
-def _font(name: str, size: float) -> ImageFont.FreeTypeFont:
-    """One of those that Matplotlib ships."""
+def _load_font(name: str, size: float) -> ImageFont.FreeTypeFont:
+    """Return a font that Matplotlib ships."""
     import matplotlib
 
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", f"{name}.ttf")), size)

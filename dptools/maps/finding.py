@@ -1,81 +1,74 @@
-"""From a map to its words: ink, letters, lines, strips, readings, words."""
+"""Find the words of a map: foreground, letters, text lines, rectified lines, readings, words."""
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-import numpy as np
-
+from dptools.maps.images import Grey, Mask, enlarge
 from dptools.maps.letters import find_letters
 from dptools.maps.lines import find_lines
-from dptools.maps.merging import merge
-from dptools.maps.readers import PageReader, Reader
-from dptools.maps.strips import Course, courses, straighten
-from dptools.maps.words import Character, Word, words
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Grey = NDArray[np.uint8]
-    Mask = NDArray[np.bool_]
+from dptools.maps.merging import merge_readings
+from dptools.maps.readers import LineReader, PageReader
+from dptools.maps.textline import TextLine, reading_directions, rectify
+from dptools.maps.words import Character, Word, extract_words
 
 logger = logging.getLogger(__name__)
 
-ENLARGED = 2.0
-"""By how much a map is enlarged first, so that letters of 6 to 60 pixels are seen."""
+DEFAULT_SCALE = 2.0
+"""Maps are enlarged by this factor by default, so that letters of 6 to 60 pixels are detected."""
 
-TOGETHER = 64
-"""Lines that are cut out and read at once."""
+BATCH = 64
+"""Number of lines that are rectified and read at once."""
+
+MIN_LEGIBLE = 0.5
+"""A line is read again only if the first reading has a character of at least this confidence."""
 
 
-def find_words(grey: "Grey", reader: Reader | PageReader, scale: float = ENLARGED) -> list[Word]:
-    """The words of a map, at any angle and along curves.
+def find_words(grey: Grey, reader: LineReader | PageReader, scale: float = DEFAULT_SCALE) -> list[Word]:
+    """Return the words of a map, at any angle and along curves, with outlines in pixels of the map.
 
     Args:
-        grey: H x W uint8, dark text on light paper.
-        scale: factor by which the map is enlarged before.
+        grey: The map, H x W uint8, with dark text on light paper.
+        reader: Reads lines, the whole map, or both; see :func:`dptools.maps.load_reader`.
+        scale: Factor by which the map is enlarged before lines are detected.
     """
-    page = reader.page(grey) if isinstance(reader, PageReader) else []
-    if not isinstance(reader, Reader):
+    page = reader.read_page(grey) if isinstance(reader, PageReader) else []
+    if not isinstance(reader, LineReader):
         return page
     large = enlarge(grey, scale)
     readings = [word.scaled(scale) for word in page]
-    readings += reader.page(large) if isinstance(reader, PageReader) and scale != 1 else []
-    readings += [word for found in _readings(large, reader) for word in found]
-    looks = len(reader.looks) * len(reader.sensitivities)
-    sure = [word for word in readings if word.confidence >= reader.least]
-    return [word.scaled(1 / scale) for word in merge(sure, looks)]
+    readings += reader.read_page(large) if isinstance(reader, PageReader) and scale != 1 else []
+    readings += _line_readings(large, reader)
+    confident = [word for word in readings if word.confidence >= reader.min_confidence]
+    words = merge_readings(confident, passes=len(reader.crops) * len(reader.sensitivities))
+    return [word.scaled(1 / scale) for word in words]
 
 
-def enlarge(grey: "Grey", scale: float) -> "Grey":
-    """A map by a factor as large."""
-    from PIL import Image
-
-    image = Image.fromarray(grey)
-    size = [max(1, round(side * scale)) for side in image.size]
-    return np.asarray(image.resize((size[0], size[1]), Image.Resampling.LANCZOS))
-
-
-def _readings(grey: "Grey", reader: Reader) -> Iterator[list[Word]]:
-    for turn, sensitivity in enumerate(reader.sensitivities, 1):
-        logger.info("%d of %d: looking for letters", turn, len(reader.sensitivities))
-        letters, ink = find_letters(grey, sensitivity)
-        ways = [way for line in find_lines(letters) for way in courses(letters, line)]
-        for start in range(0, len(ways), TOGETHER):
-            logger.info("%d of %d: %d of %d lines", turn, len(reader.sensitivities), start, len(ways))
-            yield from _read(grey, ink, ways[start : start + TOGETHER], reader)
+def _line_readings(grey: Grey, reader: LineReader) -> Iterator[Word]:
+    """Yield each reading of each word, for all sensitivities and crops."""
+    passes = len(reader.sensitivities)
+    for number, sensitivity in enumerate(reader.sensitivities, 1):
+        logger.info("pass %d of %d: detecting letters", number, passes)
+        letters, foreground = find_letters(grey, sensitivity)
+        lines = [text_line for line in find_lines(letters) for text_line in reading_directions(letters, line)]
+        for start in range(0, len(lines), BATCH):
+            logger.info("pass %d of %d: read %d of %d lines", number, passes, start, len(lines))
+            yield from _read_batch(grey, foreground, lines[start : start + BATCH], reader)
 
 
-def _read(grey: "Grey", ink: "Mask", ways: Sequence[Course], reader: Reader) -> Iterator[list[Word]]:
-    """What each look at each line says; where the first sees nothing, the others do not look."""
-    legible = list(ways)
-    for look in reader.looks:
-        strips = [straighten(grey, ink, way, look.half, look.ends, reader.rows) for way in legible]
-        read = list(reader.read([strip.clean if look.clean else strip.grey for strip in strips]))
-        yield from (list(words(strip, characters)) for strip, characters in zip(strips, read, strict=True))
-        if look is reader.looks[0]:
-            legible = [way for way, characters in zip(ways, read, strict=True) if _legible(characters)]
+def _read_batch(grey: Grey, foreground: Mask, lines: Sequence[TextLine], reader: LineReader) -> Iterator[Word]:
+    """Yield the readings of some lines, for all crops. Only lines that are legible in the first crop are read again."""
+    legible = list(lines)
+    for number, crop in enumerate(reader.crops):
+        rectified = [
+            rectify(grey, foreground, line, half_height=crop.half_height, margin=crop.margin, rows=reader.rows)
+            for line in legible
+        ]
+        results = list(reader.read_lines([line.clean if crop.clean else line.grey for line in rectified]))
+        for line, characters in zip(rectified, results, strict=True):
+            yield from extract_words(line, characters)
+        if number == 0:
+            legible = [line for line, characters in zip(lines, results, strict=True) if _is_legible(characters)]
 
 
-def _legible(characters: Sequence[Character]) -> bool:
-    return max((char.confidence for char in characters), default=0) >= 0.5
+def _is_legible(characters: Sequence[Character]) -> bool:
+    return max((char.confidence for char in characters), default=0) >= MIN_LEGIBLE

@@ -1,28 +1,27 @@
-"""The words of a map for other programs, and drawn for the eye."""
+"""Words of a map in other formats: records, GeoJSON, CSV, and drawn on the map."""
 
 import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from dptools.maps.images import Pixels
 from dptools.maps.words import Word
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+WordRecord = Mapping[str, Any]
+"""A word in a record: ``text``, ``confidence``, ``polygon`` and ``angle``."""
 
-    Pixels = NDArray[np.uint8]
+OUTLINE_COLOUR, HALO_COLOUR = (176, 0, 64), (255, 255, 255)
 
-Found = Mapping[str, Any]
-"""A word as records hold it: ``text``, ``confidence``, ``polygon`` and ``angle``."""
-
-INK, PAPER = (176, 0, 64), (255, 255, 255)
+CSV_COLUMNS = ("map", "text", "confidence", "angle", "left", "top", "right", "bottom")
+"""Names of the columns of :func:`csv_rows`."""
 
 
 def as_record(word: Word) -> dict[str, Any]:
-    """A word as records hold it: the polygon in pixels, columns and rows; the angle in degrees, anticlockwise."""
+    """Return a word as it is stored in records. The polygon holds columns and rows in pixels; the angle is in degrees."""
     polygon = [[round(x, 1), round(y, 1)] for x, y in word.polygon]
     return {
         "text": word.text,
@@ -32,67 +31,66 @@ def as_record(word: Word) -> dict[str, Any]:
     }
 
 
-def geojson(found: Iterable[Found], **about: Any) -> str:
-    """A FeatureCollection (RFC 7946) on one line.
+def geojson(words: Iterable[WordRecord], **properties: Any) -> str:
+    """Return words as a FeatureCollection (RFC 7946) on one line.
 
-    As is usual for images that are not georeferenced, x is the column and y the row times -1, so that a viewer of
-    geodata shows the words where the map has them.
+    As usual for images without georeference, x is the column and y is the row times -1. A GIS viewer then shows the
+    words at their places on the map.
 
     Args:
-        about: goes into the properties of each.
+        words: The words.
+        **properties: Additional properties of each feature.
     """
     features = [
         {
             "type": "Feature",
             "geometry": {"type": "Polygon", "coordinates": [_ring(word["polygon"])]},
-            "properties": {**{name: word[name] for name in ("text", "confidence", "angle")}, **about},
+            "properties": {**{name: word[name] for name in ("text", "confidence", "angle")}, **properties},
         }
-        for word in found
+        for word in words
     ]
     return json.dumps({"type": "FeatureCollection", "features": features})
 
 
-COLUMNS = ("map", "text", "confidence", "angle", "left", "top", "right", "bottom")
-"""Of :func:`rows`."""
-
-
-def rows(found: Iterable[Found], name: str) -> str:
-    """Lines of comma-separated values (RFC 4180, with newlines alone) under COLUMNS, a word a line; the box is the
-    outline's, in pixels.
+def csv_rows(words: Iterable[WordRecord], map_id: str) -> str:
+    r"""Return words as CSV rows (RFC 4180, but with ``\n`` as line end), with the columns of CSV_COLUMNS, no header.
 
     Args:
-        name: the map's.
+        words: The words. The box is the bounding box of the polygon, in pixels.
+        map_id: The value of the first column.
     """
-    lines = io.StringIO()
-    writer = csv.writer(lines, lineterminator="\n")
-    for word in found:
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    for word in words:
         across, down = zip(*word["polygon"], strict=True)
         box = (min(across), min(down), max(across), max(down))
-        writer.writerow([name, *(word[key] for key in ("text", "confidence", "angle")), *box])
-    return lines.getvalue()
+        writer.writerow([map_id, *(word[key] for key in ("text", "confidence", "angle")), *box])
+    return rows.getvalue()
 
 
-def overlay(pixels: "Pixels", found: Sequence[Found]) -> "Pixels":
-    """A map with the outlines and the texts of its words.
+def overlay(pixels: Pixels, words: Sequence[WordRecord]) -> Pixels:
+    """Return a faded map with the outlines and texts of its words, H x W x 3.
 
     Args:
-        pixels: H x W x 3.
+        pixels: The map, H x W x 3.
+        words: The words.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    image = Image.fromarray(pixels // 2 + 127)  # faded, so that what is drawn stands out
+    image = Image.fromarray(pixels // 2 + 127)
     draw = ImageDraw.Draw(image)
     width = max(1, max(image.size) // 1000)
     font = ImageFont.load_default(max(10, max(image.size) // 110))
-    for word in found:
+    for word in words:
         outline = [tuple(point) for point in word["polygon"]]
-        draw.line([*outline, outline[0]], fill=INK, width=width)
-        left, top = min(x for x, _ in outline), min(y for _, y in outline)
-        draw.text((left, top), word["text"], fill=INK, font=font, anchor="lb", stroke_width=2, stroke_fill=PAPER)
+        draw.line([*outline, outline[0]], fill=OUTLINE_COLOUR, width=width)
+        corner = min(x for x, _ in outline), min(y for _, y in outline)
+        style = {"fill": OUTLINE_COLOUR, "font": font, "stroke_width": 2, "stroke_fill": HALO_COLOUR}
+        draw.text(corner, word["text"], anchor="lb", **style)
     return np.asarray(image)
 
 
 def _ring(polygon: Iterable[Sequence[float]]) -> list[list[float]]:
-    """Closed, and anticlockwise as the standard wants outer rings."""
+    """Return a closed, anticlockwise ring, as RFC 7946 requires of outer rings."""
     points = [[x, -y] for x, y in polygon][::-1]
     return [*points, points[0]]

@@ -1,111 +1,118 @@
-"""Letters: the small connected pieces of ink, also of what touches lines, found tile by tile."""
+"""Letter candidates: small connected components of the foreground, detected tile by tile."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from dptools.maps.ink import LARGEST, ink, without_lines
+from dptools.maps.foreground import MAX_LETTER, foreground_mask, remove_lines
+from dptools.maps.images import Floats, Grey, Mask
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Grey = NDArray[np.uint8]
-    """H x W, dark ink on light paper."""
-
-    Mask = NDArray[np.bool_]
-    """H x W."""
-
-    Floats = NDArray[np.float64]
-
-SMALLEST = 12
-"""The longer side of a letter's box in pixels, at least."""
+MIN_LETTER, MIN_AREA = 12, 40
+"""The longer side of a letter's bounding box is at least 12 pixels, and its area at least 40 pixels."""
 
 TILE, HALO = 2048, 256
-"""Sides of what is looked at at once, in pixels; the halo shows every letter of the tile whole."""
+"""Side of a tile, and the margin processed around it, in pixels. The margin is larger than a letter, so that every
+letter of the tile is seen whole."""
 
 
 @dataclass(frozen=True)
 class Letters:
-    """Boxes of letters, in pixels: the centres' coordinates, widths and heights, N of each."""
+    """Bounding boxes of N letter candidates, in pixels.
 
-    x: "Floats"
-    y: "Floats"
-    width: "Floats"
-    height: "Floats"
+    Attributes:
+        x: Columns of the centres, shape N.
+        y: Rows of the centres, shape N.
+        width: Widths of the boxes, shape N.
+        height: Heights of the boxes, shape N.
+    """
+
+    x: Floats
+    y: Floats
+    width: Floats
+    height: Floats
 
     def __len__(self) -> int:
         return len(self.x)
 
     @property
-    def centres(self) -> "Floats":
-        """N x 2."""
+    def centres(self) -> Floats:
+        """Columns and rows of the centres, N x 2."""
         return np.stack([self.x, self.y], 1)
 
     @property
-    def sizes(self) -> "Floats":
-        """The longer sides of the boxes."""
+    def sizes(self) -> Floats:
+        """The longer sides of the boxes, shape N."""
         return np.maximum(self.width, self.height)
 
-    def pieces(self, ink: "Mask") -> "Mask":
-        """The ink of the letters: every connected piece of which a letter's box is the box."""
+    def mask(self, foreground: Mask) -> Mask:
+        """Return the connected components of a foreground whose bounding box is one of these."""
         from scipy.ndimage import find_objects, label
 
-        numbered, _ = label(ink, np.ones((3, 3)))
-        boxes = {
+        components, _ = label(foreground, np.ones((3, 3)))
+        labels = {
             (rows.start + rows.stop, cols.start + cols.stop, cols.stop - cols.start, rows.stop - rows.start): number
-            for number, (rows, cols) in enumerate(find_objects(numbered), 1)
+            for number, (rows, cols) in enumerate(find_objects(components), 1)
         }
-        places = zip(2 * self.y, 2 * self.x, self.width, self.height, strict=True)
-        kept = np.zeros(len(boxes) + 1, bool)
-        kept[[boxes[place] for place in places if place in boxes]] = True
-        mask: Mask = kept[numbered]
+        boxes = zip(2 * self.y, 2 * self.x, self.width, self.height, strict=True)
+        selected = np.zeros(len(labels) + 1, bool)
+        selected[[labels[box] for box in boxes if box in labels]] = True
+        mask: Mask = selected[components]
         return mask
 
 
-def find_letters(grey: "Grey", sensitivity: float) -> "tuple[Letters, Mask]":
-    """What may be letters, and the ink without lines, in which they stand.
+def find_letters(grey: Grey, sensitivity: float) -> tuple[Letters, Mask]:
+    """Return the letter candidates of a map, and its foreground without lines, H x W.
+
+    Memory for intermediate results is bounded by the size of a tile.
 
     Args:
-        sensitivity: k of the threshold; the lower, the fainter the ink that is seen.
+        grey: The map, H x W.
+        sensitivity: See :func:`dptools.maps.foreground.foreground_mask`.
     """
-    freed, boxes = np.zeros(grey.shape, bool), [np.zeros((0, 4))]
-    for top, left in _corners(*grey.shape):
-        above, before = max(0, top - HALO), max(0, left - HALO)
-        seen = ink(grey[above : top + TILE + HALO, before : left + TILE + HALO], sensitivity)
-        seen = without_lines(seen, longest_stroke(_boxes(seen)))
-        core = (slice(top, top + TILE), slice(left, left + TILE))
-        freed[core] = seen[top - above :, left - before :][:TILE, :TILE]
-        found = _boxes(seen) + np.array([before, above, 0, 0])
-        boxes.append(found[(found[:, :2] // TILE == (left // TILE, top // TILE)).all(1)])
-    return Letters(*np.concatenate(boxes).T), freed
+    foreground, boxes = np.zeros(grey.shape, bool), [np.zeros((0, 4))]
+    for top, left in _tiles(*grey.shape):
+        first_row, first_column = max(0, top - HALO), max(0, left - HALO)
+        tile = foreground_mask(grey[first_row : top + TILE + HALO, first_column : left + TILE + HALO], sensitivity)
+        tile = remove_lines(tile, max_stroke(_letter_boxes(tile)))
+        core = tile[top - first_row :, left - first_column :][:TILE, :TILE]
+        foreground[top : top + TILE, left : left + TILE] = core
+        tile_boxes = _letter_boxes(tile) + np.array([first_column, first_row, 0, 0])
+        boxes.append(tile_boxes[(tile_boxes[:, :2] // TILE == (left // TILE, top // TILE)).all(1)])
+    return Letters(*np.concatenate(boxes).T), foreground
 
 
-def longest_stroke(boxes: "Floats") -> float:
-    """The extent in pixels beyond which a stroke belongs to no letter, by the sizes of what stands free."""
+def max_stroke(boxes: Floats) -> float:
+    """Return the length in pixels above which a stroke cannot belong to a letter.
+
+    Args:
+        boxes: Centres and sizes of the letters that touch no line, N x 4.
+    """
     if not len(boxes):
-        return LARGEST
+        return MAX_LETTER
     return max(48.0, 2.2 * float(np.percentile(boxes[:, 2:].max(1), 75)))
 
 
-def _corners(height: int, width: int) -> Iterator[tuple[int, int]]:
+def _tiles(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Yield the top left corner of each tile."""
     for top in range(0, height, TILE):
         for left in range(0, width, TILE):
             yield top, left
 
 
-def _boxes(seen: "Mask") -> "Floats":
-    """Centre and size, N x 4, of each connected piece that a letter could be."""
+def _letter_boxes(foreground: Mask) -> Floats:
+    """Return centre and size, N x 4, of each connected component that can be a letter."""
     from skimage.measure import label, regionprops
 
-    kept = []
-    for piece in regionprops(label(seen, connectivity=2)):
-        top, left, bottom, right = piece.bbox
-        if SMALLEST <= max(bottom - top, right - left) <= LARGEST and piece.area >= 40 and not _dash(piece):
-            kept.append(((left + right) / 2, (top + bottom) / 2, right - left, bottom - top))
-    return np.array(kept, float).reshape(-1, 4)
+    boxes = []
+    for component in regionprops(label(foreground, connectivity=2)):
+        top, left, bottom, right = component.bbox
+        size = max(bottom - top, right - left)
+        if MIN_LETTER <= size <= MAX_LETTER and component.area >= MIN_AREA and not _is_dash(component):
+            boxes.append(((left + right) / 2, (top + bottom) / 2, right - left, bottom - top))
+    return np.array(boxes, float).reshape(-1, 4)
 
 
-def _dash(piece: Any) -> bool:
-    return bool(piece.axis_major_length > 9 * max(piece.axis_minor_length, 1))
+def _is_dash(component: Any) -> bool:
+    return bool(component.axis_major_length > 9 * max(component.axis_minor_length, 1))

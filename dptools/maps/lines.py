@@ -1,142 +1,142 @@
-"""Lines of text, at any angle and along curves: letters, each the next one's neighbour."""
+"""Text lines at any angle and along curves, built by linking neighbouring letters."""
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dptools.maps.ink import LARGEST
+from dptools.maps.foreground import MAX_LETTER
+from dptools.maps.images import Floats
 from dptools.maps.letters import Letters
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-
 Line = tuple[int, ...]
-"""Numbers of letters, from one end to the other."""
-
-CLOSE, SPACED, BRIDGED = 1.35, 3.6, 3.0
-"""How many letter sizes lie between the centres of neighbours in a word, in spaced capitals, and across a letter that
-was not found."""
+"""Indices of letters, from one end of a text line to the other."""
 
 Link = tuple[float, int, int]
-"""Distance in letter sizes, and two letters."""
+"""The distance between two letters, in letter sizes, and the indices of the letters."""
+
+WORD_REACH, SPACED_REACH, BRIDGE_REACH = 1.35, 3.6, 3.0
+"""Largest distances between the centres of two neighbours, in letter sizes: in a word, in widely spaced capitals, and
+across a letter that was not detected."""
 
 
 def find_lines(letters: Letters) -> list[Line]:
-    """All lines of two letters or more: words, spaced words of three, and words joined where a letter is missing."""
+    """Return all text lines: words, spaced words of three letters or more, and words joined across a missing letter.
+
+    A letter may be in several lines. The lines of one letter are left out.
+    """
     if len(letters) < 2:
         return []
-    places, sizes = letters.centres, letters.sizes
-    words = join(places, _links(places, sizes, CLOSE, 2.0), 35)
-    spaced = join(places, _regular(places, _links(places, sizes, SPACED, 1.5)), 25, evenness=1.6)
-    found = words + [line for line in spaced if len(line) >= 3]
-    found += _bridges(places, sizes, found)
-    return list({frozenset(line): line for line in reversed(found)}.values())[::-1]
+    centres, sizes = letters.centres, letters.sizes
+    words = link_letters(centres, _links(centres, sizes, WORD_REACH, 2.0), 35)
+    regular = _regular_links(centres, _links(centres, sizes, SPACED_REACH, 1.5))
+    spaced = link_letters(centres, regular, 25, max_ratio=1.6)
+    lines = words + [line for line in spaced if len(line) >= 3]
+    lines += _bridged_lines(centres, sizes, lines)
+    return list({frozenset(line): line for line in reversed(lines)}.values())[::-1]
 
 
-def join(places: "Floats", links: Iterable[Link], turn: float, evenness: float = math.inf) -> list[Line]:
-    """Link letters into lines, the closest first; each has two neighbours at most.
+def link_letters(centres: Floats, links: Iterable[Link], max_turn: float, max_ratio: float = math.inf) -> list[Line]:
+    """Return lines built greedily from links, the shortest links first. A letter gets at most two neighbours.
 
     Args:
-        places: N x 2.
-        turn: degrees between one link and the next, at most.
-        evenness: ratio of the lengths of one link and the next, at most.
+        centres: Columns and rows of the letters' centres, N x 2.
+        links: The links to choose from.
+        max_turn: Largest angle between consecutive links, in degrees.
+        max_ratio: Largest ratio between the lengths of consecutive links.
     """
-    beside: dict[int, list[int]] = defaultdict(list)
-    line_of = list(range(len(places)))
+    neighbours: dict[int, list[int]] = defaultdict(list)
+    parent = list(range(len(centres)))
 
-    def end(letter: int) -> int:
-        while line_of[letter] != letter:
-            letter = line_of[letter]
+    def root(letter: int) -> int:
+        while parent[letter] != letter:
+            letter = parent[letter]
         return letter
 
-    def goes_on(letter: int, to: int) -> bool:
-        if len(beside[letter]) != 1:
-            return not beside[letter]
-        before, after = places[letter] - places[beside[letter][0]], places[to] - places[letter]
+    def can_extend(letter: int, to: int) -> bool:
+        if len(neighbours[letter]) != 1:
+            return not neighbours[letter]
+        before, after = centres[letter] - centres[neighbours[letter][0]], centres[to] - centres[letter]
         lengths = math.hypot(*before), math.hypot(*after)
-        straight = before @ after >= math.cos(math.radians(turn)) * lengths[0] * lengths[1]
-        return bool(straight and max(lengths) <= evenness * min(lengths))
+        straight = before @ after >= math.cos(math.radians(max_turn)) * lengths[0] * lengths[1]
+        return bool(straight and max(lengths) <= max_ratio * min(lengths))
 
     for _, one, other in sorted(links):
-        if end(one) != end(other) and goes_on(one, other) and goes_on(other, one):
-            beside[one].append(other)
-            beside[other].append(one)
-            line_of[end(one)] = end(other)
-    return _walk(beside)
+        if root(one) != root(other) and can_extend(one, other) and can_extend(other, one):
+            neighbours[one].append(other)
+            neighbours[other].append(one)
+            parent[root(one)] = root(other)
+    return _chains(neighbours)
 
 
-def _walk(beside: dict[int, list[int]]) -> list[Line]:
-    """From each end to the other."""
-    lines, seen = [], set()
-    for start in [letter for letter, others in beside.items() if len(others) == 1]:
-        if start in seen:
+def _chains(neighbours: dict[int, list[int]]) -> list[Line]:
+    """Return each chain of neighbours, from one end to the other."""
+    chains, visited = [], set()
+    for start in [letter for letter, others in neighbours.items() if len(others) == 1]:
+        if start in visited:
             continue
-        line, follows = [start], beside[start]
-        while follows:
-            line.append(follows[0])
-            follows = [letter for letter in beside[line[-1]] if letter != line[-2]]
-        seen.update(line)
-        lines.append(tuple(line))
-    return lines
+        chain, following = [start], neighbours[start]
+        while following:
+            chain.append(following[0])
+            following = [letter for letter in neighbours[chain[-1]] if letter != chain[-2]]
+        visited.update(chain)
+        chains.append(tuple(chain))
+    return chains
 
 
-def _links(places: "Floats", sizes: "Floats", reach: float, ratio: float) -> list[Link]:
-    """Pairs of letters that are near each other and of like size."""
+def _links(centres: Floats, sizes: Floats, reach: float, max_size_ratio: float) -> list[Link]:
+    """Return the pairs of letters that are near each other and similar in size."""
     from scipy.spatial import cKDTree
 
-    pairs = cKDTree(places).query_pairs(min(reach, 2.7) * LARGEST, output_type="ndarray")
+    pairs = cKDTree(centres).query_pairs(min(reach, 2.7) * MAX_LETTER, output_type="ndarray")
     one, other = pairs.reshape(-1, 2).T
-    distance = np.hypot(*(places[one] - places[other]).T) / ((sizes[one] + sizes[other]) / 2)
-    alike = np.maximum(sizes[one], sizes[other]) <= ratio * np.minimum(sizes[one], sizes[other])
-    near = alike & (distance <= reach) & (distance > 0)
+    distance = np.hypot(*(centres[one] - centres[other]).T) / ((sizes[one] + sizes[other]) / 2)
+    similar = np.maximum(sizes[one], sizes[other]) <= max_size_ratio * np.minimum(sizes[one], sizes[other])
+    near = similar & (distance <= reach) & (distance > 0)
     return list(zip(distance[near].tolist(), one[near].tolist(), other[near].tolist(), strict=True))
 
 
-def _regular(places: "Floats", links: list[Link], turn: float = 22, evenness: float = 1.5) -> list[Link]:
-    """The links that go on into a third letter, straight and as far again."""
-    beside = defaultdict(list)
+def _regular_links(centres: Floats, links: list[Link], max_turn: float = 22, max_ratio: float = 1.5) -> list[Link]:
+    """Return the links that a third letter continues, in nearly the same direction and at nearly the same distance."""
+    neighbours = defaultdict(list)
     for _, one, other in links:
-        beside[one].append(other)
-        beside[other].append(one)
-    kept = set()
-    for letter, others in beside.items():
-        away = places[others] - places[letter]
-        lengths = np.hypot(*away.T)
-        opposite = -(away @ away.T) >= math.cos(math.radians(turn)) * np.outer(lengths, lengths)
-        even = np.maximum.outer(lengths, lengths) <= evenness * np.minimum.outer(lengths, lengths)
+        neighbours[one].append(other)
+        neighbours[other].append(one)
+    regular = set()
+    for letter, others in neighbours.items():
+        offsets = centres[others] - centres[letter]
+        lengths = np.hypot(*offsets.T)
+        opposite = -(offsets @ offsets.T) >= math.cos(math.radians(max_turn)) * np.outer(lengths, lengths)
+        even = np.maximum.outer(lengths, lengths) <= max_ratio * np.minimum.outer(lengths, lengths)
         for index in np.flatnonzero((opposite & even).any(1)):
-            kept |= {(letter, others[index]), (others[index], letter)}
-    return [link for link in links if link[1:] in kept]
+            regular |= {(letter, others[index]), (others[index], letter)}
+    return [link for link in links if link[1:] in regular]
 
 
-def _bridges(places: "Floats", sizes: "Floats", lines: list[Line]) -> list[Line]:
-    """Each two lines of which one goes on where the other ends."""
+def _bridged_lines(centres: Floats, sizes: Floats, lines: list[Line]) -> list[Line]:
+    """Return the concatenation of each two lines where one continues the other across a gap."""
     from scipy.spatial import cKDTree
 
-    ends = [(number, way) for number, line in enumerate(lines) for way in (line, line[::-1])]
-    if not ends:
+    directed = [way for line in lines for way in (line, line[::-1])]
+    if not directed:
         return []
-    out = np.array([_direction(places, way) for _, way in ends])
-    size = np.array([np.median(sizes[list(way)]) for _, way in ends])
-    tips = np.array([places[way[-1]] for _, way in ends])
-    found = []
-    for one, other in sorted(cKDTree(tips).query_pairs(2.7 * LARGEST)):
-        gap = tips[other] - tips[one]
-        distance, (small, large) = math.hypot(*gap), sorted((size[one], size[other]))
-        near = 0 < distance <= BRIDGED * (small + large) / 2 and large <= 1.5 * small
-        if near and out[one] @ gap > 0.9 * distance and -out[other] @ gap > 0.9 * distance:
-            joined = ends[one][1] + ends[other][1][::-1]
-            found += [joined] if len(set(joined)) == len(joined) else []
-    return found
+    directions = np.array([_end_direction(centres, line) for line in directed])
+    line_sizes = np.array([np.median(sizes[list(line)]) for line in directed])
+    ends = np.array([centres[line[-1]] for line in directed])
+    bridged = []
+    for one, other in sorted(cKDTree(ends).query_pairs(2.7 * MAX_LETTER)):
+        gap = ends[other] - ends[one]
+        distance, (small, large) = math.hypot(*gap), sorted((line_sizes[one], line_sizes[other]))
+        near = 0 < distance <= BRIDGE_REACH * (small + large) / 2 and large <= 1.5 * small
+        if near and directions[one] @ gap > 0.9 * distance and -directions[other] @ gap > 0.9 * distance:
+            joined = directed[one] + directed[other][::-1]
+            bridged += [joined] if len(set(joined)) == len(joined) else []
+    return bridged
 
 
-def _direction(places: "Floats", way: Line) -> "Floats":
-    """In which a line leaves its last letters; of length 1."""
-    along = places[way[-1]] - places[way[-min(4, len(way))]]
-    unit: Floats = along / max(math.hypot(*along), 1e-9)
+def _end_direction(centres: Floats, line: Line) -> Floats:
+    """Return the unit vector in which a line leaves its last letters."""
+    offset = centres[line[-1]] - centres[line[-min(4, len(line))]]
+    unit: Floats = offset / max(math.hypot(*offset), 1e-9)
     return unit

@@ -1,26 +1,27 @@
-"""Readers by their names."""
+"""Load a reader by its name."""
 
 from dptools.errors import check_name
-from dptools.maps.names import READERS
-from dptools.maps.readers import PageReader, Reader
+from dptools.maps.choices import READERS
+from dptools.maps.readers import LineReader, PageReader
 
 
-def load_reader(name: str, language: str = "eng") -> Reader | PageReader:
-    """A reader by its name.
+def load_reader(name: str, language: str = "eng") -> LineReader | PageReader:
+    """Return a reader.
 
     Args:
-        language: as Tesseract calls it.
+        name: One of :data:`dptools.maps.READERS`.
+        language: One or several of Tesseract's language codes, joined by ``+``.
 
     Raises:
-        UsageError: there is no such reader, or no such language.
-        SetupError: its program is not installed.
+        UsageError: The reader or the language is unknown.
+        SetupError: The reader's program is not installed.
     """
     check_name("reader", name, READERS)
     if name == "rapidocr":
-        from dptools.maps.rapidocr import RapidReader
+        from dptools.maps.rapidocr import RapidOcrReader
 
-        return RapidReader(language)
-    from dptools.maps.tesseract import TesseractPage, TesseractReader, check_tesseract
+        return RapidOcrReader(language)
+    from dptools.maps.tesseract import TesseractPageReader, TesseractReader, check_tesseract
 
     check_tesseract(language)
-    return TesseractReader(language) if name == "tesseract" else TesseractPage(language)
+    return TesseractReader(language) if name == "tesseract" else TesseractPageReader(language)

@@ -1,8 +1,4 @@
-"""Masks of the text on a map, by several rules.
-
-The first iterations of a deep image prior give background and roads; what it lacks yet, the residual, holds the text
-(Deep Protection paper, section 3.4).
-"""
+"""Masks of the text on a map, by several methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,102 +6,98 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dptools.errors import check_name
+from dptools.maps.images import Mask, Pixels, enlarge, resize_mask, to_grey
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Image = NDArray[np.float32]
-    """H x W x 3 in [0, 1]."""
+    """H x W x 3, values in [0, 1]."""
 
-    Pixels = NDArray[np.uint8]
-    """H x W x 3."""
-
-    Grey = NDArray[np.uint8]
-    Mask = NDArray[np.bool_]
-    """H x W, true where there is text."""
-
-SENSITIVITY = 0.4
-"""Of the letters rule: among 0.2, 0.3 and 0.4 the best on three historic maps."""
+LETTERS_SENSITIVITY = 0.4
+"""Sensitivity of the letters method. Among 0.2, 0.3 and 0.4 it was best on three historic maps."""
 
 
 @dataclass(frozen=True)
 class MaskMethod:
-    """How a mask follows from a map.
+    """A method that makes a mask.
 
     Attributes:
-        mask: of the map, or of its residual.
-        of_residual: of that.
+        function: Returns the mask of its argument: the map, or the residual.
+        uses_residual: Whether the argument is the residual: the output of an early deep image prior minus the map.
     """
 
-    mask: "Callable[[Any], Mask]"
-    of_residual: bool = False
+    function: Callable[[Any], Mask]
+    uses_residual: bool = False
 
 
-def letters(pixels: "Pixels") -> "Mask":
-    """What may be letters: small connected pieces of ink, after the lines that touch them are taken out."""
-    from dptools.maps.finding import ENLARGED, enlarge
+def letters(pixels: Pixels) -> Mask:
+    """Return the letter candidates: small connected components of the foreground, without lines that touch them."""
+    from dptools.maps.finding import DEFAULT_SCALE
     from dptools.maps.letters import find_letters
 
-    found, ink = find_letters(enlarge(grey(pixels), ENLARGED), SENSITIVITY)
-    return reduced(found.pieces(ink), pixels.shape[1], pixels.shape[0])
+    candidates, foreground = find_letters(enlarge(to_grey(pixels), DEFAULT_SCALE), LETTERS_SENSITIVITY)
+    return resize_mask(candidates.mask(foreground), pixels.shape[1], pixels.shape[0])
 
 
-def paper(residual: "Image") -> "Mask":
-    """The paper's rule, "if all RGB pixels are greater than 0.6 x mean of image be 255 else be 0".
+def paper(residual: "Image") -> Mask:
+    """Return the mask of the Deep Protection paper, section 3.4.
 
-    The paper does not say of which image. Read on the residual, prior minus image, where dark text on a light map
-    stands out bright, it gives the text; read on the map itself it would give the paper it is printed on.
+    After a few iterations, a deep image prior shows background and roads, but no text. The text is in the residual:
+    the output of the prior minus the map. The paper's rule is "if all RGB pixels are greater than 0.6 x mean of image
+    be 255 else be 0". The paper does not say which image is meant. Applied to the residual, where dark text on a
+    light map is bright, the rule selects the text. Applied to the map, it would select the paper of the map.
+
+    Args:
+        residual: H x W x 3, in [0, 1].
     """
     return np.asarray((residual > 0.6 * residual.mean()).all(axis=2))
 
 
-def otsu(pixels: "Pixels") -> "Mask":
-    """What is darker than one threshold for the whole map (Otsu 1979)."""
+def otsu(pixels: Pixels) -> Mask:
+    """Return the pixels that are darker than a global threshold.
+
+    Source: Otsu, "A threshold selection method from gray-level histograms" (1979).
+    """
     from skimage.filters import threshold_otsu
 
-    shades = grey(pixels)
-    return np.asarray(shades <= threshold_otsu(shades)) if np.ptp(shades) else np.zeros(shades.shape, bool)
+    grey = to_grey(pixels)
+    return np.asarray(grey <= threshold_otsu(grey)) if np.ptp(grey) else np.zeros(grey.shape, bool)
 
 
-def sauvola(pixels: "Pixels") -> "Mask":
-    """What is darker than its surroundings (Sauvola and Pietikäinen 2000)."""
-    from dptools.maps.ink import ink
+def sauvola(pixels: Pixels) -> Mask:
+    """Return the pixels that are darker than a local threshold; see :func:`dptools.maps.foreground.foreground_mask`."""
+    from dptools.maps.foreground import foreground_mask
 
-    return ink(grey(pixels))
+    return foreground_mask(to_grey(pixels))
 
 
-MASKS = {
+METHODS = {
     "letters": MaskMethod(letters),
-    "paper": MaskMethod(paper, True),
+    "paper": MaskMethod(paper, uses_residual=True),
     "otsu": MaskMethod(otsu),
     "sauvola": MaskMethod(sauvola),
 }
-"""By the names of :data:`dptools.maps.names.RULES`."""
+"""The methods by their names in :data:`dptools.maps.MASK_METHODS`."""
 
 
-def text_mask(pixels: "Pixels", rule: str = "letters", prior: "Image | None" = None) -> "Mask":
-    """The mask that a rule gives.
+def text_mask(pixels: Pixels, method: str = "letters", prior: "Image | None" = None) -> Mask:
+    """Return the mask of the text on a map, H x W, true where there is text.
 
     Args:
-        pixels: the map.
-        rule: its name.
-        prior: the output of an early prior, for a rule of the residual.
+        pixels: The map, H x W x 3.
+        method: One of :data:`dptools.maps.MASK_METHODS`.
+        prior: The output of a deep image prior after a few iterations, H x W x 3 in [0, 1]. Required by methods that
+            use the residual.
+
+    Raises:
+        UsageError: The method is unknown.
+        ValueError: The method needs ``prior``, and there is none.
     """
-    if not MASKS[rule].of_residual:
-        return MASKS[rule].mask(pixels)
-    assert prior is not None
-    return MASKS[rule].mask((prior - pixels / np.float32(255)).clip(0, 1))
-
-
-def grey(pixels: "Pixels") -> "Grey":
-    """Luma, as ITU-R BT.601 weighs the channels."""
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(pixels).convert("L"))
-
-
-def reduced(mask: "Mask", width: int, height: int) -> "Mask":
-    """A mask in another size, true where at least half of the area is."""
-    from PIL import Image
-
-    shades = Image.fromarray(mask.astype(np.uint8) * 255)
-    return np.asarray(shades.resize((width, height), Image.Resampling.BOX)) > 127
+    check_name("mask method", method, METHODS)
+    if not METHODS[method].uses_residual:
+        return METHODS[method].function(pixels)
+    if prior is None:
+        raise ValueError(f"the mask method {method!r} needs the output of a deep image prior")
+    return METHODS[method].function((prior - pixels / np.float32(255)).clip(0, 1))

@@ -1,4 +1,4 @@
-"""Of all that is read of a map, the words: readings that agree vote for each other, and the strongest stays."""
+"""Merge repeated readings of the same words: readings that agree vote for each other, and the best one is kept."""
 
 import math
 import re
@@ -11,69 +11,72 @@ from dptools.maps.words import Word
 if TYPE_CHECKING:
     from shapely import Polygon
 
-LEAST = 0.7
-"""Weight of a word, at least: see :func:`merge`."""
+MIN_WEIGHT = 0.7
+"""Readings of a lower weight are dropped; see :func:`merge_readings`."""
 
-SAME, OVERLAP = 0.5, 0.3
-"""Intersection over union from which two equal texts are one word; part of the smaller one's area from which two words
-stand in each other's place."""
+MIN_IOU = 0.5
+"""Two outlines match from this intersection over union."""
+
+MAX_OVERLAP = 0.3
+"""Of two words whose outlines share more than this fraction of the smaller one's area, only one is kept."""
 
 
-def merge(readings: Iterable[Word], looks: int) -> list[Word]:
-    """The words of a map, from left to right in lines from its top.
+def merge_readings(readings: Iterable[Word], passes: int) -> list[Word]:
+    """Return the words of a map, sorted by row and column, after non-maximum suppression of overlapping readings.
 
-    A reading's weight is its certainty, by its length up to 8, by the number of readings that say the same at the same
-    place, by 1 / looks. Of readings in one place the heaviest is kept, if it weighs at least LEAST.
+    The weight of a reading is the product of its joint confidence, its length (8 at most) and the number of readings
+    with the same text at the same place, divided by ``passes``.
 
     Args:
-        looks: how often each line was read; that the page was read too brings further votes.
+        readings: All readings of the map, in pixels of the same enlarged map.
+        passes: How often each line was read. Readings of the whole page count as additional votes.
     """
     from shapely import Polygon, STRtree
 
-    found = [word for word in readings if key(word.text)]
-    shapes = [Polygon(word.polygon).buffer(0) for word in found]
+    words = [word for word in readings if normalised(word.text)]
+    shapes = [Polygon(word.polygon).buffer(0) for word in words]
     weights = [
-        votes * word.certainty * min(len(key(word.text)), 8) / looks
-        for word, votes in zip(found, _votes(found, shapes), strict=True)
+        votes * word.joint_confidence * min(len(normalised(word.text)), 8) / passes
+        for word, votes in zip(words, _votes(words, shapes), strict=True)
     ]
     tree, kept = STRtree(shapes), set[int]()
-    for best in sorted(range(len(found)), key=lambda index: (-weights[index], index)):
-        if weights[best] < LEAST or not shapes[best].area:
+    for best in sorted(range(len(words)), key=lambda index: (-weights[index], index)):
+        if weights[best] < MIN_WEIGHT or not shapes[best].area:
             continue
-        if not any(other in kept and _cover(shapes[best], shapes[other]) for other in tree.query(shapes[best])):
+        if not any(other in kept and _overlap(shapes[best], shapes[other]) for other in tree.query(shapes[best])):
             kept.add(best)
-    return [found[index] for index in sorted(kept, key=lambda index: _place(shapes[index]))]
+    return [words[index] for index in sorted(kept, key=lambda index: _position(shapes[index]))]
 
 
-def key(text: str) -> str:
-    """A text as it is compared: without case, and without punctuation at its ends."""
+def normalised(text: str) -> str:
+    """Return a text as it is compared: case-folded, without punctuation at its ends."""
     return re.sub(r"^\W+|\W+$", "", text).casefold()
 
 
-def _votes(found: Sequence[Word], shapes: "Sequence[Polygon]") -> Iterator[int]:
-    """For each reading, how many say the same there."""
-    alike = defaultdict(list)
-    for word, shape in zip(found, shapes, strict=True):
-        alike[key(word.text)].append(shape.envelope)
-    for word, shape in zip(found, shapes, strict=True):
-        yield sum(iou(shape.envelope, other) > SAME for other in alike[key(word.text)])
-
-
 def iou(one: "Polygon", other: "Polygon") -> float:
-    """Intersection over union."""
+    """Return the intersection over union of two outlines, in [0, 1]."""
     if not one.intersects(other):
         return 0.0
     common = one.intersection(other).area
-    whole = one.area + other.area - common
-    return common / whole if whole else 0.0
+    union = one.area + other.area - common
+    return common / union if union else 0.0
 
 
-def _cover(one: "Polygon", other: "Polygon") -> bool:
+def _votes(words: Sequence[Word], shapes: "Sequence[Polygon]") -> Iterator[int]:
+    """Yield for each reading the number of readings with the same text at the same place, itself included."""
+    boxes_of = defaultdict(list)
+    for word, shape in zip(words, shapes, strict=True):
+        boxes_of[normalised(word.text)].append(shape.envelope)
+    for word, shape in zip(words, shapes, strict=True):
+        yield sum(iou(shape.envelope, other) > MIN_IOU for other in boxes_of[normalised(word.text)])
+
+
+def _overlap(one: "Polygon", other: "Polygon") -> bool:
     smaller = min(one.area, other.area)
-    return bool(one.intersection(other).area > OVERLAP * smaller)
+    return bool(one.intersection(other).area > MAX_OVERLAP * smaller)
 
 
-def _place(shape: "Polygon") -> tuple[int, float]:
-    """Lines of 32 pixels, and the place in a line."""
+def _position(shape: "Polygon") -> tuple[int, float]:
+    """Return the sort key of an outline: its row, in steps of 32 pixels, and its column."""
     left, top, _, bottom = shape.bounds
     return math.floor((top + bottom) / 64), left

@@ -1,9 +1,6 @@
-"""Names of rules, readers and formats, without what they load."""
+"""Former name of :mod:`dptools.maps.choices`, until all imports are changed."""
 
-RULES = ("letters", "paper", "otsu", "sauvola")
-"""See :mod:`dptools.maps.masks`."""
+from dptools.maps.choices import FORMATS, READERS
+from dptools.maps.choices import MASK_METHODS as RULES
 
-READERS = ("rapidocr", "tesseract", "tesseract-page")
-"""See :mod:`dptools.maps.loading`; the last is Tesseract alone on the map as it is, to compare with."""
-
-FORMATS = ("jsonl", "geojson", "csv", "txt")
+__all__ = ["FORMATS", "READERS", "RULES"]

@@ -1,78 +1,76 @@
-"""RapidOCR: PaddleOCR's recognition network, which its wheel brings with it, run by ONNX Runtime."""
+"""RapidOCR: the recognition network of PaddleOCR, run by ONNX Runtime. The wheel contains the network."""
 
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from dptools.maps.readers import Look
+from dptools.maps.images import Grey
+from dptools.maps.readers import Crop
 from dptools.maps.words import Character
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
-    Grey = NDArray[np.uint8]
-
-
-class RapidReader:
-    """Reads strip by strip, as many at once as there are cores: a map is one image, and takes long.
+class RapidOcrReader:
+    """Reads text lines with RapidOCR, with one thread for each core.
 
     Args:
-        language: ``eng`` leaves accents and foreign scripts away, which the network sees where there are none.
+        language: With ``eng``, accents and characters of other scripts are dropped: the network reports them where
+            there are none.
     """
 
     rows = 48
     sensitivities = (0.2, 0.4)
-    looks = (
-        Look(True, 0.85, 1.6),
-        Look(False, 0.85, 2.6),
-        Look(True, 1.05, 1.6),
-        Look(False, 1.05, 2.6),
-        Look(False, 0.95, 3.6),
+    crops = (
+        Crop(clean=True, half_height=0.85, margin=1.6),
+        Crop(clean=False, half_height=0.85, margin=2.6),
+        Crop(clean=True, half_height=1.05, margin=1.6),
+        Crop(clean=False, half_height=1.05, margin=2.6),
+        Crop(clean=False, half_height=0.95, margin=3.6),
     )
-    least = 0.8
+    min_confidence = 0.8
 
     def __init__(self, language: str = "eng") -> None:
-        # ONNX Runtime would keep an id of this machine in the home directory, and report to its maker.
+        # ONNX Runtime would store an id of the machine in the home directory and send telemetry.
         os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         from rapidocr import RapidOCR
 
         threads = {"EngineConfig.onnxruntime.intra_op_num_threads": 1}
-        quiet = {"Global.log_level": "critical", "Global.text_score": 0.0, "Global.use_preprocess_img": False}
-        narrow = {"Rec.rec_img_shape": [3, self.rows, self.rows]}  # padded to 320 pixels, a strip takes a third longer
-        self._ocr = RapidOCR(params={**quiet, **threads, **narrow})
-        self._plain = language == "eng"
+        recognition = {"Global.log_level": "critical", "Global.text_score": 0.0, "Global.use_preprocess_img": False}
+        # By default lines are padded to a width of 320 pixels, which takes a third more time.
+        width = {"Rec.rec_img_shape": [3, self.rows, self.rows]}
+        self._ocr = RapidOCR(params={**recognition, **threads, **width})
+        self._latin_only = language == "eng"
         self._threads = len(os.sched_getaffinity(0))
 
-    def read(self, strips: "Sequence[Grey]") -> Iterable[list[Character]]:
-        """The characters of each strip."""
+    def read_lines(self, images: Sequence[Grey]) -> Iterable[list[Character]]:
+        """Yield the characters of each rectified line, from left to right."""
         with ThreadPoolExecutor(self._threads) as pool:
-            yield from pool.map(self._read, strips)
+            yield from pool.map(self._read_line, images)
 
-    def _read(self, strip: "Grey") -> list[Character]:
-        colours = np.repeat(strip[:, :, None], 3, 2)
-        found: Any = self._ocr(colours, use_det=False, use_cls=False, use_rec=True, return_word_box=True)
-        text = (found.txts or ("",))[0]
-        return list(self._characters(text, found.word_results[0], strip.shape[1])) if text.strip() else []
+    def _read_line(self, image: Grey) -> list[Character]:
+        rgb = np.repeat(image[:, :, None], 3, 2)
+        result: Any = self._ocr(rgb, use_det=False, use_cls=False, use_rec=True, return_word_box=True)
+        text = (result.txts or ("",))[0]
+        return list(self._characters(text, result.word_results[0], image.shape[1])) if text.strip() else []
 
-    def _characters(self, text: str, found: Any, width: int) -> Iterator[Character]:
-        """Of one strip; the network's columns are parts of its width."""
-        columns = iter([column for word in found.word_cols for column in word])
-        opens = False
-        for char, confidence in zip(text, found.confs, strict=True):
+    def _characters(self, text: str, result: Any, width: int) -> Iterator[Character]:
+        """Yield the characters of a line. The network reports their columns in steps of ``width / line_txt_len``."""
+        columns = iter([column for word in result.word_cols for column in word])
+        starts_word = False
+        for char, confidence in zip(text, result.confs, strict=True):
             if char.isspace():
-                opens = True
+                starts_word = True
                 continue
-            column = (next(columns) + 0.5) * width / found.line_txt_len
-            for plain in _latin(char) if self._plain else char:
-                yield Character(plain, float(confidence), column, opens)
-                opens = False
+            column = (next(columns) + 0.5) * width / result.line_txt_len
+            for part in _to_latin(char) if self._latin_only else char:
+                yield Character(part, float(confidence), column, starts_word)
+                starts_word = False
 
 
-def _latin(char: str) -> str:
-    """A character without accents; nothing of one of another script."""
+def _to_latin(char: str) -> str:
+    """Return a character without accents, or an empty string for a character of another script."""
     parts = unicodedata.normalize("NFKD", char)
     return "".join(part for part in parts if part.isascii() or unicodedata.name(part, "").startswith("LATIN"))

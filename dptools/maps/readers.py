@@ -1,42 +1,37 @@
-"""What it takes to read: a program or a network that turns a straightened line into characters."""
+"""Protocols of readers: programs or networks that recognise text (OCR)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
+from dptools.maps.images import Grey
 from dptools.maps.words import Character, Word
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Grey = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Look:
-    """One way to cut a line out for a reader.
+class Crop:
+    """How a text line is cut out for a reader.
 
     Attributes:
-        clean: without lines and paper; else as on the map.
-        half: half the strip's height, in letters' heights.
-        ends: how far it goes on at both ends, in letters' heights.
+        clean: Whether everything but the line's foreground is white. Otherwise the map stays as it is.
+        half_height: See :func:`dptools.maps.textline.rectify`.
+        margin: See :func:`dptools.maps.textline.rectify`.
     """
 
     clean: bool
-    half: float
-    ends: float
+    half_height: float
+    margin: float
 
 
 @runtime_checkable
-class Reader(Protocol):
-    """Reads strips.
+class LineReader(Protocol):
+    """Recognises rectified text lines.
 
     Attributes:
-        rows: the height in pixels that it wants a strip to have.
-        sensitivities: at which ink is looked for, each time anew.
-        looks: at each line.
-        least: confidence of a word, below which it is left out.
+        rows: Height that a rectified line must have, in pixels.
+        sensitivities: Sensitivities of the foreground detection. Lines are detected and read once for each.
+        crops: Each line is cut out and read once for each of these.
+        min_confidence: Words of a lower confidence are dropped.
     """
 
     @property
@@ -44,18 +39,21 @@ class Reader(Protocol):
     @property
     def sensitivities(self) -> tuple[float, ...]: ...
     @property
-    def looks(self) -> tuple[Look, ...]: ...
+    def crops(self) -> tuple[Crop, ...]: ...
     @property
-    def least(self) -> float: ...
+    def min_confidence(self) -> float: ...
 
-    def read(self, strips: "Sequence[Grey]") -> Iterable[list[Character]]:
-        """The characters of each strip, from left to right."""
+    def read_lines(self, images: Sequence[Grey]) -> Iterable[list[Character]]:
+        """Yield the characters of each rectified line, from left to right."""
 
 
 @runtime_checkable
 class PageReader(Protocol):
-    """Reads a map as it would any page. A reader of strips that does so too, has that as two further looks: at the map
-    as it is, and enlarged."""
+    """Recognises a whole map, with its own line detection.
 
-    def page(self, grey: "Grey") -> list[Word]:
-        """The words of a page."""
+    A reader that is a :class:`LineReader` too also reads the whole map, at its own size and enlarged. These readings
+    take part in the vote.
+    """
+
+    def read_page(self, grey: Grey) -> list[Word]:
+        """Return the words of a map, H x W."""

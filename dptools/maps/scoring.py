@@ -1,7 +1,7 @@
-"""How well words and masks agree with what is known to stand on a map.
+"""Compare words and masks with the ground truth of a map.
 
-The measures follow the ICDAR 2024 competition on historical map text: words match one to one from an intersection over
-union of 0.5. Words without a legible text are not told apart, and count.
+The measures follow the ICDAR 2024 competition on historical map text: words are matched one to one if their
+intersection over union is at least 0.5. Unlike there, ground-truth words without a legible text count too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,24 +10,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from dptools.maps.merging import SAME, key
-from dptools.maps.truth import FARTHEST, Truth
+from dptools.maps.ground_truth import MAX_COORDINATE, TrueWord
+from dptools.maps.images import Grey, Mask
+from dptools.maps.merging import MIN_IOU, normalised
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from shapely import Polygon
-
-    Mask = NDArray[np.bool_]
-    Grey = NDArray[np.uint8]
 
 
 @dataclass
 class Score:
-    """Counts of what there is, what was given, and what of it is right.
+    """Counts for precision and recall.
 
     Attributes:
-        expected, given: on the map, and by the record.
-        found: both.
+        expected: Number of items in the ground truth.
+        given: Number of items in the record.
+        found: Number of items in both.
     """
 
     expected: int = 0
@@ -36,35 +34,37 @@ class Score:
 
     @property
     def precision(self) -> float | None:
+        """The fraction of the given items that are right, or None if there are none."""
         return self.found / self.given if self.given else None
 
     @property
     def recall(self) -> float | None:
+        """The fraction of the expected items that were found, or None if there are none."""
         return self.found / self.expected if self.expected else None
 
     @property
     def f(self) -> float | None:
-        """The harmonic mean of precision and recall."""
+        """The harmonic mean of precision and recall (F1), or None if there are no items."""
         return 2 * self.found / (self.given + self.expected) if self.given + self.expected else None
 
     def add(self, other: Self) -> None:
-        """Take another map's counts in."""
+        """Add the counts of another map."""
         for name in vars(self):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 @dataclass
-class InkScore(Score):
-    """Of pixels: those of ink inside the words' outlines, those of the mask, and those of both."""
+class MaskScore(Score):
+    """Counts of pixels: text inside the words' outlines, pixels of the mask, and pixels in both."""
 
 
 @dataclass
 class WordScore(Score):
-    """Of words.
+    """Counts of words.
 
     Attributes:
-        read: pairs with the same text, but for case and for punctuation at the ends.
-        likeness: of the pairs, the sum of 1 - edit distance / length of the longer text.
+        read: Number of matched words with the right text. Case and punctuation at the ends are ignored.
+        likeness: Sum over the matched words of 1 - edit distance / length of the longer text.
     """
 
     read: int = 0
@@ -72,59 +72,77 @@ class WordScore(Score):
 
     @property
     def characters(self) -> float | None:
-        """1 - mean normalised edit distance of the pairs."""
+        """1 - mean normalised edit distance of the matched words, or None if there are none."""
         return self.likeness / self.found if self.found else None
 
 
-def score_words(truth: Sequence[Truth], words: Iterable[Mapping[str, Any]]) -> WordScore:
-    """Match words with the truth, best pairs first."""
-    from shapely import STRtree
+def score_words(truth: Sequence[TrueWord], words: Iterable[Mapping[str, Any]]) -> WordScore:
+    """Return the score of words, which are matched with the ground truth greedily by intersection over union.
 
-    found = [(str(word["text"]), _outline(word["polygon"])) for word in words]
-    tree = STRtree([shape.envelope for _, shape in found])
-    near = [(i, int(j)) for i, each in enumerate(truth) for j in tree.query(each.outline.envelope)]
-    pairs = [(share, i, j) for i, j in near if (share := truth[i].agrees(found[j][1])) >= SAME]
-    score, known, given = WordScore(len(truth), len(found)), set[int](), set[int]()
-    for _, i, j in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:])):
-        if i in known or j in given:
-            continue
-        known.add(i)
-        given.add(j)
-        one, other = (key(text) or text for text in (truth[i].text, found[j][0]))
+    Args:
+        truth: The words on the map.
+        words: Detected words as mappings with ``text`` and ``polygon``.
+    """
+    detected = [(str(word["text"]), _outline(word["polygon"])) for word in words]
+    score = WordScore(len(truth), len(detected))
+    for i, j in _matches(truth, [outline for _, outline in detected]):
+        true_text, text = (normalised(text) or text for text in (truth[i].text, detected[j][0]))
         score.found += 1
-        score.read += one == other
-        score.likeness += 1 - edit_distance(one, other) / max(len(one), len(other), 1)
+        score.read += true_text == text
+        score.likeness += 1 - edit_distance(true_text, text) / max(len(true_text), len(text), 1)
     return score
 
 
-def score_ink(truth: Iterable[Truth], grey: "Grey", mask: "Mask") -> InkScore:
-    """Compare a mask with the ink in the words' outlines: what is dark there by each one's Otsu threshold."""
+def score_mask(truth: Iterable[TrueWord], grey: Grey, mask: Mask) -> MaskScore:
+    """Return the score of a mask.
+
+    The expected pixels are those inside a word's outline that are darker than the outline's own Otsu threshold.
+
+    Args:
+        truth: The words on the map.
+        grey: The map, H x W.
+        mask: The mask, H x W.
+    """
     from PIL import Image, ImageDraw
     from skimage.filters import threshold_otsu
 
-    ink = np.zeros(grey.shape, bool)
+    text = np.zeros(grey.shape, bool)
     for word in truth:
-        inside = Image.new("1", (grey.shape[1], grey.shape[0]))
-        ImageDraw.Draw(inside).polygon(list(word.outline.exterior.coords), fill=1)
-        here = np.asarray(inside)
-        shades = grey[here]
+        outline = Image.new("1", (grey.shape[1], grey.shape[0]))
+        ImageDraw.Draw(outline).polygon(list(word.outline.exterior.coords), fill=1)
+        inside = np.asarray(outline)
+        shades = grey[inside]
         if shades.size and np.ptp(shades):
-            ink |= here & (grey <= threshold_otsu(shades))
-    return InkScore(int(ink.sum()), int(mask.sum()), int((ink & mask).sum()))
+            text |= inside & (grey <= threshold_otsu(shades))
+    return MaskScore(int(text.sum()), int(mask.sum()), int((text & mask).sum()))
 
 
 def edit_distance(one: str, other: str) -> int:
-    """The fewest insertions, deletions and replacements of characters (Levenshtein 1965)."""
+    """Return the fewest insertions, deletions and replacements of characters between two texts (Levenshtein 1965)."""
     row = list(range(len(other) + 1))
     for i, char in enumerate(one, 1):
-        before, row[0] = row[0], i
-        for j, against in enumerate(other, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (char != against))
+        diagonal, row[0] = row[0], i
+        for j, other_char in enumerate(other, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (char != other_char))
     return row[-1]
 
 
+def _matches(truth: Sequence[TrueWord], outlines: "Sequence[Polygon]") -> list[tuple[int, int]]:
+    """Return the matched pairs of indices, the best pairs first. Each index occurs once at most."""
+    from shapely import STRtree
+
+    tree = STRtree([outline.envelope for outline in outlines])
+    near = [(i, int(j)) for i, word in enumerate(truth) for j in tree.query(word.outline.envelope)]
+    pairs = [(overlap, i, j) for i, j in near if (overlap := truth[i].iou(outlines[j])) >= MIN_IOU]
+    by_truth, by_word = dict[int, int](), dict[int, int]()
+    for _, i, j in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:])):
+        if i not in by_truth and j not in by_word:
+            by_truth[i], by_word[j] = j, i
+    return list(by_truth.items())
+
+
 def _outline(points: Sequence[Sequence[float]]) -> "Polygon":
-    """A polygon without crossings; of what lies on no map, as much as could."""
+    """Return a valid polygon whose coordinates are clipped to the bounds of a map."""
     from shapely import Polygon
 
-    return Polygon(np.clip(np.array(points, float), -FARTHEST, FARTHEST)).buffer(0)
+    return Polygon(np.clip(np.array(points, float), -MAX_COORDINATE, MAX_COORDINATE)).buffer(0)

@@ -1,4 +1,4 @@
-"""Tesseract: the system's program, called through a pipe."""
+"""Tesseract: the program ``tesseract``, called with images on standard input."""
 
 import io
 import os
@@ -6,24 +6,33 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from dptools.errors import SampleError, SetupError, UsageError
-from dptools.maps.readers import Look
-from dptools.maps.words import Character, Word, boxed
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Grey = NDArray[np.uint8]
+from dptools.maps.images import Grey
+from dptools.maps.readers import Crop
+from dptools.maps.words import Character, Word, box_polygon
 
 PROGRAM = "tesseract"
 
+SINGLE_LINE, SPARSE_TEXT = 7, 11
+"""Page segmentation modes of Tesseract (``--psm``)."""
+
 
 @dataclass(frozen=True)
-class Found:
-    """A word of Tesseract's: its text, confidence in [0, 1], and box in pixels."""
+class TesseractWord:
+    """A word in Tesseract's output.
+
+    Attributes:
+        page: Index of the page.
+        text: The word.
+        confidence: Confidence in [0, 1].
+        left: First column of the bounding box, in pixels.
+        top: First row of the bounding box, in pixels.
+        width: Width of the bounding box, in pixels.
+        height: Height of the bounding box, in pixels.
+    """
 
     page: int
     text: str
@@ -35,94 +44,99 @@ class Found:
 
 
 def check_tesseract(language: str) -> None:
-    """Raises:
-    SetupError: the program is not there.
-    UsageError: it does not know the language.
+    """Check that Tesseract is installed and knows a language.
+
+    Args:
+        language: One or several of Tesseract's language codes, joined by ``+``.
+
+    Raises:
+        SetupError: Tesseract is not installed.
+        UsageError: Tesseract has no data for the language.
     """
     if not shutil.which(PROGRAM):
         raise SetupError(f"{PROGRAM} is not installed: on Debian and Ubuntu it is the package tesseract-ocr")
-    listed = subprocess.run([PROGRAM, "--list-langs"], capture_output=True, text=True, check=False)
-    known = (listed.stdout + listed.stderr).splitlines()[1:]
+    done = subprocess.run([PROGRAM, "--list-langs"], capture_output=True, text=True, check=False)
+    languages = (done.stdout + done.stderr).splitlines()[1:]
     for name in language.split("+"):
-        if name not in known:
-            raise UsageError(f"{PROGRAM} has no language {name!r}: choose {', '.join(known)}, or install its data")
+        if name not in languages:
+            raise UsageError(f"{PROGRAM} has no language {name!r}: choose {', '.join(languages)}, or install its data")
 
 
 @dataclass(frozen=True)
-class TesseractPage:
-    """Tesseract alone, which looks for sparse text on the whole map."""
+class TesseractPageReader:
+    """Reads the whole map with Tesseract's own line detection for sparse text."""
 
     language: str = "eng"
 
-    def page(self, grey: "Grey") -> list[Word]:
-        """The words of a map."""
+    def read_page(self, grey: Grey) -> list[Word]:
+        """Return the words of a map, H x W."""
         return [
             Word(
                 word.text,
                 word.confidence,
-                boxed(word.left, word.top, word.width, word.height),
+                box_polygon(word.left, word.top, word.width, word.height),
                 angle=0.0,
-                certainty=word.confidence ** len(word.text),
+                joint_confidence=word.confidence ** len(word.text),
             )
-            for word in recognize([grey], 11, self.language)
+            for word in recognise([grey], SPARSE_TEXT, self.language)
         ]
 
 
 @dataclass(frozen=True)
-class TesseractReader(TesseractPage):
-    """Reads each strip as one line, and the map as a page."""
+class TesseractReader(TesseractPageReader):
+    """Reads rectified text lines, and the whole map too."""
 
     rows = 80
     sensitivities = (0.2,)
-    looks = (Look(True, 1.15, 1.6), Look(False, 1.15, 1.6))
-    least = 0.3
+    crops = (Crop(clean=True, half_height=1.15, margin=1.6), Crop(clean=False, half_height=1.15, margin=1.6))
+    min_confidence = 0.3
 
-    def read(self, strips: "Sequence[Grey]") -> Iterable[list[Character]]:
-        """The characters of each strip."""
-        lines: list[list[Character]] = [[] for _ in strips]
-        for word in sorted(recognize(strips, 7, self.language) if strips else [], key=lambda word: word.left):
+    def read_lines(self, images: Sequence[Grey]) -> Iterable[list[Character]]:
+        """Return the characters of each rectified line, from left to right."""
+        lines: list[list[Character]] = [[] for _ in images]
+        words = recognise(images, SINGLE_LINE, self.language) if images else []
+        for word in sorted(words, key=lambda word: word.left):
             lines[word.page] += _characters(word)
         return lines
 
 
-def recognize(pages: "Sequence[Grey]", layout: int, language: str) -> list[Found]:
-    """The words that Tesseract finds on pages, which it gets as those of one TIFF.
+def recognise(pages: Sequence[Grey], segmentation: int, language: str) -> list[TesseractWord]:
+    """Return the words that Tesseract recognises. All pages are passed to one process, as a TIFF of several pages.
 
     Args:
-        pages: H x W each.
-        layout: Tesseract's page segmentation mode; 7 is one line, 11 is sparse text.
+        pages: The pages, H x W each.
+        segmentation: Tesseract's page segmentation mode.
+        language: One or several of Tesseract's language codes, joined by ``+``.
 
     Raises:
-        SampleError: Tesseract fails, of an image that is wider than 32,767 pixels for instance.
+        SampleError: Tesseract failed, for instance because an image is wider than 32,767 pixels.
     """
-    command = [PROGRAM, "stdin", "stdout", "--psm", str(layout), "-l", language, "tsv"]
-    environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # more threads make it slower
+    command = [PROGRAM, "stdin", "stdout", "--psm", str(segmentation), "-l", language, "tsv"]
+    environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # Tesseract is slower with several threads.
     done = subprocess.run(command, input=_tiff(pages), capture_output=True, env=environment, check=False)
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise SampleError("Tesseract", f"{PROGRAM} failed with status {done.returncode}: {reason}")
     rows = [line.split("\t") for line in done.stdout.decode(errors="replace").splitlines()[1:]]
-    return [_found(row) for row in rows if len(row) == 12 and row[0] == "5" and row[11].strip()]
+    return [_word(row) for row in rows if len(row) == 12 and row[0] == "5" and row[11].strip()]
 
 
-def _found(row: list[str]) -> Found:
+def _word(row: list[str]) -> TesseractWord:
     left, top, width, height = map(int, row[6:10])
-    return Found(int(row[1]) - 1, row[11].strip(), max(0.0, float(row[10])) / 100, left, top, width, height)
+    return TesseractWord(int(row[1]) - 1, row[11].strip(), max(0.0, float(row[10])) / 100, left, top, width, height)
 
 
-def _tiff(pages: "Sequence[Grey]") -> bytes:
-    from PIL import Image
-
-    first, *more = map(Image.fromarray, pages)
+def _tiff(pages: Sequence[Grey]) -> bytes:
+    first, *others = map(Image.fromarray, pages)
     data = io.BytesIO()
-    first.save(data, "TIFF", save_all=True, append_images=more)
+    first.save(data, "TIFF", save_all=True, append_images=others)
     return data.getvalue()
 
 
-def _characters(word: Found) -> list[Character]:
-    """Evenly spread over the word's box."""
+def _characters(word: TesseractWord) -> list[Character]:
+    """Return the characters of a word, spaced evenly over its box."""
     pitch = word.width / len(word.text)
     return [
-        Character(char, word.confidence, word.left + (place + 0.5) * pitch, place == 0)
-        for place, char in enumerate(word.text)
+        Character(char, word.confidence, word.left + (index + 0.5) * pitch, starts_word=index == 0)
+        for index, char in enumerate(word.text)
     ]

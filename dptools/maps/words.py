@@ -1,38 +1,35 @@
-"""Words: what is read in strips, put in its place on the map."""
+"""Words: the characters of a rectified line, split into words and placed on the map."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dptools.maps.strips import Point, Strip
+from dptools.maps.images import Mask
+from dptools.maps.textline import Point, RectifiedLine
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Mask = NDArray[np.bool_]
-
-GAP, LONE_GAP, WIDER = 0.16, 0.3, 2.2
-"""Between words, in strip heights, at least, also where it is the only one; and in gaps of the line."""
+MIN_GAP, MIN_ONLY_GAP, MIN_RELATIVE_GAP = 0.16, 0.3, 2.2
+"""A gap separates words if it is wider than 0.16 line heights and 2.2 times the line's median gap. A line's only gap
+must be wider than 0.3 line heights."""
 
 
 @dataclass(frozen=True)
 class Character:
-    """One character of a strip.
+    """One character of a rectified line.
 
     Attributes:
-        confidence: in [0, 1].
-        column: of the strip, where its middle is.
-        opens: a space stands before it.
+        text: The character.
+        confidence: The reader's confidence, in [0, 1].
+        column: Column of the character's middle in the rectified line.
+        starts_word: Whether the reader saw a space before it.
     """
 
     text: str
     confidence: float
     column: float
-    opens: bool = False
+    starts_word: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,97 +37,113 @@ class Word:
     """A word on a map.
 
     Attributes:
-        confidence: of its characters, the mean, in [0, 1].
-        polygon: its outline, clockwise for one who reads it, from its first letter's top; columns and rows in pixels.
-        angle: of its line, in degrees from the horizontal, anticlockwise, in (-180, 180].
-        certainty: the product of its characters' confidences.
+        text: The word.
+        confidence: Mean confidence of the characters, in [0, 1].
+        polygon: Outline as columns and rows in pixels, clockwise in the direction of reading, from the top left of
+            the first letter. The first half of the points is the upper side.
+        angle: Direction of reading in degrees, anticlockwise from the horizontal, in (-180, 180].
+        joint_confidence: Product of the characters' confidences, in [0, 1].
     """
 
     text: str
     confidence: float
     polygon: tuple[Point, ...]
     angle: float
-    certainty: float = 1.0
+    joint_confidence: float = 1.0
 
     def scaled(self, factor: float) -> "Word":
-        """The word on the map enlarged by a factor."""
+        """Return the word with its outline multiplied by a factor, as on an enlarged map."""
         return replace(self, polygon=tuple((x * factor, y * factor) for x, y in self.polygon))
 
 
-def words(strip: Strip, characters: Sequence[Character]) -> Iterator[Word]:
-    """The words of a strip."""
-    for part in split(strip.ink, characters):
-        pitch = _pitch(characters, strip.ink.shape[0])
-        start, end = (round(part[0].column - pitch / 2), round(part[-1].column + pitch / 2))
-        outline = _outline(strip, *_drawn_to_ink(strip.ink, start, end))
-        confidences = [char.confidence for char in part]
-        text = "".join(char.text for char in part)
-        yield Word(text, float(np.mean(confidences)), outline, _angle(outline), math.prod(confidences))
+def extract_words(line: RectifiedLine, characters: Sequence[Character]) -> Iterator[Word]:
+    """Yield the words of a rectified line, with their outlines on the map.
+
+    Args:
+        line: The rectified line.
+        characters: Its characters, from left to right.
+    """
+    pitch = _pitch(characters, line.foreground.shape[0])
+    for word in split_words(line.foreground, characters):
+        start, end = round(word[0].column - pitch / 2), round(word[-1].column + pitch / 2)
+        polygon = _polygon(line, *_tight_box(line.foreground, start, end))
+        confidences = [char.confidence for char in word]
+        text = "".join(char.text for char in word)
+        yield Word(text, float(np.mean(confidences)), polygon, _angle(polygon), math.prod(confidences))
 
 
-def split(ink: "Mask", characters: Sequence[Character]) -> list[Sequence[Character]]:
-    """Characters by words: a new one starts after a space, and after a gap in the ink that is wide for the line."""
+def split_words(foreground: Mask, characters: Sequence[Character]) -> list[Sequence[Character]]:
+    """Return the characters grouped by word. A word starts after a space or after a wide gap in the foreground.
+
+    Args:
+        foreground: The foreground of the rectified line, H x W.
+        characters: The characters of the line, from left to right.
+    """
     if not characters:
         return []
-    height = ink.shape[0]
-    dark = ink[height // 5 : height * 4 // 5].max(0)
-    gaps = [_gap(dark[int(one.column) : int(other.column) + 1]) for one, other in pairwise(characters)]
-    wide = _wide(gaps, height)
-    cuts = [at for at, gap in enumerate(gaps, 1) if gap > wide or characters[at].opens]
-    return [characters[start:end] for start, end in pairwise([0, *cuts, len(characters)])]
+    height = foreground.shape[0]
+    filled = foreground[height // 5 : height * 4 // 5].max(0)
+    gaps = [_longest_gap(filled[int(one.column) : int(other.column) + 1]) for one, other in pairwise(characters)]
+    min_gap = _min_gap(gaps, height)
+    starts = [index for index, gap in enumerate(gaps, 1) if gap > min_gap or characters[index].starts_word]
+    return [characters[start:end] for start, end in pairwise([0, *starts, len(characters)])]
 
 
-def boxed(left: float, top: float, width: float, height: float) -> tuple[Point, ...]:
-    """The outline of a box."""
+def box_polygon(left: float, top: float, width: float, height: float) -> tuple[Point, ...]:
+    """Return the corners of a box, clockwise from the top left."""
     return (left, top), (left + width, top), (left + width, top + height), (left, top + height)
 
 
-def _wide(gaps: Sequence[int], height: int) -> float:
-    """The columns from which a gap parts words."""
+def _min_gap(gaps: Sequence[int], height: int) -> float:
+    """Return the width in columns above which a gap separates two words."""
     if len(gaps) < 2:
-        return LONE_GAP * height
-    usual = min(gaps) if len(gaps) == 2 else float(np.median(gaps))
-    return max(WIDER * usual, GAP * height)
+        return MIN_ONLY_GAP * height
+    typical = min(gaps) if len(gaps) == 2 else float(np.median(gaps))
+    return max(MIN_RELATIVE_GAP * typical, MIN_GAP * height)
 
 
-def _gap(dark: "NDArray[np.bool_]") -> int:
-    """Columns of the longest run without ink."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[True], dark, [True]]).astype(np.int8)))
+def _longest_gap(filled: Mask) -> int:
+    """Return the length of the longest run of false values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], filled, [True]]).astype(np.int8)))
     return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
 def _pitch(characters: Sequence[Character], height: int) -> float:
-    """From one character to the next, in columns."""
+    """Return the median distance between consecutive characters, in columns."""
     columns = [char.column for char in characters]
     return float(np.median(np.diff(columns))) if len(columns) > 1 else height / 2
 
 
-def _drawn_to_ink(ink: "Mask", start: int, end: int) -> tuple[int, int, int, int]:
-    """First and last row and column of the ink about there, columns inclusive."""
-    height, width = ink.shape
+def _tight_box(foreground: Mask, start: int, end: int) -> tuple[int, int, int, int]:
+    """Return the bounding box of the foreground near some columns: top, bottom, left and right, all inclusive."""
+    height, width = foreground.shape
     start, end = max(0, min(start, width - 2)), max(1, min(end, width - 1))
-    top, bottom = _run(ink[:, start : end + 1].max(1))
-    dark = ink[top : bottom + 1].max(0)
-    left, right = _edge(dark, start, height, 1), _edge(dark, end, height, -1)
+    top, bottom = _text_rows(foreground[:, start : end + 1].max(1))
+    filled = foreground[top : bottom + 1].max(0)
+    left, right = _snap(filled, start, height, 1), _snap(filled, end, height, -1)
     if right - left < 0.3 * (end - start):
         left, right = start, max(end, start + 1)
-    return (*_run(ink[:, left : right + 1].max(1)), left, right)
+    return (*_text_rows(foreground[:, left : right + 1].max(1)), left, right)
 
 
-def _edge(dark: "NDArray[np.bool_]", at: int, height: int, inwards: int) -> int:
-    """The first column with ink, inwards from the gap next to a column."""
+def _snap(filled: Mask, column: int, height: int, step: int) -> int:
+    """Return the first filled column in the direction of ``step``, from the empty column nearest to ``column``."""
     slack = round(0.175 * height)
-    gaps = [at + off * sign for off in range(slack + 1) for sign in (-1, 1) if 0 <= at + off * sign < len(dark)]
-    column = next((gap for gap in gaps if not dark[gap]), at)
-    while 0 < column < len(dark) - 1 and not dark[column] and abs(column - at) < height:
-        column += inwards
-    return column
+    nearby = (column + offset * sign for offset in range(slack + 1) for sign in (-1, 1))
+    edge = next((other for other in nearby if 0 <= other < len(filled) and not filled[other]), column)
+    while 0 < edge < len(filled) - 1 and not filled[edge] and abs(edge - column) < height:
+        edge += step
+    return edge
 
 
-def _run(dark: "NDArray[np.bool_]") -> tuple[int, int]:
-    """First and last row of the ink around the middle, across small gaps, such as below the dot of an i."""
-    height = len(dark)
-    rows = np.flatnonzero(dark)
+def _text_rows(filled: Mask) -> tuple[int, int]:
+    """Return the first and last row of the filled run nearest to the middle.
+
+    A run may have small gaps, such as the one below the dot of an i. If it is too short for text, the middle half of
+    the rows is returned.
+    """
+    height = len(filled)
+    rows = np.flatnonzero(filled)
     if len(rows):
         runs = np.split(rows, np.flatnonzero(np.diff(rows) > height // 9 + 1) + 1)
         run = min(runs, key=lambda run: abs(run - height // 2).min())
@@ -139,13 +152,15 @@ def _run(dark: "NDArray[np.bool_]") -> tuple[int, int]:
     return height // 4, height * 3 // 4
 
 
-def _outline(strip: Strip, top: int, bottom: int, left: int, right: int) -> tuple[Point, ...]:
-    """Along the word's top and back along its bottom."""
+def _polygon(line: RectifiedLine, top: int, bottom: int, left: int, right: int) -> tuple[Point, ...]:
+    """Return the outline on the map of a box in the rectified line: its upper side, then its lower side backwards."""
     columns = np.linspace(left, right, max(2, min(8, (right - left) // 20))).astype(int)
-    return (*(strip.at(top, column) for column in columns), *(strip.at(bottom, column) for column in columns[::-1]))
+    upper = [line.map_point(top, column) for column in columns]
+    lower = [line.map_point(bottom, column) for column in columns[::-1]]
+    return (*upper, *lower)
 
 
-def _angle(outline: tuple[Point, ...]) -> float:
-    """From the first corner to the last of the upper side; rows grow downwards."""
-    (x0, y0), (x1, y1) = outline[0], outline[len(outline) // 2 - 1]
+def _angle(polygon: tuple[Point, ...]) -> float:
+    """Return the angle of the upper side, in degrees, anticlockwise. Rows grow downwards."""
+    (x0, y0), (x1, y1) = polygon[0], polygon[len(polygon) // 2 - 1]
     return math.degrees(math.atan2(y0 - y1, x1 - x0))

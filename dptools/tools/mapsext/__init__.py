@@ -1,1 +1,1 @@
-"""The command line of dp-mapsext."""
+"""dp-mapsext: extract the text of scanned maps."""

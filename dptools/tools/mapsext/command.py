@@ -1,4 +1,4 @@
-"""dp-mapsext."""
+"""The command line of dp-mapsext."""
 
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -8,42 +8,47 @@ import typer
 from dptools.cli.entry import main as run
 from dptools.cli.image_tool import image_tool
 from dptools.cli.options import Device, Seed
-from dptools.maps.names import FORMATS, READERS, RULES
+from dptools.maps.choices import FORMATS, MASK_METHODS, READERS
 from dptools.tools.mapsext.ocr_options import OcrOptions
 from dptools.tools.mapsext.options import MapsextOptions
 
 
 def mapsext(
-    rule: Annotated[str, typer.Option("--rule", metavar="NAME", help=f"Of the mask: {', '.join(RULES)}.")] = "letters",
+    rule: Annotated[
+        str, typer.Option("--rule", metavar="NAME", help=f"Method that makes the mask: {', '.join(MASK_METHODS)}.")
+    ] = "letters",
     iterations: Annotated[
-        int | None, typer.Option("--iterations", min=1, metavar="N", help="Of the early prior of --rule paper.")
+        int | None,
+        typer.Option("--iterations", min=1, metavar="N", help="Iterations of the fit of --rule paper.  [default: 30]"),
     ] = None,
-    words: Annotated[bool, typer.Option("--words", help="Read the words too.")] = False,
-    reader: Annotated[str, typer.Option("--reader", metavar="NAME", help=f"{', '.join(READERS)}.")] = "rapidocr",
+    words: Annotated[bool, typer.Option("--words", help="Read the words and add them to the record.")] = False,
+    reader: Annotated[
+        str, typer.Option("--reader", metavar="NAME", help=f"Text recogniser: {', '.join(READERS)}.")
+    ] = "rapidocr",
     lang: Annotated[
-        str, typer.Option("--lang", metavar="CODE", help="Language of the words, as of Tesseract.")
+        str, typer.Option("--lang", metavar="CODE", help="Language of the words, as Tesseract names it.")
     ] = "eng",
     scale: Annotated[
-        float, typer.Option("--scale", min=0.1, max=8, metavar="X", help="Enlarge maps for reading by this factor.")
+        float, typer.Option("--scale", min=0.1, max=8, metavar="X", help="Enlarge maps by this factor for reading.")
     ] = 2.0,
     output_format: Annotated[
-        str, typer.Option("--format", metavar="NAME", help=f"Of standard output: {', '.join(FORMATS)}.")
+        str, typer.Option("--format", metavar="NAME", help=f"Format of standard output: {', '.join(FORMATS)}.")
     ] = "jsonl",
     overlay: Annotated[
         Path | None,
-        typer.Option("--overlay", metavar="FILE|DIR", help="Draw the words on the map, or maps into a directory."),
+        typer.Option("--overlay", metavar="FILE|DIR", help="Draw the words on the map, in FILE or in a file in DIR."),
     ] = None,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> MapsextOptions:
-    """Pull the text out of scanned maps, as white on black, and read its words at any angle."""
-    return MapsextOptions(
-        rule, iterations, OcrOptions(words, reader, lang, scale, output_format, overlay), device, seed
-    )
+    """Extract the text of scanned maps as a white-on-black mask, and read words at any angle."""
+    ocr = OcrOptions(words, reader, lang, scale, output_format, overlay)
+    return MapsextOptions(rule, iterations, ocr, device, seed)
 
 
 app = image_tool(mapsext)
 
 
 def main() -> NoReturn:
+    """Run dp-mapsext."""
     run(app)

@@ -1,76 +1,67 @@
-"""What dp-mapsext does with words."""
+"""Options of dp-mapsext for reading words."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dptools.errors import SampleError, UsageError, check_name
-from dptools.maps.names import FORMATS, READERS
+from dptools.errors import UsageError, check_name
+from dptools.maps.choices import FORMATS, READERS
 from dptools.pipe.record import Record
-from dptools.pipe.sample import Sample
-
-IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+from dptools.tools.mapsext.overlay import SUFFIXES, is_file
 
 
 @dataclass(frozen=True)
 class OcrOptions:
-    """What is done with words.
+    """How words are read and written.
 
     Attributes:
-        wanted: they are read.
-        reader, language: who reads, and in which language.
-        scale: factor by which a map is enlarged before.
-        form: what goes to standard output: one of FORMATS.
-        overlay: an image file, or a directory of such, with the words drawn on the map.
+        words: Whether words are read. An output format other than ``jsonl`` or an overlay implies it.
+        reader: One of :data:`dptools.maps.READERS`.
+        language: Language of the words, as Tesseract names it.
+        scale: Factor by which a map is enlarged before it is read.
+        output_format: Format of standard output, one of :data:`dptools.maps.FORMATS`.
+        overlay: A file, or a directory of files, with the words drawn on the map.
+
+    Raises:
+        UsageError: An option is unknown, or has no effect because no words are read.
     """
 
-    wanted: bool = False
+    words: bool = False
     reader: str = "rapidocr"
     language: str = "eng"
     scale: float = 2.0
-    form: str = "jsonl"
+    output_format: str = "jsonl"
     overlay: Path | None = None
 
     def __post_init__(self) -> None:
         check_name("reader", self.reader, READERS)
-        check_name("format", self.form, FORMATS)
-        if self.overlay and self.overlay.suffix and not self.one_file and not self.overlay.is_dir():
-            raise UsageError(f"--overlay {self.overlay}: name a directory, or a file that ends in {', '.join(IMAGES)}")
+        check_name("format", self.output_format, FORMATS)
+        if self.overlay and self.overlay.suffix and not is_file(self.overlay) and not self.overlay.is_dir():
+            suffixes = ", ".join(SUFFIXES)
+            raise UsageError(f"--overlay {self.overlay}: name a directory, or a file that ends in {suffixes}")
         changed = {"--reader": self.reader != READERS[0], "--lang": self.language != "eng", "--scale": self.scale != 2}
-        for option in (option for option, other in changed.items() if other and not self):
-            raise UsageError(f"{option} is for reading: give --words too")
-
-    def __bool__(self) -> bool:
-        return self.wanted or self.form != "jsonl" or self.overlay is not None
+        if not self.enabled and any(changed.values()):
+            option = next(name for name, is_changed in changed.items() if is_changed)
+            raise UsageError(f"{option} has no effect unless words are read: add --words")
 
     @property
-    def facts(self) -> Record:
-        """All that what is found hangs on."""
-        if not self:
+    def enabled(self) -> bool:
+        """Whether words are read."""
+        return self.words or self.output_format != "jsonl" or self.overlay is not None
+
+    @property
+    def cache_params(self) -> Record:
+        """Settings that belong in the cache key."""
+        if not self.enabled:
             return {}
-        named = {"reader": self.reader, "language": self.language, "overlay": str(self.overlay or "")}
-        return named | ({} if self.reader == "tesseract-page" else {"scale": self.scale})
-
-    @staticmethod
-    def overlay_of(sample: Sample, named: Path) -> tuple[Path, Path]:
-        """The file for a map's overlay, the one that is named or one in the directory, and the directory.
-
-        Raises:
-            SampleError: it is the map itself.
-        """
-        from dptools.pipe.sink import target
-
-        path, root = (named, named.parent) if _is_image(named) else (target(named, f"{sample.id}@words"), named)
-        for image in (str(sample.record.get(name, "")) for name in ("path", "source")):
-            if path.exists() and os.path.exists(image) and path.samefile(image):
-                raise SampleError("WriteError", f"the overlay {path} would overwrite the map")
-        return path, root
+        params: Record = {"reader": self.reader, "language": self.language, "overlay": str(self.overlay or "")}
+        return params | ({} if self.reader == "tesseract-page" else {"scale": self.scale})
 
     @property
-    def one_file(self) -> bool:
-        """The overlay is named as a file."""
-        return self.overlay is not None and _is_image(self.overlay)
+    def overlay_file(self) -> Path | None:
+        """The overlay if it is a file."""
+        return self.overlay if self.overlay and is_file(self.overlay) else None
 
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGES
+    @property
+    def overlay_directory(self) -> Path | None:
+        """The overlay if it is a directory."""
+        return self.overlay if self.overlay and not is_file(self.overlay) else None

@@ -1,4 +1,4 @@
-"""dp-mapsext: the text of a map as a mask, and its words."""
+"""Options of dp-mapsext, and its text formats for standard output."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dptools.errors import UsageError, check_name
-from dptools.maps.names import RULES
+from dptools.maps.choices import MASK_METHODS
 from dptools.pipe.record import Record
 from dptools.pipe.stage import ToolOptions
 from dptools.tools.mapsext.ocr_options import OcrOptions
@@ -17,44 +17,55 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MapsextOptions(ToolOptions):
-    """Options of dp-mapsext."""
+    """Options of dp-mapsext.
+
+    Attributes:
+        rule: Mask method, one of :data:`dptools.maps.MASK_METHODS`.
+        iterations: Iterations of the fit of the method ``paper``; None for the default.
+        ocr: How words are read.
+        device: Device of the fit.
+        run_seed: Seed of the run.
+
+    Raises:
+        UsageError: The mask method is unknown, or has no iterations.
+    """
 
     tool = "dp-mapsext"
     key = "mapsext"
 
     rule: str = "letters"
     iterations: int | None = None
-    wording: OcrOptions = field(default_factory=OcrOptions)
+    ocr: OcrOptions = field(default_factory=OcrOptions)
     device: str = "auto"
-    drawn: int = 0
+    run_seed: int = 0
 
     def __post_init__(self) -> None:
-        check_name("rule", self.rule, RULES)
+        check_name("rule", self.rule, MASK_METHODS)
         if self.iterations is not None and self.rule != "paper":
-            raise UsageError(f"--iterations {self.iterations} is for --rule paper: no other fits a prior")
+            raise UsageError(f"--iterations {self.iterations} requires --rule paper: no other rule fits a network")
 
     @property
     def seed(self) -> int | None:
-        return self.drawn if self.rule == "paper" else None
+        return self.run_seed if self.rule == "paper" else None
 
     @property
     def directories(self) -> tuple[Path, ...]:
-        return (self.wording.overlay,) if self.wording.overlay and not self.wording.one_file else ()
+        return (self.ocr.overlay_directory,) if self.ocr.overlay_directory else ()
 
     @property
     def for_one(self) -> str | None:
-        return f"--overlay {self.wording.overlay}" if self.wording.one_file else None
+        return f"--overlay {self.ocr.overlay_file}" if self.ocr.overlay_file else None
 
     @property
     def text(self) -> Callable[[Record], str] | None:
-        texts: dict[str, Callable[[Record], str]] = {"geojson": _geojson, "csv": _Rows(), "txt": _texts}
-        return texts.get(self.wording.form)
+        formatters: dict[str, Callable[[Record], str]] = {"geojson": _geojson, "csv": _Csv(), "txt": _text}
+        return formatters.get(self.ocr.output_format)
 
     def load(self) -> "MapTextExtractor":
         from dptools.devices import resolve_device
         from dptools.tools.mapsext.processor import MapTextExtractor
 
-        return MapTextExtractor(self.rule, self.iterations, self.wording, resolve_device(self.device), self.drawn)
+        return MapTextExtractor(self.rule, self.iterations, self.ocr, resolve_device(self.device), self.run_seed)
 
 
 def _geojson(record: Record) -> str:
@@ -63,18 +74,18 @@ def _geojson(record: Record) -> str:
     return geojson(record["mapsext"]["words"], map=record["id"]) + "\n"
 
 
-class _Rows:
-    """What a spreadsheet reads: a head before the first map's words."""
+class _Csv:
+    """Formats records as CSV rows, with the header before the first record."""
 
-    begun = False
+    has_header = False
 
     def __call__(self, record: Record) -> str:
-        from dptools.maps.formats import COLUMNS, rows
+        from dptools.maps.formats import CSV_COLUMNS, csv_rows
 
-        head = "" if self.begun else ",".join(COLUMNS) + "\n"
-        self.begun = True
-        return head + rows(record["mapsext"]["words"], record["id"])
+        header = "" if self.has_header else ",".join(CSV_COLUMNS) + "\n"
+        self.has_header = True
+        return header + csv_rows(record["mapsext"]["words"], record["id"])
 
 
-def _texts(record: Record) -> str:
+def _text(record: Record) -> str:
     return "".join(f"{word['text']}\n" for word in record["mapsext"]["words"])

@@ -13,7 +13,7 @@ from dptools.maps.loading import load_reader
 from dptools.maps.masks import METHODS, text_mask
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
-from dptools.purifiers.dip.presets import Preset
+from dptools.purifiers.dip.settings import FitSettings
 from dptools.purifiers.dip.stopping import Fixed
 from dptools.tools.mapsext.ocr_options import OcrOptions
 from dptools.tools.mapsext.overlay import overlay_path, write_overlay
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EARLY = 30
-"""Default number of iterations. After 30, the output of the deep image prior shows background and roads, but no text."""
+"""Default number of iterations. The output of the deep image prior then shows background and roads, but no text."""
 
 
 class MapTextExtractor:
@@ -47,12 +47,12 @@ class MapTextExtractor:
         self.reader = load_reader(ocr.reader, ocr.language) if ocr.enabled else None
 
     @property
-    def prior(self) -> Preset | None:
+    def prior(self) -> FitSettings | None:
         """Settings of the deep image prior, if the mask method needs one."""
         if not METHODS[self.rule].uses_residual:
             return None
-        most = self.iterations or EARLY
-        return Preset("small", "mse", Fixed(most), average=0.9, iterations=most)
+        iterations = self.iterations or EARLY
+        return FitSettings("small", "mse", Fixed(iterations), max_iterations=iterations, ema_decay=0.9)
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
         return [sample]
@@ -76,7 +76,7 @@ class MapTextExtractor:
         mask = text_mask(sample.pixels, self.rule, self._early(sample))
         result: Record = {"rule": self.rule, "coverage": round(float(mask.mean()), 4)}
         if self.prior:
-            result["step"] = self.prior.iterations
+            result["step"] = self.prior.max_iterations
         if self.reader:
             words = find_words(to_grey(sample.pixels), self.reader, self.ocr.scale)
             result |= {"reader": self.ocr.reader, "words": [as_record(word) for word in words]}
@@ -89,8 +89,8 @@ class MapTextExtractor:
         """Return the output of the deep image prior, H x W x 3 in [0, 1], if the mask method needs it."""
         if not self.prior:
             return None
-        from dptools.purifiers.dip import restore
+        from dptools.purifiers.dip import DeepImagePrior
 
-        done = restore(to_tensor(sample, self.device), self.prior, seed=sample.seed(self.seed))
-        array: NDArray[np.float32] = done.image[0].permute(1, 2, 0).cpu().numpy()
+        fit = DeepImagePrior(self.prior).restore(to_tensor(sample, self.device), seed=sample.seed(self.seed))
+        array: NDArray[np.float32] = fit.image[0].permute(1, 2, 0).cpu().numpy()
         return array

@@ -1,0 +1,34 @@
+"""Image types of this package, and conversions between them."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+"""An RGB image, H x W x 3."""
+
+Grey = NDArray[np.uint8]
+"""A greyscale image, H x W, with dark text on light paper."""
+
+Mask = NDArray[np.bool_]
+"""A binary image, H x W, true in the foreground."""
+
+Floats = NDArray[np.float64]
+
+
+def to_grey(pixels: Pixels) -> Grey:
+    """Return the luma of an RGB image, with the channel weights of ITU-R BT.601."""
+    return np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+def enlarge(grey: Grey, scale: float) -> Grey:
+    """Return an image resampled to ``scale`` times its width and height, with a Lanczos filter."""
+    image = Image.fromarray(grey)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def resize_mask(mask: Mask, width: int, height: int) -> Mask:
+    """Return a mask in a smaller size. A pixel is true if at least half of the area that it covers is."""
+    shades = Image.fromarray(mask.astype(np.uint8) * 255)
+    return np.asarray(shades.resize((width, height), Image.Resampling.BOX)) > 127
