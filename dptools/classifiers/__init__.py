@@ -1,4 +1,4 @@
-"""Image classifiers behind one name: image -> class scores."""
+"""Image classifiers, local and remote, behind one interface."""
 
 from typing import TYPE_CHECKING
 
@@ -7,33 +7,33 @@ from dptools.classifiers.names import BUNDLED, DEFAULT
 from dptools.lazy import lazy
 
 if TYPE_CHECKING:
-    from dptools.classifiers.answers import Answer, Scores, rank
     from dptools.classifiers.classifier import Classifier, Geometry
-    from dptools.classifiers.dictionary import Dictionary, read_dictionary
+    from dptools.classifiers.label_map import LabelMap, read_label_map
     from dptools.classifiers.loading import load
     from dptools.classifiers.local.bundled import installed
+    from dptools.classifiers.predictions import ClassProbabilities, Prediction, rank
 else:
     __getattr__ = lazy(
         __name__,
-        answers=("Answer", "Scores", "rank"),
-        **{"local.bundled": ("installed",)},
         classifier=("Classifier", "Geometry"),
-        dictionary=("Dictionary", "read_dictionary"),
+        label_map=("LabelMap", "read_label_map"),
         loading=("load",),
+        **{"local.bundled": ("installed",)},
+        predictions=("ClassProbabilities", "Prediction", "rank"),
     )
 
 __all__ = [
     "BUNDLED",
     "DEFAULT",
-    "Answer",
+    "ClassProbabilities",
     "Classes",
     "Classifier",
-    "Dictionary",
     "Geometry",
-    "Scores",
+    "LabelMap",
+    "Prediction",
     "imagenet",
     "installed",
     "load",
     "rank",
-    "read_dictionary",
+    "read_label_map",
 ]

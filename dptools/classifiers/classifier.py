@@ -1,4 +1,4 @@
-"""A network, with all that lies between an image file and its scores."""
+"""The classifier interface: a network with its preprocessing and its classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,55 +9,69 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from dptools.classifiers.answers import Answer, Scores
 from dptools.classifiers.classes import Classes
+from dptools.classifiers.predictions import ClassProbabilities, Prediction
 
 Pixels = NDArray[np.uint8]
+"""An sRGB image, H x W x 3, 8 bits per channel."""
 
+MAX_ASPECT_RATIO = 8
+"""Longer images are cropped to this ratio before they are resized.
 
-LONGEST = 8
-"""Of an image longer than this many times its shorter side, only the middle is resized: no more is seen of it, and a
-line of 1 x 65,000 pixels would grow to gigabytes."""
+The final crop does not see the rest, and resizing an image of 1 x 65,000 pixels would need gigabytes.
+"""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """How an image gets to a network's input size: its shorter side to ``resize``, then the middle ``crop`` square."""
+    """Resizing and cropping to a network's input size.
+
+    The shorter side is resized to ``resize`` pixels; then a square of ``crop`` pixels is cut out of the centre. This is
+    torchvision's ``Resize`` followed by ``CenterCrop``.
+
+    Attributes:
+        resize: length of the shorter side after resizing, in pixels.
+        crop: side of the square that the network receives, in pixels.
+        resample: the interpolation method.
+    """
 
     resize: int = 256
     crop: int = 224
     resample: Image.Resampling = Image.Resampling.BICUBIC
 
     def __call__(self, pixels: Pixels) -> Pixels:
-        """H x W x 3 uint8 to crop x crop x 3. An image that has this size already is taken as it is."""
+        """Return an image of crop x crop x 3 pixels; an image that already has this size is returned unchanged."""
         height, width = pixels.shape[:2]
         if (height, width) == (self.crop, self.crop):
             return pixels
-        pixels = _middle(pixels, LONGEST * min(height, width))
+        pixels = _crop_center(pixels, MAX_ASPECT_RATIO * min(height, width))
         height, width = pixels.shape[:2]
-        short = min(height, width)
-        size = self.resize * width // short, self.resize * height // short
+        shorter = min(height, width)
+        size = self.resize * width // shorter, self.resize * height // shorter
         left, top = round((size[0] - self.crop) / 2), round((size[1] - self.crop) / 2)
         resized = Image.fromarray(pixels).resize(size, self.resample)
         return np.asarray(resized.crop((left, top, left + self.crop, top + self.crop)))
 
 
-def _middle(pixels: Pixels, side: int) -> Pixels:
-    """The middle of an image, neither of its sides longer than this."""
+def _crop_center(pixels: Pixels, side: int) -> Pixels:
+    """Return the centre of an image, with neither side longer than ``side`` pixels."""
     height, width = pixels.shape[:2]
     top, left = max(0, height - side) // 2, max(0, width - side) // 2
     return pixels[top : top + side, left : left + side]
 
 
 class Classifier(nn.Module):
-    """Class scores of images in [0, 1]; normalisation happens inside, so attacks work in image space.
+    """An image classifier on images in [0, 1].
+
+    The classifier normalises its input itself, so that attacks work on images. Parameters do not require gradients, and
+    the network is in evaluation mode.
 
     Attributes:
-        name: what the user called it.
-        weights: tells these weights from others: a version or the beginning of a SHA-256.
-        geometry: how images of other sizes are brought to the input size.
-        classes: what the scores' indices mean.
-        remote: it asks a service about each image, and may fail on any.
+        name: the model name as the user wrote it.
+        weights: identifies the weights: a version, or the first 16 digits of the file's SHA-256.
+        geometry: resizes and crops images to the input size.
+        classes: the meaning of the output indices.
+        remote: whether a service computes the scores. A service can fail for single images.
     """
 
     remote = False
@@ -80,30 +94,30 @@ class Classifier(nn.Module):
         self.name, self.weights, self.classes, self.geometry = name, weights, classes, geometry
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
-        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # a tenth to a seventh faster
+        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # 10 to 15 % faster
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores before the softmax, B x classes, of images B x 3 x S x S in [0, 1]."""
-        scores: Tensor = self.network((images - self.mean) / self.std)
-        return scores
+        """Return the logits, B x classes, of images in [0, 1], B x 3 x S x S with S = ``geometry.crop``."""
+        logits: Tensor = self.network((images - self.mean) / self.std)
+        return logits
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device that the network is on."""
         return self.mean.device
 
     def tensor(self, pixels: Pixels) -> Tensor:
-        """1 x 3 x S x S float32 in [0, 1], on the classifier's device, of an image of any size."""
-        fitted = np.array(self.geometry(pixels))
-        return torch.from_numpy(fitted).to(self.device).permute(2, 0, 1)[None].float() / 255
+        """Return an image of any size as the network's input: 1 x 3 x S x S, float32 in [0, 1], on its device."""
+        resized = np.array(self.geometry(pixels))
+        return torch.from_numpy(resized).to(self.device).permute(2, 0, 1)[None].float() / 255
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
-        """B x classes, each row summing to 1, on the CPU."""
-        scores: Tensor = self(images)
-        return scores.float().softmax(dim=1).cpu()
+        """Return the softmax of the logits, B x classes, on the CPU."""
+        logits: Tensor = self(images)
+        return logits.float().softmax(dim=1).cpu()
 
-    def answers(self, images: Sequence[Pixels]) -> Sequence[Answer]:
-        """What it says of each image, H x W x 3 uint8 of any size."""
-        found = self.probabilities(torch.cat([self.tensor(pixels) for pixels in images]))
-        return [Scores(probabilities, self.classes) for probabilities in found]
+    def predict(self, images: Sequence[Pixels]) -> Sequence[Prediction]:
+        """Return a prediction for each image; the images may have any size."""
+        rows = self.probabilities(torch.cat([self.tensor(pixels) for pixels in images]))
+        return [ClassProbabilities(row, self.classes) for row in rows]

@@ -1,19 +1,34 @@
-"""From a classifier's name to the classifier."""
+"""Loading of classifiers by name."""
 
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, cast
 
 from dptools.classifiers.classifier import Classifier
-from dptools.classifiers.names import ClassifierOptions, is_service, kind
+from dptools.classifiers.local import bundled, zoo
+from dptools.classifiers.names import CLARIFAI, OIP, ClassifierOptions, is_service
 from dptools.devices import exact_arithmetic, resolve_device
 from dptools.errors import UsageError
 
 
-class Loader(Protocol):
-    """What the module of a kind of classifiers offers."""
+def _load_oip(name: str, options: ClassifierOptions) -> Classifier:
+    from dptools.classifiers.services import oip  # imports httpx, which takes 0.1 s
 
-    def load(self, name: str, given: ClassifierOptions) -> Classifier: ...
+    return oip.load(name, options)
+
+
+def _load_clarifai(name: str, options: ClassifierOptions) -> Classifier:
+    from dptools.classifiers.services import clarifai  # imports httpx, which takes 0.1 s
+
+    return clarifai.load(name, options)
+
+
+LOADERS: dict[str, Callable[[str, ClassifierOptions], Classifier]] = {
+    "efficientnet-lite": bundled.load,
+    OIP: _load_oip,
+    CLARIFAI: _load_clarifai,
+    "": zoo.load,
+}
+"""Functions that load a classifier, by the prefix of its name; the first matching prefix decides."""
 
 
 def load(
@@ -24,26 +39,29 @@ def load(
     endpoint: str | None = None,
     timeout: float = ClassifierOptions.timeout,
 ) -> Classifier:
-    """A classifier, ready to use.
+    """Load a classifier by name.
 
     Args:
-        name: a bundled one (``efficientnet-lite0``), any torchvision classifier (``resnet18``), or a service:
-            ``oip+https://HOST/v2/models/NAME``, ``clarifai:MODEL``.
-        weights: a state dict on disk, in place of the published weights.
+        name: a bundled model (``efficientnet-lite0``), a torchvision classifier (``resnet18``), or a service
+            (``oip+https://HOST/v2/models/NAME``, ``clarifai:MODEL``).
+        weights: a state dict file to load instead of the published weights; local models only.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        endpoint: a service's base address, in place of its published one.
-        timeout: seconds that a service has for an answer.
+        endpoint: the base address to use instead of the service's own; Clarifai only.
+        timeout: time limit for one reply of a service, in seconds.
+
+    Returns:
+        The classifier, in evaluation mode, on the device.
 
     Raises:
-        UsageError: no classifier goes by this name.
-        SetupError: its weights, the device or the service cannot be had; the message says how to get them.
+        UsageError: the name is unknown, or an option does not apply to the model.
+        SetupError: the weights, the device or the service are not available. The message says what to do.
     """
-    where = resolve_device(device)
-    if where.type == "cuda":
+    torch_device = resolve_device(device)
+    if torch_device.type == "cuda":
         exact_arithmetic()
     if weights and is_service(name):
-        raise UsageError("--weights is for networks on this machine, and the model is a service")
-    if endpoint and not is_service(name):
-        raise UsageError("--endpoint is for services, and the model is a network on this machine")
-    loader = cast(Loader, import_module(f"dptools.classifiers.{kind(name).module}"))
-    return loader.load(name, ClassifierOptions(weights, endpoint, timeout)).to(where)
+        raise UsageError(f"weights apply to local models only, and {name} is a service")
+    if endpoint and not name.startswith(CLARIFAI):
+        raise UsageError(f"an endpoint applies to {CLARIFAI}MODEL only, and the model is {name}")
+    loader = next(loader for prefix, loader in LOADERS.items() if name.startswith(prefix))
+    return loader(name, ClassifierOptions(weights, endpoint, timeout)).to(torch_device)

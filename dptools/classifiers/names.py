@@ -1,54 +1,40 @@
-"""Classifiers by their names: those that dptools brings along, and what is given besides a name."""
+"""Model names, and the options that go with them. This module is cheap to import."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 BUNDLED = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}
-"""Input sizes in pixels a side, as published. The first comes with dptools, the others with its extra ``models``."""
+"""Bundled models, with their published input size in pixels per side.
+
+The first is installed with dptools, the others with its extra ``models``.
+"""
 
 DEFAULT = "efficientnet-lite0"
+"""The model that is used if none is named."""
 
+OIP = "oip+"
+"""Prefix of models behind the Open Inference Protocol."""
 
-@dataclass(frozen=True)
-class Kind:
-    """Classifiers whose names begin alike.
+CLARIFAI = "clarifai:"
+"""Prefix of Clarifai's models."""
 
-    Attributes:
-        module: what loads them, in this package: ``load(name, given)`` gives a Classifier.
-        service: they compute elsewhere.
-    """
-
-    module: str
-    service: bool = False
-
-
-KINDS = {
-    "efficientnet-lite": Kind("local.bundled"),
-    "oip+": Kind("services.oip", service=True),
-    "clarifai:": Kind("services.clarifai", service=True),
-    "": Kind("local.zoo"),
-}
-"""By how the names begin; the first that fits is meant. A new kind is a module and a line here."""
-
-
-def kind(name: str) -> Kind:
-    """The kind of the classifier of this name."""
-    return next(kind for beginning, kind in KINDS.items() if name.startswith(beginning))
+SERVICES = (OIP, CLARIFAI)
+"""Prefixes of all models that a service computes."""
 
 
 def is_service(name: str) -> bool:
-    """The classifier of this name computes elsewhere."""
-    return kind(name).service
+    """Return whether a service computes the model of this name."""
+    return name.startswith(SERVICES)
 
 
 @dataclass(frozen=True)
 class ClassifierOptions:
-    """What the user says of a classifier besides its name.
+    """Options for loading a classifier.
 
     Attributes:
-        weights: a state dict on disk, in place of the published weights.
-        endpoint: a service's base address, in place of its published one.
-        timeout: seconds that a service has for an answer.
+        weights: a state dict file to load instead of the published weights; local models only.
+        endpoint: the base address to use instead of the service's own; Clarifai only.
+        timeout: time limit for one reply of a service, in seconds.
     """
 
     weights: Path | None = None

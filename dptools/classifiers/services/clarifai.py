@@ -1,148 +1,151 @@
-"""Models of Clarifai, the commercial service that the Deep Protection paper tried, through version 2 of its REST API.
+"""Models of Clarifai, a commercial service that the Deep Protection paper tested.
 
-Images go as base64, and concepts come back: names of what is seen, each with a probability of its own
-(https://docs.clarifai.com; status codes under "API overview").
+Version 2 of Clarifai's REST API takes images in base64 and returns concepts: names with independent probabilities.
+See https://docs.clarifai.com, and "API overview" there for the status codes.
 """
 
 import base64
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from dptools.classifiers.answers import Answer, Concepts
 from dptools.classifiers.classes import Classes, imagenet
 from dptools.classifiers.classifier import Pixels
-from dptools.classifiers.dictionary import Dictionary
-from dptools.classifiers.names import ClassifierOptions
-from dptools.classifiers.services.clarifai_status import check_status, checked, may_succeed
-from dptools.classifiers.services.remote import Remote, RemoteClassifier, Whole
+from dptools.classifiers.label_map import LabelMap
+from dptools.classifiers.names import CLARIFAI, ClassifierOptions
+from dptools.classifiers.predictions import ConceptPrediction, Prediction
+from dptools.classifiers.services.clarifai_status import check_reply, check_status, is_retryable
+from dptools.classifiers.services.remote import KeepSize, RemoteClassifier, RemoteNetwork, encode_png
 from dptools.classifiers.services.service import Service
-from dptools.classifiers.services.tensors import png
 from dptools.errors import SampleError, SetupError, UsageError
 from dptools.texts import printable
 
-PREFIX = "clarifai:"
-
 ENDPOINT = "https://api.clarifai.com"
+"""Clarifai's base address."""
 
 KEY = "CLARIFAI_PAT"
-"""Environment variable with a personal access token; it is read from nowhere else."""
+"""Environment variable with a personal access token. The token is read from nowhere else."""
 
 OWNER = "clarifai/main"
 """User and app of Clarifai's own models."""
 
-MOST = 200
-"""Concepts asked for: the most that are given."""
+MAX_CONCEPTS = 200
+"""Number of concepts to request: the largest number that Clarifai returns."""
+
+MIN_PROBABILITY = 1e-6
+"""Probability of a class that the service does not list, before normalisation."""
 
 
-def load(name: str, given: ClassifierOptions) -> "Clarifai":
-    """
+def load(name: str, options: ClassifierOptions) -> "ClarifaiClassifier":
+    """Load a model of Clarifai.
+
     Args:
-        name: ``clarifai:MODEL`` for one of Clarifai's own, ``clarifai:USER/APP/MODEL`` for any other.
+        name: ``clarifai:MODEL`` for one of Clarifai's own models, ``clarifai:USER/APP/MODEL`` for any other.
+        options: the endpoint and the time limit.
 
     Raises:
-        UsageError: the name is wrong.
-        SetupError: there is no key, it is refused, the service cannot be reached, or has no such model.
+        UsageError: the name is malformed.
+        SetupError: the key is missing or refused, the service cannot be reached, or the model does not exist.
     """
     path = _path(name)
     if not (key := os.environ.get(KEY, "").strip()):
-        raise SetupError(f"{name}: put a personal access token into the environment variable {KEY}")
-    service = Service(given.endpoint or ENDPOINT, given.timeout, f"Key {key}")
+        raise SetupError(f"{name}: set the environment variable {KEY} to a personal access token of Clarifai")
+    service = Service(options.endpoint or ENDPOINT, options.timeout, f"Key {key}")
     try:
-        model = checked(service, service.ask(path, again=may_succeed)).get("model")
+        reply = service.ask(path, retryable=is_retryable)
+        check_reply(service, reply)
     except SampleError as error:
         raise SetupError(f"{name}: {error.message}") from None
-    described = model.get("model_version") if isinstance(model, dict) else None
-    version = described.get("id") if isinstance(described, dict) else None
-    if not isinstance(version, str) or not re.fullmatch(r"[\w-]+", version):
-        raise SetupError(f"{name}: {service.host} describes no model of this name")
-    return Clarifai(name, version, Asked(service, f"{path}/versions/{version}/outputs"))
+    match reply.content:
+        case {"model": {"model_version": {"id": str(version)}}} if re.fullmatch(r"[\w-]+", version):
+            return ClarifaiClassifier(name, version, service, f"{path}/versions/{version}/outputs")
+    raise SetupError(f"{name}: {service.host} does not describe a model of this name")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A model at Clarifai.
+class ClarifaiClassifier(RemoteClassifier):
+    """A model of Clarifai.
 
-    Attributes:
-        path: of its answers.
+    The classes are ImageNet's and one more, ``something else``, for concepts without the name of an ImageNet class.
+
+    Args:
+        name: the model name as the user wrote it.
+        version: the version of the model.
+        service: the service.
+        path: the path that images are sent to.
     """
 
-    service: Service
-    path: str
-
-    def concepts(self, image: Tensor) -> list[tuple[str, float]]:
-        """What an image, 3 x H x W in [0, 1], shows: names and probabilities.
-
-        Raises:
-            SampleError: the service did not answer, refused, or answered something else.
-        """
-        given = {"data": {"image": {"base64": base64.b64encode(png(image)).decode()}}}
-        wanted = {"model_version": {"output_info": {"output_config": {"max_concepts": MOST}}}}
-        reply = self.service.ask(self.path, {"inputs": [given], "model": wanted}, may_succeed)
-        outputs = reply.content.get("outputs") if isinstance(reply.content, dict) else None
-        one = outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else None
-        if isinstance(one, dict) and "status" in one:  # it says more of the image than the reply's own: "mixed"
-            check_status(self.service, one["status"], reply.status)
-        checked(self.service, reply)
-        data = one.get("data") if isinstance(one, dict) else None
-        found = data.get("concepts", None if data else []) if isinstance(data, dict) else None
-        if not isinstance(found, list):
-            raise self._wrong()
-        return [self._concept(each) for each in found]
-
-    def _concept(self, found: Any) -> tuple[str, float]:
-        name, value = (found.get(key) if isinstance(found, dict) else None for key in ("name", "value"))
-        if not isinstance(name, str) or not isinstance(value, int | float) or isinstance(value, bool):
-            raise self._wrong()
-        if not 0 <= value <= 1.001:
-            raise self._wrong()
-        return self.service.say(name), min(float(value), 1.0)
-
-    def _wrong(self) -> SampleError:
-        return SampleError("BadReply", f"{self.service.host} answered with something that is no list of concepts")
-
-
-class Clarifai(RemoteClassifier):
-    """A model at Clarifai as a classifier. Its classes are ImageNet's, as far as concepts have their names, and one
-    more, the last, for all else that is seen."""
-
-    def __init__(self, name: str, version: str, asked: Asked) -> None:
-        known = imagenet()
+    def __init__(self, name: str, version: str, service: Service, path: str) -> None:
+        classes = imagenet()
         super().__init__(
-            Remote(asked.service.host, self._scores),
+            RemoteNetwork(service.host, self._logits),
             name=name,
             weights=version,
-            classes=Classes(known.wnids, (*known.names, "something else")),
-            geometry=Whole(),
+            classes=Classes(classes.wnids, (*classes.names, "something else")),
+            geometry=KeepSize(),
             mean=(0.0, 0.0, 0.0),
             std=(1.0, 1.0, 1.0),
         )
-        self.asked = asked
+        self.service, self.path = service, path
 
-    def answers(self, images: Sequence[Pixels]) -> Sequence[Answer]:
-        return [self._answer(self.tensor(pixels)[0].cpu()) for pixels in images]
+    def predict(self, images: Sequence[Pixels]) -> Sequence[Prediction]:
+        """Return the concepts of each image."""
+        return [self._concepts(self.tensor(pixels)[0].cpu()) for pixels in images]
 
-    def _answer(self, image: Tensor) -> Concepts:
-        return Dictionary({}).translate(self.asked.concepts(image))
+    def _logits(self, image: Tensor) -> Tensor:
+        """Return log-probabilities over the classes, for attacks, which need a score per class."""
+        probabilities = torch.full((len(self.classes),), MIN_PROBABILITY)
+        for concept in self._concepts(image).concepts:
+            for index in concept.indices or (len(probabilities) - 1,):
+                probabilities[index] = max(probabilities[index].item(), concept.probability)
+        return (probabilities / probabilities.sum()).log()
 
-    def _scores(self, image: Tensor) -> Tensor:
-        """Logarithms of probabilities, for what wants a number for each class."""
-        found = torch.full((len(self.classes),), 1e-6)
-        for concept in self._answer(image).concepts:
-            for index in concept.means or (len(found) - 1,):
-                found[index] = max(found[index].item(), concept.p)
-        return (found / found.sum()).log()
+    def _concepts(self, image: Tensor) -> ConceptPrediction:
+        """Send an image, 3 x H x W in [0, 1], and return its concepts.
+
+        Raises:
+            SampleError: the service did not answer, refused the image, or sent a malformed reply.
+        """
+        inputs = [{"data": {"image": {"base64": base64.b64encode(encode_png(image)).decode()}}}]
+        model = {"model_version": {"output_info": {"output_config": {"max_concepts": MAX_CONCEPTS}}}}
+        reply = self.service.ask(self.path, {"inputs": inputs, "model": model}, is_retryable)
+        match reply.content:
+            case {"outputs": [{"status": _} as output]}:  # more specific than the reply's own status
+                check_status(self.service, output, reply.status)
+        check_reply(self.service, reply)
+        try:
+            concepts = [(self.service.sanitize(name), value) for name, value in _parse_concepts(reply.content)]
+        except ValueError:
+            raise SampleError("BadReply", f"{self.service.host} sent a reply without a list of concepts") from None
+        return LabelMap({}).translate(concepts)
+
+
+def _parse_concepts(content: Any) -> list[tuple[str, float]]:
+    """Return the names and probabilities in a reply; raise a ValueError if it is malformed."""
+    match content:
+        case {"outputs": [{"data": {"concepts": [*concepts]}}]}:
+            return [_parse_concept(concept) for concept in concepts]
+        case {"outputs": [{"data": {**data}}]} if not data:  # no concept was detected
+            return []
+    raise ValueError
+
+
+def _parse_concept(concept: Any) -> tuple[str, float]:
+    match concept:
+        case {"name": str(name), "value": int() | float() as value} if not isinstance(value, bool):
+            if 0 <= value <= 1.001:  # rounding errors of the service
+                return name, min(float(value), 1.0)
+    raise ValueError
 
 
 def _path(name: str) -> str:
-    text = name.removeprefix(PREFIX)
+    """Return the path of a model's description."""
+    text = name.removeprefix(CLARIFAI)
     full = f"{OWNER}/{text}" if "/" not in text else text
     if not re.fullmatch(r"[\w.-]+/[\w.-]+/[\w.-]+", full, re.ASCII) or ".." in full:
-        raise UsageError(f"model {printable(name)}: write {PREFIX}MODEL, or {PREFIX}USER/APP/MODEL")
+        raise UsageError(f"model {printable(name)}: write {CLARIFAI}MODEL or {CLARIFAI}USER/APP/MODEL")
     user, app, model = full.split("/")
     return f"v2/users/{user}/apps/{app}/models/{model}"

@@ -1,4 +1,4 @@
-"""Clarifai's status codes: what went well, what may go well the next time, and what has used a quota up."""
+"""Clarifai's status codes: success, transient errors and exhausted quotas."""
 
 from typing import Any
 
@@ -6,60 +6,67 @@ from dptools.classifiers.services.reply import Reply
 from dptools.classifiers.services.service import Service
 from dptools.errors import SampleError
 
-FINE = {10000, 10001, 10002}
-"""Status codes of success; the last two warn that the interface or the client is of an old version."""
+SUCCESS = {10000, 10001, 10002}
+"""Codes of success. The last two warn that the interface or the client is outdated."""
 
-AGAIN = {10030, 11005, 21351, 21352, 40016, 40030, 40031, 40032, 40034, 41000}
-"""Status codes after which the same request may succeed: throttled, busy, timed out, the model being deployed."""
+TRANSIENT = {10030, 11005, 21351, 21352, 40016, 40030, 40031, 40032, 40034, 41000}
+"""Codes after which the same request may succeed: throttled, busy, timed out, or the model is being deployed."""
 
-SPENT = {11003, 11004, 11006}
-"""Those of a quota that is used up for an hour or longer."""
+QUOTA_EXHAUSTED = {11003, 11004, 11006}
+"""Codes of a quota that is used up for an hour or longer."""
 
 
-def may_succeed(reply: Reply) -> bool:
-    """Whether the same request may succeed: as its own codes say, or else the HTTP status."""
+def is_retryable(reply: Reply) -> bool:
+    """Return whether the same request may succeed later, by Clarifai's codes or else by the HTTP status."""
     codes = _codes(reply.content)
-    return not codes & SPENT and (bool(codes & AGAIN) or reply.transient)
+    return not codes & QUOTA_EXHAUSTED and (bool(codes & TRANSIENT) or reply.transient)
 
 
-def _codes(content: Any) -> set[int]:
-    """Those of the reply and of its outputs."""
-    content = content if isinstance(content, dict) else {}
-    outputs = content.get("outputs")
-    parts = [content, *(outputs if isinstance(outputs, list) else [])]
-    states = [part.get("status") for part in parts if isinstance(part, dict)]
-    found = [state.get("code") for state in states if isinstance(state, dict)]
-    return {code for code in found if isinstance(code, int)}
+def _codes(content: Any) -> set[int | None]:
+    """Return the codes of the reply and of its outputs."""
+    match content:
+        case {"outputs": [*outputs]}:
+            return {_code(part) for part in (content, *outputs)}
+        case _:
+            return {_code(content)}
 
 
-def checked(service: Service, reply: Reply) -> dict[str, Any]:
-    """The reply's content, if it says that all is well.
+def _code(part: Any) -> int | None:
+    match part:
+        case {"status": {"code": int(code)}}:
+            return code
+        case _:
+            return None
+
+
+def check_reply(service: Service, reply: Reply) -> None:
+    """Check that the reply reports success.
 
     Raises:
-        SampleError: it says otherwise, or nothing that is Clarifai's.
+        SampleError: the reply reports an error or is not Clarifai's.
     """
-    content = reply.content
-    if not isinstance(content, dict) or "status" not in content:
+    if not isinstance(reply.content, dict) or "status" not in reply.content:
         if reply.status != 200:
             raise SampleError("ServiceError", f"{service.host} answered {reply.status}")
-        raise SampleError("BadReply", f"{service.host} answered with something that is not Clarifai's JSON")
-    check_status(service, content["status"], reply.status)
-    return content
+        raise SampleError("BadReply", f"{service.host} sent a reply that is not Clarifai's JSON")
+    check_status(service, reply.content, reply.status)
 
 
-def check_status(service: Service, status: Any, http: int) -> None:
-    """
+def check_status(service: Service, part: Any, http_status: int) -> None:
+    """Check that the status of a reply, or of one of its outputs, is success.
+
     Args:
-        status: what stands under that key.
-        http: the reply's.
+        service: the service that sent it.
+        part: an object with the key ``status``.
+        http_status: the HTTP status of the reply, for the message.
 
     Raises:
-        SampleError: all is not well.
+        SampleError: the status is an error.
     """
-    code = status.get("code") if isinstance(status, dict) else None
-    if code in FINE:
+    code, status = _code(part), part["status"]
+    if code in SUCCESS:
         return
-    words = [status.get(key) for key in ("description", "details")] if isinstance(status, dict) else []
-    said = ": ".join(service.say(word) for word in words if word)
-    kind = "OverQuota" if code in SPENT else "ServiceError"
-    raise SampleError(kind, f"{service.host} answered {http}, code {code}{f': {said}' if said else ''}")
+    texts = [status.get(key) for key in ("description", "details")] if isinstance(status, dict) else []
+    details = "".join(f": {service.sanitize(text)}" for text in texts if text)
+    kind = "OverQuota" if code in QUOTA_EXHAUSTED else "ServiceError"
+    raise SampleError(kind, f"{service.host} answered {http_status}, code {code}{details}")

@@ -1,13 +1,13 @@
-"""Classifiers behind the Open Inference Protocol, version 2: Triton, KServe, MLServer and others.
+"""Models behind the Open Inference Protocol, version 2: Triton, KServe, MLServer and other servers.
 
-The protocol (https://github.com/kserve/open-inference-protocol) tells the names, types and shapes of a model's tensors,
-and not how pixels become numbers. That is said in a query behind the model's address:
+The protocol (https://github.com/kserve/open-inference-protocol) describes the names, types and shapes of a model's
+tensors, but not how pixels are normalised. The query of the model's address says that:
 ``oip+http://localhost:8000/v2/models/resnet?mean=.485,.456,.406&std=.229,.224,.225``.
 """
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,68 +16,73 @@ from torch import Tensor
 from dptools.classifiers.classes import numbered
 from dptools.classifiers.classifier import Geometry
 from dptools.classifiers.names import ClassifierOptions
-from dptools.classifiers.services.address import PREFIX, Address, parse
+from dptools.classifiers.services.oip_address import Address, parse
 from dptools.classifiers.services.oip_json import (
-    chosen,
-    described,
-    flat,
+    check_reply,
+    flatten,
     is_number,
     is_shape,
-    listed,
-    tensors,
+    objects,
+    parse_tensors,
+    select,
     versions,
 )
-from dptools.classifiers.services.remote import Remote, RemoteClassifier, Whole
+from dptools.classifiers.services.oip_tensors import Layout, TensorType, layout_of
+from dptools.classifiers.services.remote import KeepSize, RemoteClassifier, RemoteNetwork
 from dptools.classifiers.services.service import Service
-from dptools.classifiers.services.tensors import Layout, TensorType, layout_of
 from dptools.errors import SampleError, SetupError, UsageError
 
 TOKEN = "OIP_TOKEN"
-"""Environment variable with what a server wants as its bearer token (RFC 6750); none if it is empty or not there."""
+"""Environment variable with the bearer token (RFC 6750) for the server; none is sent if it is unset or empty."""
 
-MOST_CLASSES = 1_000_000
-"""A description that speaks of more is wrong."""
+MAX_CLASSES = 1_000_000
+"""Largest number of classes. A description with more is an error."""
+
+DEFAULT_SIZE = 224
+"""Side of the input in pixels, for a model that accepts any size."""
 
 
-def load(name: str, given: ClassifierOptions) -> RemoteClassifier:
-    """The model's classifier, its tensors as the server describes them.
+def load(name: str, options: ClassifierOptions) -> RemoteClassifier:
+    """Load a model behind the Open Inference Protocol, with the tensors that the server describes.
 
     Raises:
-        UsageError: the name is wrong.
-        SetupError: the server cannot be reached, or the model is not there or takes no images.
+        UsageError: the name is malformed.
+        SetupError: the server cannot be reached, or the model does not exist or takes no images.
     """
     address = parse(name)
-    if given.endpoint:
-        raise UsageError(f"--endpoint is for services whose address is not their name, and {PREFIX} has it in it")
     token = os.environ.get(TOKEN, "").strip()
-    service = Service(address.server, given.timeout, f"Bearer {token}" if token else "")
+    service = Service(address.server, options.timeout, f"Bearer {token}" if token else "")
     try:
-        description = described(service, service.ask(address.path))
-        model = _model(service, address, description)
-        classes = numbered(model.classes())
+        description = check_reply(service, service.ask(address.path))
+        model = _describe(service, address, description)
     except SampleError as error:
-        raise SetupError(f"{name}: {service.say(error.message)}") from None
-    except UsageError as error:  # that names the model's tensors
-        raise UsageError(service.say(error)) from None
-    if model.layout.whole and (address.mean, address.std) != (Address.mean, Address.std):
-        raise UsageError(f"{name}: its input is {model.input.datatype}, of which no mean and std can be taken off")
+        raise SetupError(f"{name}: {service.sanitize(error.message)}") from None
+    except UsageError as error:  # its message lists tensor names that the server sent
+        raise UsageError(service.sanitize(error)) from None
+    if model.layout.eight_bit and (address.mean, address.std) != (Address.mean, Address.std):
+        raise UsageError(f"{name}: its input is {model.input.datatype}, which mean and std do not apply to")
     return RemoteClassifier(
-        Remote(service.host, model.scores),
+        RemoteNetwork(service.host, model.logits),
         name=name,
         weights=f"version {versions(service, description)}",
-        classes=classes,
+        classes=numbered(model.class_count),
         geometry=_geometry(address, model.layout),
         mean=address.mean,
         std=address.std,
     )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Model:
     """A model on a server.
 
     Attributes:
-        count: of classes; None as long as it is not known.
+        service: the server.
+        path: the model's path on the server.
+        input: the image tensor.
+        output: the score tensor.
+        layout: the form in which an image is sent.
+        class_count: number of classes; 0 if it is not known yet.
     """
 
     service: Service
@@ -85,76 +90,75 @@ class Model:
     input: TensorType
     output: TensorType
     layout: Layout
-    count: int | None = None
+    class_count: int
 
-    def scores(self, image: Tensor) -> Tensor:
-        """Scores of an image, 3 x H x W: of probabilities, the logarithms.
+    def logits(self, image: Tensor) -> Tensor:
+        """Return the scores, shape (classes,), of a normalised image, 3 x H x W.
+
+        Scores that are probabilities are returned as their logarithms.
 
         Raises:
-            SampleError: the server did not answer, refused, or answered something else.
+            SampleError: the server did not answer, refused the image, or sent a malformed reply.
         """
-        shape, values = self.layout.encode(image)
-        tensor = {"name": self.input.name, "shape": shape, "datatype": self.input.datatype, **values}
+        tensor = {"name": self.input.name, "datatype": self.input.datatype, **self.layout.encode(image)}
         body = {"inputs": [tensor], "outputs": [{"name": self.output.name}]}
         reply = self.service.ask(f"{self.path}/infer", body)
-        outputs = listed(described(self.service, reply), "outputs")
-        found = [each for each in outputs if each.get("name") == self.output.name]
-        if len(found) != 1:
-            wanted = self.service.say(repr(self.output.name))
-            raise SampleError("BadReply", f"{self.service.host} answered without output {wanted}")
-        return _as_scores(self._numbers(found[0]))
+        outputs = objects(check_reply(self.service, reply), "outputs")
+        matches = [output for output in outputs if output.get("name") == self.output.name]
+        if len(matches) != 1:
+            name = self.service.sanitize(repr(self.output.name))
+            raise SampleError("BadReply", f"{self.service.host} sent a reply without output {name}")
+        return _to_logits(self._parse(matches[0]))
 
-    def classes(self) -> int:
-        """How many there are: as described or, where that is left open, as an answer tells.
-
-        Raises:
-            SampleError: there is no answer, or there are more than can be.
-        """
-        width, size = self._width, self.layout.size or 224
-        self.count = width if width > 0 else len(self.scores(torch.zeros(3, size, size)))
-        if self.count > MOST_CLASSES:
-            raise SampleError("BadReply", f"its output is of {self.count} classes")
-        return self.count
-
-    @property
-    def _width(self) -> int:
-        """The number of classes that the output's shape tells, with or without sides of 1 behind it; -1 for none."""
-        sides = self.output.shape[1:] or self.output.shape
-        return math.prod(sides) if min(sides) > 0 else -1
-
-    def _numbers(self, output: dict[str, Any]) -> Tensor:
-        shape, values = output.get("shape"), flat(output.get("data"))
-        count = self.count or self._width
-        told = self.service.say(f"{self.output.name!r} of shape {shape}")
-        said = f"{self.service.host} answered with {told} and {len(values)} values"
-        if count > 0 and len(values) != count:
-            raise SampleError("BadReply", f"{said}, where there are {count} classes")
+    def _parse(self, output: dict[str, Any]) -> Tensor:
+        """Return the values of an output after checking their number and type."""
+        shape, values = output.get("shape"), flatten(output.get("data"))
+        tensor = self.service.sanitize(f"{self.output.name!r} of shape {shape}")
+        reply = f"{self.service.host} sent {tensor} with {len(values)} values"
+        if self.class_count and len(values) != self.class_count:
+            raise SampleError("BadReply", f"{reply}, but the model has {self.class_count} classes")
         if not values or not is_shape(shape) or math.prod(shape) != len(values):
-            raise SampleError("BadReply", said)
+            raise SampleError("BadReply", reply)
         if not all(map(is_number, values)):
-            raise SampleError("BadReply", f"{said}, not all of them numbers")
+            raise SampleError("BadReply", f"{reply}, not all of them numbers")
         return torch.tensor(values, dtype=torch.float32)
 
 
+def _describe(service: Service, address: Address, description: dict[str, Any]) -> Model:
+    """Return the model by its description; send one image if the description leaves the number of classes open.
+
+    Raises:
+        SampleError: the model takes no image or returns no scores.
+        UsageError: a tensor that the address names does not exist.
+    """
+    image = select(parse_tensors(description, "inputs"), address.input, "input")
+    scores = select(parse_tensors(description, "outputs"), address.output, "output")
+    if scores.datatype == "BYTES":
+        raise SampleError("BadReply", f"its output {scores.name!r} has texts, not numbers")
+    model = Model(service, address.path, image, scores, layout_of(image), _class_count(scores.shape))
+    if not model.class_count:
+        size = model.layout.size or DEFAULT_SIZE
+        model = replace(model, class_count=len(model.logits(torch.zeros(3, size, size))))
+    if model.class_count > MAX_CLASSES:
+        raise SampleError("BadReply", f"its output has {model.class_count} classes, more than {MAX_CLASSES}")
+    return model
+
+
+def _class_count(shape: tuple[int, ...]) -> int:
+    """Return the product of the dimensions behind the batch dimension; 0 if one of them is open."""
+    sides = shape[1:] or shape
+    return math.prod(sides) if min(sides) > 0 else 0
+
+
 def _geometry(address: Address, layout: Layout) -> Geometry:
-    """An image file goes as it is, unless a size is asked for."""
-    if layout.files and not address.size and not address.resize:
-        return Whole()
-    size = layout.size or address.size or 224
+    """Return the resizing by the address and the layout; image files keep their size unless the address gives one."""
+    if layout.file and not address.size and not address.resize:
+        return KeepSize()
+    size = layout.size or address.size or DEFAULT_SIZE
     return Geometry(resize=address.resize or round(size * 256 / 224), crop=size)
 
 
-def _model(service: Service, address: Address, description: dict[str, Any]) -> Model:
-    inputs = tensors(description, "inputs")
-    outputs = tensors(description, "outputs")
-    image = chosen(inputs, address.input, "input")
-    scores = chosen(outputs, address.output, "output")
-    if scores.datatype == "BYTES":
-        raise SampleError("BadReply", f"its output {scores.name!r} holds texts, where numbers are wanted")
-    return Model(service, address.path, image, scores, layout_of(image))
-
-
-def _as_scores(values: Tensor) -> Tensor:
-    """What is above 0 and sums to 1 is taken for probabilities."""
-    probable = values.min() >= 0 and abs(values.sum().item() - 1) < 0.01
-    return values.clamp_min(1e-12).log() if probable else values
+def _to_logits(values: Tensor) -> Tensor:
+    """Return the logarithms of the values if they are probabilities (not negative, sum 1), and otherwise the values."""
+    is_distribution = values.min() >= 0 and abs(values.sum().item() - 1) < 0.01
+    return values.clamp_min(1e-12).log() if is_distribution else values

@@ -1,56 +1,70 @@
-"""Networks on other machines: scores without gradients."""
+"""Classifiers whose scores come from a service, without gradients."""
 
+import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from dptools.classifiers.answers import Answer
 from dptools.classifiers.classifier import Classifier, Geometry, Pixels
+from dptools.classifiers.predictions import Prediction
 from dptools.errors import SampleError
 
-Ask = Callable[[Tensor], Tensor]
-"""Scores, one for each class, of one image 3 x H x W."""
 
+class RemoteNetwork(nn.Module):
+    """A network that sends one image at a time to a service.
 
-class Remote(nn.Module):
-    """A network that is asked about one image after the other."""
+    Args:
+        host: the service's host, for error messages.
+        score: returns the logits, shape (classes,), of one image 3 x H x W on the CPU.
+    """
 
-    def __init__(self, host: str, ask: Ask) -> None:
+    def __init__(self, host: str, score: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.host, self.ask = host, ask
+        self.host, self.score = host, score
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores, B x classes, of images B x 3 x H x W."""
-        scores: Tensor = _WithoutGradient.apply(images, self)
-        return scores
+        """Return the logits, B x classes, of images B x 3 x H x W. The backward pass raises a ``SampleError``."""
+        logits: Tensor = _WithoutGradient.apply(images, self)
+        return logits
 
 
 class _WithoutGradient(torch.autograd.Function):
-    """What says so where a gradient is wanted."""
+    """Calls the service in the forward pass, and raises an error in the backward pass."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, remote: Remote) -> Tensor:
-        ctx.host = remote.host
-        return torch.stack([remote.ask(image.detach().cpu()) for image in images]).to(images.device)
+    def forward(ctx: Any, images: Tensor, network: RemoteNetwork) -> Tensor:
+        ctx.host = network.host
+        return torch.stack([network.score(image.detach().cpu()) for image in images]).to(images.device)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004
-        raise SampleError("NoGradient", f"{ctx.host} gives no gradients: choose an attack that asks for classes only")
+        raise SampleError("NoGradient", f"{ctx.host} gives no gradients: choose an attack that needs none")
 
 
 class RemoteClassifier(Classifier):
-    """A classifier whose network is a service's."""
+    """A classifier whose network is a :class:`RemoteNetwork`."""
 
     remote = True
 
-    def answers(self, images: Sequence[Pixels]) -> Sequence[Answer]:
-        return [answer for pixels in images for answer in super(RemoteClassifier, self).answers([pixels])]
+    def predict(self, images: Sequence[Pixels]) -> Sequence[Prediction]:
+        """Return a prediction for each image; they are sent one at a time, so their sizes may differ."""
+        return [prediction for pixels in images for prediction in super(RemoteClassifier, self).predict([pixels])]
 
 
-class Whole(Geometry):
-    """For a service that brings images to its size itself: as they are."""
+class KeepSize(Geometry):
+    """No resizing, for services that resize images themselves."""
 
     def __call__(self, pixels: Pixels) -> Pixels:
+        """Return the image unchanged."""
         return pixels
+
+
+def encode_png(image: Tensor) -> bytes:
+    """Return an image, 3 x H x W in [0, 1], as a PNG file."""
+    pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    return file.getvalue()

@@ -1,4 +1,4 @@
-"""What a service answers, and when it may be asked again."""
+"""A service's reply, and whether the request may be repeated."""
 
 import re
 import time
@@ -13,24 +13,26 @@ TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 
 @dataclass(frozen=True)
 class Reply:
-    """What a service answered: the HTTP status, and the JSON or None where it is none.
+    """A complete HTTP reply.
 
     Attributes:
-        pause: seconds that the service wants to be left alone; None where it does not say.
+        status: the HTTP status.
+        content: the parsed JSON; None if the body is not JSON.
+        retry_after: seconds that the service asks the client to wait; None if it does not say.
     """
 
     status: int
     content: Any
-    pause: float | None = None
+    retry_after: float | None = None
 
     @property
     def transient(self) -> bool:
-        """The same request may succeed later."""
+        """Whether the HTTP status says that the same request may succeed later."""
         return self.status in TRANSIENT
 
 
-def asked_pause(headers: Mapping[str, str]) -> float | None:
-    """Seconds by ``Retry-After`` (RFC 9110, 10.2.3), which is a number of seconds or a date."""
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds to wait by the ``Retry-After`` header (RFC 9110, 10.2.3), a number of seconds or a date."""
     text = headers.get("Retry-After", "")
     if re.fullmatch(r"\d{1,9}", text):
         return float(text)

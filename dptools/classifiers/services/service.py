@@ -1,4 +1,4 @@
-"""A classifier that answers over HTTP: asked with time limits, again where that helps, and never too long."""
+"""An HTTP client for JSON services, with time limits and repeated requests."""
 
 import json
 import threading
@@ -10,140 +10,155 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, retry_if_result, wait_random_exponential
 
 from dptools.classifiers.services.connection import Connection
-from dptools.classifiers.services.endpoint import HERE, check_address, check_key
-from dptools.classifiers.services.reply import Reply, asked_pause
+from dptools.classifiers.services.endpoint import LOCALHOST, check_address, check_key
+from dptools.classifiers.services.reply import Reply, parse_retry_after
 from dptools.errors import SampleError, SetupError
 from dptools.texts import printable
 
-ATTEMPTS = 5
-"""Requests for one image, at the most: with their pauses some ten seconds."""
+MAX_ATTEMPTS = 5
+"""Largest number of requests for one image. With the pauses between them they take about ten seconds."""
 
-PATIENCE = 5
-"""After so many images in a row that the service could not be reached for, or for which it had nothing but an error
-of its own (HTTP 5xx), each is tried once, until one is answered: a service that is down does not hold up a long
-stream."""
+MAX_FAILURES = 5
+"""Number of images in a row that may fail before later images get one attempt each, until one succeeds.
 
-LONGEST_PAUSE = 60.0
-"""Seconds. A service that asks for a longer pause (``Retry-After``) is not asked again."""
+An image counts as failed if the service cannot be reached or answers with a transient HTTP 5xx status. This keeps a
+service that is down from delaying a long stream.
+"""
+
+MAX_RETRY_AFTER = 60.0
+"""Longest pause in seconds that a service may ask for (``Retry-After``). If it asks for more, the image fails."""
 
 MAX_REPLY = 64 * 2**20
-"""Bytes; a longer reply is refused."""
+"""Largest reply in bytes. A longer reply is an error."""
 
 
 class Service:
-    """An HTTP service that speaks JSON, for any number of threads.
+    """An HTTP service that speaks JSON. The methods are safe to call from several threads.
+
+    Args:
+        base: the address that paths are appended to.
+        timeout: time limit for one reply, in seconds.
+        key: value of the Authorization header. It is sent only over TLS or to this machine, and never shown.
 
     Attributes:
-        host: for messages.
+        host: the host and port, for messages.
+
+    Raises:
+        UsageError: the address is invalid.
+        SetupError: the key is invalid or would be sent without encryption, or the environment's proxies or
+            certificates cannot be used.
     """
 
     def __init__(self, base: str, timeout: float, key: str = "") -> None:
-        """
-        Args:
-            base: the address that paths are appended to.
-            timeout: seconds for an answer.
-            key: value of the Authorization header; it is sent over TLS or to this machine only, and shown nowhere.
-
-        Raises:
-            UsageError: the address is none.
-            SetupError: the key is none, or would be sent in the clear; proxies or certificates are no good.
-        """
         self.url = check_address(base)
         self.host = self.url.netloc.decode()
         self._secret = key.split()[-1] if key.strip() else ""
         headers = {"Authorization": check_key(key, self.url)} if key else {}
         self._limit = timeout
-        direct = {(f"all://[{name}]" if ":" in name else f"all://{name}"): None for name in HERE}
+        no_proxy = {(f"all://[{name}]" if ":" in name else f"all://{name}"): None for name in LOCALHOST}
         try:
-            trust = httpx.create_ssl_context()
-            self._open = partial(
-                Connection, base_url=self.url, headers=headers, timeout=timeout, mounts=direct, verify=trust
+            context = httpx.create_ssl_context()
+            self._connect = partial(
+                Connection, base_url=self.url, headers=headers, timeout=timeout, mounts=no_proxy, verify=context
             )
             self._threads = threading.local()
             self._connection()
         except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
-            wrong = "the proxies or certificates that the environment names cannot be used"
-            raise SetupError(f"{self.host}: {wrong}: {self.say(error)}") from None
-        self._lost, self._lock = 0, threading.Lock()
+            problem = "the proxies or certificates that the environment names cannot be used"
+            raise SetupError(f"{self.host}: {problem}: {self.sanitize(error)}") from None
+        self._failures, self._lock = 0, threading.Lock()
 
-    def ask(self, path: str, body: Any = None, again: Callable[[Reply], bool] = lambda reply: reply.transient) -> Reply:
-        """The reply to a body as POST, or to a GET where there is none: the last one, of as many as it took.
+    def ask(
+        self, path: str, body: Any = None, retryable: Callable[[Reply], bool] = lambda reply: reply.transient
+    ) -> Reply:
+        """Send a request, repeat it while that may help, and return the last reply.
 
         Args:
-            again: tells replies after which the request may succeed.
+            path: appended to the base address.
+            body: sent as JSON in a POST request; None for a GET request.
+            retryable: returns whether the request should be repeated after this reply.
 
         Raises:
-            SampleError: none came, or none that is complete.
+            SampleError: no complete reply arrived.
         """
         retrying = Retrying(
-            retry=retry_if_exception_type(httpx.TransportError) | retry_if_result(again),
+            retry=retry_if_exception_type(httpx.TransportError) | retry_if_result(retryable),
             wait=_pause,
-            stop=self._gives_up,
+            stop=self._stop,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
         content = None if body is None else json.dumps(body).encode()
         try:
-            reply: Reply = retrying(self._once, path, content)
+            reply: Reply = retrying(self._request, path, content)
         except httpx.TransportError as error:
             with self._lock:
-                self._lost += 1
-            raise self._complaint(error) from None
+                self._failures += 1
+            raise self._sample_error(error) from None
         with self._lock:
-            self._lost = self._lost + 1 if reply.status >= 500 and again(reply) else 0
+            self._failures = self._failures + 1 if reply.status >= 500 and retryable(reply) else 0
         return reply
 
-    def say(self, text: object) -> str:
-        """A service's own words, fit for a message or a record: short, on one line, without the key, which it might
-        send back. None of its texts gets there in another way."""
-        return printable(" ".join(self._hide(str(text)[:10_000]).split()))[:300]
+    def sanitize(self, text: object) -> str:
+        """Return text from the service on one line, at most 300 characters, printable and without the key.
 
-    def _once(self, path: str, content: bytes | None) -> Reply:
-        """One request."""
+        All text that comes from a service must pass through this method before it is shown or recorded.
+        """
+        limited = str(text)[:10_000]
+        hidden = limited.replace(self._secret, "***") if self._secret else limited
+        return printable(" ".join(hidden.split()))[:300]
+
+    def _request(self, path: str, content: bytes | None) -> Reply:
         with self._connection().request(path, content, self._limit) as response:
             received = bytearray()
             try:
-                for piece in response.iter_bytes():
-                    received += piece
+                for chunk in response.iter_bytes():
+                    received += chunk
                     if len(received) > MAX_REPLY:
-                        raise SampleError("BadReply", f"{self.host} answered with more than {MAX_REPLY >> 20} MiB")
-            except httpx.DecodingError as error:  # it is all there, so that asking again would bring the same
-                raise SampleError("BadReply", f"{self.host} answered with {self.say(error)}") from None
-        return Reply(response.status_code, self._parsed(received), asked_pause(response.headers))
+                        raise SampleError("BadReply", f"{self.host} sent a reply of more than {MAX_REPLY >> 20} MiB")
+            except httpx.DecodingError as error:  # the reply is complete, and repeating the request would not help
+                message = f"{self.host} sent a reply that cannot be decompressed: {self.sanitize(error)}"
+                raise SampleError("BadReply", message) from None
+        return Reply(response.status_code, _parse_json(received), parse_retry_after(response.headers))
 
     def _connection(self) -> Connection:
-        """This thread's own."""
-        own: Connection = getattr(self._threads, "own", None) or self._open()
-        self._threads.own = own
-        return own
+        """Return this thread's connection."""
+        connection: Connection = getattr(self._threads, "connection", None) or self._connect()
+        self._threads.connection = connection
+        return connection
 
-    def _parsed(self, received: bytes | bytearray) -> Any:
-        try:
-            return json.loads(received)
-        except (ValueError, RecursionError):
-            return None
+    def _stop(self, state: RetryCallState) -> bool:
+        """Return whether the request should not be repeated."""
+        attempts = 1 if self._failures >= MAX_FAILURES else MAX_ATTEMPTS
+        return _retry_after(state) > MAX_RETRY_AFTER or state.attempt_number >= attempts
 
-    def _hide(self, text: str) -> str:
-        return text.replace(self._secret, "***") if self._secret else text
-
-    def _gives_up(self, state: RetryCallState) -> bool:
-        reply = None if state.outcome is None or state.outcome.failed else state.outcome.result()
-        too_long = reply is not None and (reply.pause or 0) > LONGEST_PAUSE
-        return too_long or state.attempt_number >= (1 if self._lost >= PATIENCE else ATTEMPTS)
-
-    def _complaint(self, error: httpx.TransportError) -> SampleError:
+    def _sample_error(self, error: httpx.TransportError) -> SampleError:
         match error:
             case httpx.ConnectError() | httpx.ProxyError():
-                return SampleError("ServiceDown", f"{self.host} cannot be reached: {self.say(error)}")
+                return SampleError("ServiceDown", f"{self.host} cannot be reached: {self.sanitize(error)}")
             case httpx.TimeoutException():
                 return SampleError("ServiceSlow", f"{self.host} did not answer within {self._limit:g} s")
             case _:
-                return SampleError("ServiceBroken", f"{self.host} broke the connection off: {self.say(error)}")
+                message = f"{self.host} closed the connection before the reply was complete: {self.sanitize(error)}"
+                return SampleError("ServiceBroken", message)
 
 
 _backoff = wait_random_exponential(multiplier=0.5, max=8)
 
 
 def _pause(state: RetryCallState) -> float:
-    """Seconds until the next request: what the service asks for, or more each time."""
-    reply = None if state.outcome is None or state.outcome.failed else state.outcome.result()
-    return max(_backoff(state), reply.pause or 0.0 if reply is not None else 0.0)
+    """Return the seconds before the next attempt: exponential backoff, or longer if the service asks for it."""
+    return max(_backoff(state), _retry_after(state))
+
+
+def _retry_after(state: RetryCallState) -> float:
+    """Return the seconds that the last reply asks to wait; 0 if there was no reply or it does not say."""
+    if state.outcome is None or state.outcome.failed:
+        return 0.0
+    return state.outcome.result().retry_after or 0.0
+
+
+def _parse_json(received: bytes | bytearray) -> Any:
+    try:
+        return json.loads(received)
+    except (ValueError, RecursionError):
+        return None
