@@ -1,90 +1,110 @@
-"""dp-classify's suspicion: second looks at what the classifier saw."""
+"""Detectors of adversarial images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dptools.classifiers.names import BUNDLED
 from dptools.errors import UsageError, check_name
-from dptools.pipe.record import Record
 from dptools.purifiers.filters import Filter, parse_filter
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from dptools.classifiers import Classifier
-    from dptools.pipe.sample import Pixels
+    from dptools.classifiers.classifier import Pixels
 
 DETECTORS = ("both", "disagreement", "squeezing")
+"""Names of the detectors.
 
-SQUEEZERS = ("bits:5", "median:3", "nlm")
-"""The filters of feature squeezing for photographs (arXiv 1704.01155), beside which the mirrored image is looked at."""
+``disagreement`` compares with other networks, ``squeezing`` with predictions for changed images, ``both`` with both.
+"""
+
+SQUEEZING_FILTERS = ("bits:5", "median:3", "nlm")
+"""The filters that feature squeezing uses for photographs (arXiv 1704.01155). A mirrored view is added to them."""
 
 
 @dataclass(frozen=True)
 class Detector:
-    """A detector, ready.
+    """A detector of adversarial images.
 
     Attributes:
         name: one of :data:`DETECTORS`.
-        classifier: what attacks are aimed at.
-        others: networks that give a second opinion.
-        squeezers: filters that the image goes through; where there are any, it is mirrored, too.
+        classifier: the classifier that may have been attacked.
+        other_classifiers: networks with the same classes, each of which predicts one view.
+        filters: filters for feature squeezing; if there are any, the mirrored image is a view, too.
     """
 
     name: str
     classifier: "Classifier"
-    others: "tuple[Classifier, ...]" = ()
-    squeezers: tuple[Filter, ...] = ()
+    other_classifiers: "tuple[Classifier, ...]" = ()
+    filters: tuple[Filter, ...] = ()
 
     @property
-    def facts(self) -> Record:
-        """All that determines a suspicion besides the image and the classifier."""
-        return {"detector": self.name, "models": [other.name for other in self.others]}
+    def settings(self) -> dict[str, Any]:
+        """The settings that the score depends on, besides the image and the classifier."""
+        return {"detector": self.name, "models": [other.name for other in self.other_classifiers]}
 
-    def __call__(self, pixels: "Pixels", seen: "Tensor") -> float:
-        """The suspicion of an image that made the classifier see these probabilities."""
-        from dptools.detection import doubt, suspicion
+    def __call__(self, pixels: "Pixels", probabilities: "Tensor") -> float:
+        """Return the calibrated score of an image, in [0, 1].
 
-        return round(suspicion(self.name, doubt(seen, list(self.looks(self.classifier.geometry(pixels))))), 4)
+        Args:
+            pixels: the image, H x W x 3.
+            probabilities: the classifier's prediction for it, shape (classes,).
+        """
+        from dptools.detection.scores import calibrated_score, disagreement_score
 
-    def looks(self, pixels: "Pixels") -> "Iterator[Tensor]":
-        """Probabilities of each second look, at what the classifier sees of the image and nothing else."""
+        views = list(self.views(self.classifier.geometry(pixels)))
+        return round(calibrated_score(self.name, disagreement_score(probabilities, views)), 4)
+
+    def views(self, pixels: "Pixels") -> "Iterator[Tensor]":
+        """Yield the prediction of each view, shape (classes,).
+
+        Args:
+            pixels: the image after the classifier's own cropping, so that all views show the same content.
+        """
         from dptools.purifiers.filters import apply
 
-        for other in self.others:
-            yield _look(other, _scaled(pixels, other.geometry.crop))
-        if self.squeezers:
-            yield _look(self.classifier, pixels[:, ::-1])
-        for squeezer in self.squeezers:
-            yield _look(self.classifier, apply(squeezer, pixels))
+        for other in self.other_classifiers:
+            yield _predict(other, _resize(pixels, other.geometry.crop))
+        if self.filters:
+            yield _predict(self.classifier, pixels[:, ::-1])
+        for squeezing_filter in self.filters:
+            yield _predict(self.classifier, apply(squeezing_filter, pixels))
 
 
-def detector(name: str | None, classifier: "Classifier", device: str) -> Detector:
-    """The detector of this name; of none, the best for which all is there.
+def load_detector(name: str | None, classifier: "Classifier", device: str) -> Detector:
+    """Load a detector.
+
+    Args:
+        name: one of :data:`DETECTORS`. None stands for ``both`` if another bundled network is installed and the
+            classifier has ImageNet's classes, and otherwise for ``squeezing``.
+        classifier: the classifier that may have been attacked.
+        device: the device for other networks.
 
     Raises:
-        UsageError: there is none of this name, or the classifier's classes are not those of the other networks.
-        SetupError: another network is not installed.
+        UsageError: the name is unknown, or other networks have classes different from the classifier's.
+        SetupError: no other network is installed.
     """
     from dptools.classifiers import imagenet, installed, load
 
-    known = len(classifier.classes) == len(imagenet())
-    rest = [other for other in BUNDLED if other != classifier.name]
-    there = [other for other in rest if installed(other)]
-    chosen = check_name("detector", name or ("both" if known and there else "squeezing"), DETECTORS)
-    if chosen != "squeezing" and not known:
-        raise UsageError(f"--detector {chosen} asks networks that know other classes: choose squeezing")
-    others = tuple(load(other, device=device) for other in there or rest) if chosen != "squeezing" else ()
-    squeezers = tuple(map(parse_filter, SQUEEZERS)) if chosen != "disagreement" else ()
-    return Detector(chosen, classifier, others, squeezers)
+    comparable = len(classifier.classes) == len(imagenet())
+    others = [model for model in BUNDLED if model != classifier.name]
+    available = [model for model in others if installed(model)]
+    name = check_name("detector", name or ("both" if comparable and available else "squeezing"), DETECTORS)
+    if name != "squeezing" and not comparable:
+        raise UsageError(f"detector {name} needs a classifier with ImageNet's 1,000 classes: choose squeezing")
+    networks = [] if name == "squeezing" else available or others
+    filters = () if name == "disagreement" else SQUEEZING_FILTERS
+    other_classifiers = tuple(load(model, device=device) for model in networks)
+    return Detector(name, classifier, other_classifiers, tuple(map(parse_filter, filters)))
 
 
-def _look(classifier: "Classifier", pixels: "Pixels") -> "Tensor":
+def _predict(classifier: "Classifier", pixels: "Pixels") -> "Tensor":
     return classifier.probabilities(classifier.tensor(pixels))[0]
 
 
-def _scaled(pixels: "Pixels", side: int) -> "Pixels":
+def _resize(pixels: "Pixels", side: int) -> "Pixels":
     import numpy as np
     from PIL import Image
 

@@ -1,10 +1,11 @@
-"""How much an image looks like an adversarial one, without training: what a classifier sees in it, against what is seen
-at second looks.
+"""Disagreement scores of images, and their calibration on clean images. Nothing is trained.
 
-A perturbation is made for one network and one image. At a second look, by another network (prediction inconsistency,
-arXiv 2506.03765) or at an image that was changed a little (feature squeezing, arXiv 1704.01155), the class that the
-attack made tends to be gone. Both papers measure how far the probabilities move. Here it is the lead of the class that
-was seen, in the average of all second looks: on the same images that tells more of them apart.
+An adversarial perturbation is made for one network and one image. Another view of the image often does not show the
+class that the attack produced. A view is the prediction of another network (prediction inconsistency, arXiv
+2506.03765) or the prediction for a slightly changed image (feature squeezing, arXiv 1704.01155).
+
+Both papers measure how far the probabilities move. The disagreement score uses the margin of the predicted class in
+the mean of all views instead, which separated clean and attacked images better on the same images.
 """
 
 import math
@@ -14,9 +15,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 1.0)
+QUANTILE_LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 1.0)
+"""Fractions of clean images for which :data:`CLEAN_QUANTILES` holds a score."""
 
-CLEAN = {
+CLEAN_QUANTILES = {
     "disagreement": (
         *(0.0, 0.0754, 0.1116, 0.1432, 0.1712, 0.2038, 0.2503, 0.3084, 0.3775),
         *(0.4276, 0.477, 0.5029, 0.5349, 0.5701, 0.6234, 1.0),
@@ -30,34 +32,49 @@ CLEAN = {
         *(0.408, 0.4352, 0.4564, 0.4863, 0.5072, 0.5386, 1.0),
     ),
 }
-"""The doubt below which a share :data:`LEVELS` of clean images lies, by detector: measured for efficientnet-lite0 on
-450 photographs of as many ImageNet classes, right and wrong ones alike (``make bench-suspicion``)."""
+"""Quantiles of the disagreement score of clean images, by detector, at :data:`QUANTILE_LEVELS`.
+
+They were measured for efficientnet-lite0 on 450 photographs, one per ImageNet class, including those that it classifies
+wrongly (``make bench-suspicion``).
+"""
 
 
-def doubt(seen: Tensor, looks: Sequence[Tensor]) -> float:
-    """How little of a prediction is left at second looks: from 0, where all are sure of the class that was seen, over
-    1/2, where another is as probable, to 1, where all are sure of another.
+def disagreement_score(probabilities: Tensor, views: Sequence[Tensor]) -> float:
+    """Return how far other views of an image disagree with its prediction.
+
+    With p the mean of the views, c the predicted class and d the most probable class other than c, the score is
+    (1 - (p[c] - p[d])) / 2.
 
     Args:
-        seen: the probabilities that led to the prediction.
-        looks: the probabilities of each second look, over the same classes.
+        probabilities: the prediction for the image, shape (classes,).
+        views: the prediction of each view, over the same classes.
+
+    Returns:
+        A score in [0, 1]: 0, all views confirm the class; 0.5, a tie; 1, all prefer another class.
     """
-    label = int(seen.argmax())
-    mean = torch.stack(list(looks)).mean(dim=0)
+    label = int(probabilities.argmax())
+    mean = torch.stack(list(views)).mean(dim=0)
     others = mean.clone()
     others[label] = -1
     return float((1 - (mean[label] - others.max())) / 2)
 
 
-def suspicion(detector: str, doubt: float) -> float:
-    """The share of clean images that are doubted less, from 0 to 1: of those, 5 % have a suspicion of .95 or more.
+def calibrated_score(detector: str, score: float) -> float:
+    """Return the fraction of clean images with a lower disagreement score.
+
+    The result has the same meaning for every detector: 5 % of clean images have a calibrated score of 0.95 or more.
 
     Args:
-        detector: one of :data:`CLEAN`.
+        detector: the detector that computed the score, a key of :data:`CLEAN_QUANTILES`.
+        score: a disagreement score in [0, 1]. For NaN, which a network with invalid output causes, the result is 1.
+
+    Returns:
+        A fraction in [0, 1], linearly interpolated between the measured quantiles.
     """
-    if math.isnan(doubt):  # a network that sees nothing at all vouches for nothing
+    if math.isnan(score):
         return 1.0
-    table = CLEAN[detector]
-    place = min(bisect_right(table, doubt), len(table) - 1)
-    (low, high), (below, above) = table[place - 1 : place + 1], LEVELS[place - 1 : place + 1]
-    return min(1.0, max(0.0, below + (above - below) * (doubt - low) / (high - low)))
+    quantiles = CLEAN_QUANTILES[detector]
+    upper = min(bisect_right(quantiles, score), len(quantiles) - 1)
+    low, high = quantiles[upper - 1 : upper + 1]
+    low_level, high_level = QUANTILE_LEVELS[upper - 1 : upper + 1]
+    return min(1.0, max(0.0, low_level + (high_level - low_level) * (score - low) / (high - low)))
