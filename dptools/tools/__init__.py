@@ -1,1 +1,1 @@
-"""The five tools: options, and the code between records and tensors."""
+"""The five tools: their options, and the code between records and tensors."""

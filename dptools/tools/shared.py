@@ -1,4 +1,4 @@
-"""What several tools share: the labels of samples, and the way between samples and tensors."""
+"""Code that several tools share: labels of samples, and conversion between samples and tensors."""
 
 import math
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LabelFrom(StrEnum):
-    """Where true labels come from."""
+    """Sources of true labels."""
 
     AUTO = "auto"
     RECORD = "record"
@@ -29,28 +29,31 @@ class LabelFrom(StrEnum):
 
 @dataclass(frozen=True)
 class Labels:
-    """The user's word on labels.
+    """Finds the true labels of samples.
 
     Attributes:
-        given: the label of every image, as an index, a wnid or a class name.
-        source: where to look else; ``auto`` is the record, then the parent directory's name.
+        given: the label of every image, as index, WordNet id or class name; None to use ``source``.
+        source: where labels come from. ``auto`` tries the record first, then the name of the parent directory.
+            ``prediction`` stands for the classifier's prediction, which the caller has to compute.
     """
 
     given: str | None = None
     source: LabelFrom = LabelFrom.AUTO
 
     def check(self, classes: "Classes") -> None:
-        """Raises:
-        UsageError: the given label names no class.
+        """Check the given label.
+
+        Raises:
+            UsageError: the given label is not a class.
         """
         if self.given is not None:
             class_index(self.given, classes)
 
     def find(self, sample: Sample, classes: "Classes") -> int | None:
-        """The sample's label; None where nothing says it, or the prediction shall.
+        """Return the index of the sample's label; None if it has none or the source is the prediction.
 
         Raises:
-            SampleError: what says it names no class.
+            SampleError: the record's label is not a class, or ``source`` is ``directory`` and its name is not.
         """
         if self.given is not None:
             return classes.index(self.given)
@@ -73,24 +76,24 @@ class Labels:
             return classes.index(PurePath(str(sample.record.get("source", ""))).parent.name)
         except ValueError as error:
             if self.source is LabelFrom.DIRECTORY:
-                raise SampleError("UnknownLabel", f"the parent directory's name is no label: {error}") from None
+                raise SampleError("UnknownLabel", f"the parent directory's name is not a label: {error}") from None
             return None
 
 
 def class_index(text: str, classes: "Classes") -> int:
-    """The class that the user named.
+    """Return the index of the class that the user named.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: no class or more than one class matches. The message suggests similar names.
     """
     try:
         return classes.index(text)
     except ValueError as error:
-        raise UsageError(f"{error}{did_you_mean(classes.near(text))}") from None
+        raise UsageError(f"{error}{did_you_mean(classes.similar(text))}") from None
 
 
 def to_tensor(sample: Sample, device: "torch.device") -> "Tensor":
-    """1 x 3 x H x W float32 in [0, 1] of a sample's pixels."""
+    """Return the sample's image as a tensor, 1 x 3 x H x W, float32 in [0, 1]."""
     import torch
 
     assert sample.pixels is not None
@@ -98,11 +101,11 @@ def to_tensor(sample: Sample, device: "torch.device") -> "Tensor":
 
 
 def to_pixels(image: "Tensor") -> "Pixels":
-    """H x W x 3 uint8, rounded, of an image 1 x 3 x H x W in [0, 1]."""
+    """Return an image, 1 x 3 x H x W in [0, 1], as H x W x 3 uint8; values are clamped and rounded."""
     pixels: Pixels = (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     return pixels
 
 
-def psnr(error: float) -> float | None:
-    """In dB, of a mean squared error on the [0, 1] scale; None where there is none."""
-    return round(-10 * math.log10(error), 2) if error else None
+def psnr(mse: float) -> float | None:
+    """Return the peak signal-to-noise ratio in dB for a mean squared error of images in [0, 1]; None if it is 0."""
+    return round(-10 * math.log10(mse), 2) if mse else None

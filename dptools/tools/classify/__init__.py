@@ -1,1 +1,1 @@
-"""The command line of dp-classify."""
+"""The tool dp-classify."""

@@ -1,4 +1,4 @@
-"""dp-classify."""
+"""The command line of dp-classify."""
 
 from pathlib import Path
 from typing import Annotated, NoReturn, TextIO
@@ -9,40 +9,40 @@ from dptools.classifiers.names import DEFAULT, ClassifierOptions
 from dptools.cli.entry import main as run
 from dptools.cli.image_tool import image_tool
 from dptools.cli.options import Device, Endpoint, Label, Model, Timeout, Weights
-from dptools.detection.detector import DETECTORS
+from dptools.detection import DETECTORS
 from dptools.pipe.run import Emit
 from dptools.pipe.sample import Sample
 from dptools.texts import printable
 from dptools.tools.classify.processor import ClassifyOptions
-from dptools.tools.shared import LabelFrom, Labels
+from dptools.tools.shared import Labels
 
 
 def classify(
     model: Model = DEFAULT,
     weights: Weights = None,
-    top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="How many classes.")] = 5,
+    top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="Number of classes to list.")] = 5,
     label: Label = None,
     endpoint: Endpoint = None,
     timeout: Timeout = ClassifierOptions.timeout,
-    dictionary: Annotated[
+    labels: Annotated[
         Path | None,
-        typer.Option("--labels", metavar="FILE", help="What the model's names mean: lines of name, tab, class."),
+        typer.Option("--labels", metavar="FILE", help="ImageNet classes of the model's names: lines name, tab, class."),
     ] = None,
     suspect: Annotated[
-        bool, typer.Option("--suspect", help="How suspect an image is of having been attacked, from 0 to 1.")
+        bool, typer.Option("--suspect", help="Score how suspicious of an attack each image is, from 0 to 1.")
     ] = False,
     detector: Annotated[
-        str | None, typer.Option("--detector", metavar="NAME", help=f"What finds that out: {', '.join(DETECTORS)}.")
+        str | None, typer.Option("--detector", metavar="NAME", help=f"Detector for --suspect: {', '.join(DETECTORS)}.")
     ] = None,
     device: Device = "auto",
 ) -> ClassifyOptions:
-    """Name what images show: the most probable classes, and the true one's rank where a label is known."""
-    given = ClassifierOptions(weights, endpoint, timeout)
-    return ClassifyOptions(model, given, device, top_k, Labels(label, LabelFrom.AUTO), dictionary, suspect, detector)
+    """Classify images: list the most probable classes, and the rank of the true class if it is known."""
+    classifier = ClassifierOptions(weights, endpoint, timeout)
+    return ClassifyOptions(model, classifier, device, top_k, Labels(label), labels, suspect, detector)
 
 
 def show(stream: TextIO) -> Emit:
-    """A paragraph an image: its path, and a line a class."""
+    """Return a function that writes one paragraph per image: its path, and one line per class."""
 
     def emit(sample: Sample) -> None:
         if not sample.failed:
@@ -54,16 +54,15 @@ def show(stream: TextIO) -> Emit:
 
 def _lines(sample: Sample) -> list[str]:
     record = sample.record
-    head = printable(sample.path) + (_verdict(record["suspicion"]) if "suspect" in record else "")
+    heading = printable(sample.path) + (_verdict(record["suspicion"]) if "suspect" in record else "")
     if "skipped" in record:
-        return [f"{head}: skipped: {printable(record['skipped']['message'])}"]
+        return [f"{heading}: skipped: {printable(record['skipped']['message'])}"]
     label = record.get("label", -1)
-    tops = record["classify"]["top"]
     return [
-        head,
+        heading,
         *(
             f"  {100 * top['p']:5.1f} %  {printable(str(top['name']))}{' *' * (top.get('index') == label)}"
-            for top in tops
+            for top in record["classify"]["top"]
         ),
     ]
 
@@ -79,4 +78,5 @@ app = image_tool(classify, show)
 
 
 def main() -> NoReturn:
+    """Run dp-classify."""
     run(app)

@@ -1,4 +1,4 @@
-"""dp-classify: the most probable classes of each image, and the true label's place among them."""
+"""Classification of samples: the most probable classes, the rank of the label, and the suspicion."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dptools.classifiers.names import ClassifierOptions, is_service
-from dptools.detection.detector import DETECTORS, Detector, detector
+from dptools.detection import DETECTORS, Detector, load_detector
 from dptools.errors import SampleError, UsageError, check_name
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
@@ -14,7 +14,7 @@ from dptools.pipe.stage import ToolOptions
 from dptools.tools.shared import Labels
 
 if TYPE_CHECKING:
-    from dptools.classifiers import Answer, Classes, Classifier, Dictionary
+    from dptools.classifiers import Classes, Classifier, LabelMap, Prediction
     from dptools.pipe.sample import Pixels
 
 
@@ -23,11 +23,17 @@ class ClassifyOptions(ToolOptions):
     """Options of dp-classify.
 
     Attributes:
-        given: what is said of the classifier besides its name.
-        labels: how the true classes are known.
-        dictionary: a file that says what the classifier's names mean.
-        suspect: how suspect an image is, is wanted.
-        detector: what finds that out; None for the best that there is.
+        model: name of the classifier.
+        classifier_options: options for loading the classifier.
+        device: the device to compute on.
+        top_k: number of classes to list.
+        labels: the source of true labels.
+        label_map: a file that maps the classifier's class names to ImageNet classes.
+        suspect: whether to compute the suspicion, the calibrated score of a detector.
+        detector: name of the detector; None for the best one available.
+
+    Raises:
+        UsageError: the options do not go together.
     """
 
     tool = "dp-classify"
@@ -36,87 +42,97 @@ class ClassifyOptions(ToolOptions):
     gpu_batch = 32
 
     model: str
-    given: ClassifierOptions = field(default_factory=ClassifierOptions)
+    classifier_options: ClassifierOptions = field(default_factory=ClassifierOptions)
     device: str = "auto"
     top_k: int = 5
     labels: Labels = field(default_factory=Labels)
-    dictionary: Path | None = None
+    label_map: Path | None = None
     suspect: bool = False
     detector: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises:
-        UsageError: options that do not go together, before any worker starts.
-        """
         if self.detector is not None and not self.suspect:
-            raise UsageError("--detector is for --suspect")
+            raise UsageError("--detector is for --suspect: add --suspect")
         if self.detector is not None:
             check_name("detector", self.detector, DETECTORS)
         if self.suspect and is_service(self.model):
-            raise UsageError("--suspect asks networks on this machine: let one of them look first, then the service")
+            raise UsageError(
+                f"--suspect needs networks on this machine, and {self.model} is a service: "
+                "run --suspect with a local model first, then the service without it"
+            )
 
     @property
     def waits(self) -> bool:
         return is_service(self.model)
 
     def load(self) -> "ClassifyProcessor":
-        from dptools.classifiers import imagenet, load, read_dictionary
+        from dptools.classifiers import imagenet, load, read_label_map
 
-        dictionary = read_dictionary(self.dictionary) if self.dictionary else None
-        classifier = load(self.model, device=self.device, **vars(self.given))
-        classes = imagenet() if dictionary else classifier.classes
+        label_map = read_label_map(self.label_map) if self.label_map else None
+        classifier = load(self.model, device=self.device, **vars(self.classifier_options))
+        classes = imagenet() if label_map else classifier.classes
         self.labels.check(classes)
-        suspecting = detector(self.detector, classifier, self.device) if self.suspect else None
-        return ClassifyProcessor(self, classifier, classes, dictionary, suspecting)
+        detector = load_detector(self.detector, classifier, self.device) if self.suspect else None
+        return ClassifyProcessor(self, classifier, classes, label_map, detector)
 
 
 @dataclass(frozen=True)
 class ClassifyProcessor:
-    """dp-classify with its classifier loaded."""
+    """dp-classify with its classifier loaded.
+
+    Attributes:
+        options: the options.
+        classifier: the classifier.
+        classes: the classes that labels refer to.
+        label_map: maps the classifier's class names to ImageNet classes; None to use its own classes.
+        detector: computes the suspicion; None if it is not wanted.
+    """
 
     options: ClassifyOptions
     classifier: "Classifier"
     classes: "Classes"
-    dictionary: "Dictionary | None" = None
-    suspecting: Detector | None = None
+    label_map: "LabelMap | None" = None
+    detector: Detector | None = None
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
         return [sample]
 
     def params(self, sample: Sample) -> Record:
-        suspecting = {"suspect": self.suspecting.facts} if self.suspecting else {}
+        suspect = {"suspect": self.detector.settings} if self.detector else {}
         model = {"model": self.classifier.name, "weights": self.classifier.weights}
-        return {**model, "top_k": self.options.top_k, **suspecting}
+        return {**model, "top_k": self.options.top_k, **suspect}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         if self.classifier.remote:
-            return map(self._ask, samples)
-        return map(self._record, samples, self.classifier.answers([_pixels(sample) for sample in samples]))
+            return map(self._classify_remotely, samples)
+        predictions = self.classifier.predict([_pixels(sample) for sample in samples])
+        return map(self._update, samples, predictions)
 
-    def _ask(self, sample: Sample) -> Sample:
-        """One at a time: what a service has answered is not asked for again because of another."""
+    def _classify_remotely(self, sample: Sample) -> Sample:
+        """Classify one sample; if it fails, the others of its batch are not sent to the service again."""
         try:
-            (answer,) = self.classifier.answers([_pixels(sample)])
-            return self._record(sample, answer)
+            (prediction,) = self.classifier.predict([_pixels(sample)])
+            return self._update(sample, prediction)
         except SampleError as error:
             return sample.fail(self.options.tool, error.kind, error.message)
 
-    def _record(self, sample: Sample, answer: "Answer") -> Sample:
+    def _update(self, sample: Sample, prediction: "Prediction") -> Sample:
+        """Return the sample with the prediction in its record."""
         label = self.options.labels.find(sample, self.classes)
-        said = self.dictionary.translate(answer.named()) if self.dictionary else answer
-        place = None if label is None else said.rank(label)
-        found = {"model": self.classifier.name, "top": said.top(self.options.top_k), "label_rank": place}
-        suspected = self._suspect(sample, answer, place) if self.suspecting else {}
-        return sample.update(classify=found, **suspected, **({} if label is None else {"label": label}))
+        mapped = self.label_map.translate(prediction.named()) if self.label_map else prediction
+        rank = None if label is None else mapped.rank(label)
+        classified = {"model": self.classifier.name, "top": mapped.top(self.options.top_k), "label_rank": rank}
+        suspected = self._suspect(sample, prediction, rank) if self.detector else {}
+        return sample.update(classify=classified, **suspected, **({} if label is None else {"label": label}))
 
-    def _suspect(self, sample: Sample, seen: "Answer", place: int | None) -> Record:
-        """What stays in the record when a later dp-classify says what it sees in the restored image."""
-        from dptools.classifiers import Scores
+    def _suspect(self, sample: Sample, prediction: "Prediction", rank: int | None) -> Record:
+        """Return the suspicion, and the rank that dp-eval needs after dp-classify has run on the restored image."""
+        from dptools.classifiers import ClassProbabilities
 
-        assert self.suspecting
-        assert isinstance(seen, Scores)
-        found = self.suspecting(_pixels(sample), seen.probabilities)
-        return {"suspicion": found, "suspect": {**self.suspecting.facts, "label_rank": place}}
+        assert self.detector
+        assert isinstance(prediction, ClassProbabilities)
+        suspicion = self.detector(_pixels(sample), prediction.probabilities)
+        return {"suspicion": suspicion, "suspect": {**self.detector.settings, "label_rank": rank}}
 
 
 def _pixels(sample: Sample) -> "Pixels":
