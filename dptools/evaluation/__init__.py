@@ -1,1 +1,4 @@
-"""From records to accuracies with intervals. Knows records as plain dictionaries."""
+"""Evaluate streams of records: rates with confidence intervals, comparisons, figures and reports.
+
+The modules read records as plain dictionaries and know nothing of the tools that wrote them.
+"""

@@ -1,4 +1,4 @@
-"""Which figures a summary has something for."""
+"""Choose the figures that a summary has data for."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -8,23 +8,33 @@ from typing import Any, TypeVar
 import matplotlib
 from matplotlib.figure import Figure
 
-from dptools.evaluation import figures
-from dptools.evaluation.strips import Open, classes, label_name, maps, strip, strips
+from dptools.evaluation import figures, fit_figures
+from dptools.evaluation.class_names import top_classes, true_class
+from dptools.evaluation.image_rows import ReadImage, draw_maps, draw_rows, image_row
+from dptools.evaluation.keys import Record
+from dptools.evaluation.metrics import Group
 from dptools.evaluation.summary import Summary
 from dptools.texts import printable
 
 STYLE: Any = {"svg.hashsalt": "dptools"}
-"""Equal figures are equal files."""
+"""A fixed salt makes the SVG files of equal figures equal."""
 
-MOST = 24
-"""Groups in one figure; more have no room, and hundreds would be more pixels than can be drawn."""
+MAX_GROUPS = 24
+"""Maximum number of groups in one figure. Hundreds would exceed the number of pixels that can be drawn."""
 
-Kind = TypeVar("Kind")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with a name for its file, and what is to be seen in it."""
+    """A figure with its name and caption.
+
+    Attributes:
+        name: The name of its file, without extension.
+        caption: What it shows.
+        figure: The figure.
+        photographs: Whether it contains photographs, which are better stored as PNG than as SVG.
+    """
 
     name: str
     caption: str
@@ -32,74 +42,91 @@ class Drawing:
     photographs: bool = False
 
 
-def gallery(summary: Summary, open_image: Open) -> Iterator[Drawing]:
-    """The figures, the most telling first.
+def gallery(summary: Summary, read_image: ReadImage) -> Iterator[Drawing]:
+    """Yield the figures of a summary, the most important first.
 
     Args:
-        open_image: reads an image file; None if it cannot.
+        summary: The data.
+        read_image: Returns the pixels of an image file; None if it cannot be read.
     """
     groups = [group for group in summary.all_groups if group.rate("after_top1").n]
     if groups and summary.by != "method":
-        caption = "Images that are right after restoration, with 95 % intervals"
-        yield _of_groups("accuracy", caption, groups, figures.accuracy)
-    yield from _of_methods(summary)
-    if curves := summary.gating.curves:
-        caption = "Attacked images that are suspected, and clean ones"
-        yield _of_groups("roc", caption, list(curves.items()), lambda shown: figures.roc(dict(shown)))
-    stopped = [group for group in summary.all_groups if group.stops.ruled]
-    if stopped:
-        yield _of_groups("termination", "After how many iterations the rule ended a fit", stopped, figures.termination)
-    if summary.courses:
-        caption = "Fits that went on too long (right at an earlier look), and that were never right, by top-5"
-        yield _of_groups("errors", caption, summary.courses, figures.errors)
-        yield Drawing("course", "Images that are right, by the length of the fit", figures.course(summary.courses))
-    yield from _of_images(summary, open_image)
+        caption = "Accuracy after purification, with 95 % intervals"
+        yield _limited("accuracy", caption, groups, figures.accuracy)
+    yield from _method_figures(summary)
+    if curves := summary.gate.curves:
+        caption = "ROC curves of attack detection: suspect attacked images against suspect clean images"
+        yield _limited("roc", caption, list(curves.items()), lambda shown: figures.roc(dict(shown)))
+    yield from _fit_figures(summary)
+    yield from _image_figures(summary, read_image)
 
 
-def render(drawing: Drawing, stream: Any, form: str) -> None:
-    """Write a figure in a form, ``png`` or ``svg``."""
+def render(drawing: Drawing, stream: Any, file_format: str) -> None:
+    """Write a figure to a binary stream as ``png`` or ``svg``."""
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
-        drawing.figure.savefig(stream, format=form, dpi=200, metadata={"Date": None} if form == "svg" else None)
+        warnings.simplefilter("ignore")  # a character that the font lacks is drawn as a box
+        metadata = {"Date": None} if file_format == "svg" else None
+        drawing.figure.savefig(stream, format=file_format, dpi=200, metadata=metadata)
 
 
-def _of_groups(name: str, caption: str, groups: Sequence[Kind], draw: Callable[[Sequence[Kind]], Figure]) -> Drawing:
-    """A figure of the first groups, and of the last, which is all together where there is that."""
-    if len(groups) > MOST:
-        caption += f"; {MOST} of {len(groups)}"
-        groups = [*groups[: MOST - 1], groups[-1]]
+def _limited(name: str, caption: str, groups: Sequence[T], draw: Callable[[Sequence[T]], Figure]) -> Drawing:
+    """Draw at most MAX_GROUPS groups: the first ones, and the last, which is the total if there is one."""
+    if len(groups) > MAX_GROUPS:
+        caption += f"; {MAX_GROUPS} of {len(groups)}"
+        groups = [*groups[: MAX_GROUPS - 1], groups[-1]]
     return Drawing(name, caption, draw(groups))
 
 
-def _of_methods(summary: Summary) -> Iterator[Drawing]:
-    found = {name: pair for name, pair in summary.methods.items() if any(group.rate("after_top1").n for group in pair)}
-    if len(found) > 1 or any(
-        clean.rate("after_top1").n and attacked.rate("after_top1").n for clean, attacked in found.values()
-    ):
-        caption = "Clean and attacked images by method, beside the paper's figures"
-        yield _of_groups("methods", caption, list(found.items()), lambda shown: figures.methods(dict(shown)))
-    if sum(attacked.median_seconds is not None for _, attacked in found.values()) > 1:
-        caption = "What a method brings, and what it costs"
-        yield _of_groups("speed", caption, list(found.items()), lambda shown: figures.speed(dict(shown)))
+def _method_figures(summary: Summary) -> Iterator[Drawing]:
+    methods = {name: pair for name, pair in summary.methods.items() if any(map(_has_accuracy, pair))}
+    if len(methods) > 1 or any(all(map(_has_accuracy, pair)) for pair in methods.values()):
+        caption = "Top-1 accuracy on clean and attacked images by method, and the paper's results"
+        yield _limited("methods", caption, list(methods.items()), lambda shown: figures.methods(dict(shown)))
+    if sum(attacked.median_seconds is not None for _, attacked in methods.values()) > 1:
+        caption = "Top-1 accuracy on attacked images and time per image, by method"
+        yield _limited("speed", caption, list(methods.items()), lambda shown: figures.speed(dict(shown)))
 
 
-def _of_images(summary: Summary, open_image: Open) -> Iterator[Drawing]:
+def _has_accuracy(group: Group) -> bool:
+    return group.rate("after_top1").n > 0
+
+
+def _fit_figures(summary: Summary) -> Iterator[Drawing]:
+    groups = [group for group in summary.all_groups if group.stops.adaptive]
+    if groups:
+        caption = "Iterations after which the stopping criterion ended the fits of the deep image prior"
+        yield _limited("termination", caption, groups, fit_figures.termination)
+    if summary.curves:
+        caption = "Over-fits (correct at an earlier checkpoint only) and under-fits (never correct), top-5"
+        yield _limited("errors", caption, summary.curves, fit_figures.errors)
+        caption = "Accuracy by the number of iterations of the deep image prior"
+        yield Drawing("course", caption, fit_figures.accuracy_by_iteration(summary.curves[-1]))
+
+
+def _image_figures(summary: Summary, read_image: ReadImage) -> Iterator[Drawing]:
     pairs = [(record, summary.attacked.get(str(record["id"]))) for record in summary.examples.values()]
-    for record, before in pairs:
-        if before and classes(before) and classes(record):
-            label = label_name(record, before)
-            caption = f"The classes of one image, {printable(str(record['id']))}, before and after restoration"
-            drawn = figures.probabilities(classes(before), classes(record), label)
-            caption += "; green is the true one" if label else ""
-            yield Drawing("probabilities", caption, drawn)
-            break
+    yield from _probabilities(pairs)
     if pairs:
-        rows = [strip(record, before, open_image) for record, before in pairs]
-        caption = "An image of each attack, and what the classifier sees in it"
-        yield Drawing("images", caption, strips(rows), photographs=True)
-    shown = [
-        (record["mapsext"].get("rule", ""), open_image(str(record.get("source"))), open_image(str(record.get("path"))))
+        rows = [image_row(record, before, read_image) for record, before in pairs]
+        caption = "One image for each attack, with the most probable class below"
+        yield Drawing("images", caption, draw_rows(rows), photographs=True)
+    maps = [
+        (str(record["mapsext"].get("rule", "")), image, mask)
         for record in summary.maps
+        if (image := read_image(str(record.get("source")))) is not None
+        and (mask := read_image(str(record.get("path")))) is not None
     ]
-    if whole := [(rule, image, mask) for rule, image, mask in shown if image is not None and mask is not None]:
-        yield Drawing("maps", "Maps, and the text that was found in them", maps(whole), photographs=True)
+    if maps:
+        yield Drawing("maps", "Maps and their text masks", draw_maps(maps), photographs=True)
+
+
+def _probabilities(pairs: Sequence[tuple[Record, Record | None]]) -> Iterator[Drawing]:
+    """Yield the figure of the first example whose classes are known before and after purification."""
+    for record, before in pairs:
+        if before and top_classes(before) and top_classes(record):
+            label = true_class(record, before)
+            caption = f"Classes of the image {printable(str(record['id']))} before and after purification"
+            caption += "; the true class is green" if label else ""
+            figure = figures.probabilities(top_classes(before), top_classes(record), label)
+            yield Drawing("probabilities", caption, figure)
+            return

@@ -1,4 +1,4 @@
-"""What records are grouped by."""
+"""Keys by which records are grouped."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -9,44 +9,66 @@ from dptools.texts import printable
 Record = Mapping[str, Any]
 
 NONE = "none"
-"""The group of records that lack the key."""
+"""The name of the group of records that lack the key."""
+
+ALL = "all"
+"""The name of the total over all groups."""
 
 
-def judged(record: Record) -> bool:
-    """It stands in rates: it neither failed nor was skipped. Where only files were passed on, the mark is lost; what
-    dp-attack says of an image that it skipped is not."""
+def is_scored(record: Record) -> bool:
+    """Return whether a record counts in rates: it neither failed nor was skipped.
+
+    The key ``skipped`` is lost when only image files are passed between tools. A skipped image is then recognised by
+    its ``attack`` object, which has ``clean_label`` but no ``success``.
+    """
     attack = record.get("attack", {})
     return not ("error" in record or "skipped" in record or ("clean_label" in attack and "success" not in attack))
 
 
-def by_attack(record: Record) -> str:
-    """The name of the attack."""
-    return at("attack.name")(record)
+def attack_name(record: Record) -> str:
+    """Return the name of the attack, ``none`` for an image that was not attacked."""
+    return value_at("attack.name")(record)
 
 
-def by_method(record: Record) -> str:
-    """The method, and ``, clean`` behind it for an image that was not attacked: of those another figure is wanted."""
+def method_group(record: Record) -> str:
+    """Return the method, with ``, clean`` appended for images that were not attacked.
+
+    Clean and attacked images are separate groups, because their accuracies mean different things.
+    """
     return method(record) + ("" if "attack" in record else ", clean")
 
 
 def method(record: Record) -> str:
-    """The filter, or the preset of the prior and the rule that stopped it: ``jpeg:75``, ``cold oracle``; behind a gate,
-    ``jpeg:75 if suspect``."""
-    done = record.get("denoise")
-    if not isinstance(done, Mapping):
+    """Return the purification method, with the stopping criterion if a network was fitted to the image.
+
+    Examples: ``denoiser``, ``jpeg:75``, ``dip plateau``, ``paper oracle``. Behind a gate: ``jpeg:75 if suspect``.
+    """
+    denoise = record.get("denoise")
+    if not isinstance(denoise, Mapping):
         return NONE
-    if gate := done.get("gate"):
+    if gate := denoise.get("gate"):
         return printable(f"{gate['method']} if suspect")
-    if done.get("method") != "dip":
-        return printable(str(done.get("method", NONE)))
-    rule = at("denoise.stop.rule")(record)
-    return printable(f"{done.get('preset', 'dip')} {rule}")
+    name = str(denoise.get("method", NONE))
+    stop = denoise.get("stop")
+    return printable(f"{name} {stop['criterion']}" if stop else name)
 
 
-def at(path: str) -> Callable[[Record], str]:
-    """The value under a key, ``denoise.stop.rule`` for one in objects, as a name."""
+def uses_true_label(method: str) -> bool:
+    """Return whether a method, named as by :func:`method`, stops a fit by the true label.
 
-    def name(record: Record) -> str:
+    Such a method is an upper bound on what stopping can achieve, not a defence.
+    """
+    return "oracle" in method.split()
+
+
+def value_at(path: str) -> Callable[[Record], str]:
+    """Return a function that returns the value at a dotted path in a record as printable text.
+
+    Args:
+        path: Keys of nested objects, separated by dots, such as ``denoise.stop.criterion``.
+    """
+
+    def value_as_text(record: Record) -> str:
         value: Any = record
         for key in path.split("."):
             value = value.get(key) if isinstance(value, Mapping) else None
@@ -54,9 +76,13 @@ def at(path: str) -> Callable[[Record], str]:
             return NONE
         return printable(value if isinstance(value, str) else json.dumps(value, sort_keys=True))
 
-    return name
+    return value_as_text
 
 
-def parse_key(text: str) -> Callable[[Record], str]:
-    """``attack``, ``method``, or the path of a key."""
-    return {"attack": by_attack, "method": by_method}.get(text) or at(text)
+def parse_key(key: str) -> Callable[[Record], str]:
+    """Return the function that maps a record to its group.
+
+    Args:
+        key: ``attack``, ``method``, or the dotted path of any key.
+    """
+    return {"attack": attack_name, "method": method_group}.get(key) or value_at(key)

@@ -1,6 +1,6 @@
-"""What traces of fits tell: which errors are over-fits, which under-fits, and which fixed step would have been best.
+"""Learning curves of fits, from traces: over-fits, under-fits, and the best fixed number of iterations.
 
-A trace has a line a checkpoint, with the rank of the true label in what the classifier saw there.
+A trace has one line per checkpoint, with the rank of the true label among the classes of the image at that checkpoint.
 """
 
 from collections import Counter
@@ -8,89 +8,114 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dptools.evaluation.keys import NONE, Record
+from dptools.evaluation.keys import ALL, NONE, Record
 from dptools.texts import printable
 
 TOP = 5
-"""The paper counts an image as right when the label is among as many classes."""
+"""Over-fits and under-fits are defined by top-5 accuracy, as in the Deep Protection paper."""
 
 
 @dataclass
 class LearningCurve:
-    """The fits of one attack, checkpoint by checkpoint.
+    """Accuracy of the fits of one attack at each checkpoint.
+
+    Over-fits and under-fits are defined as in the Deep Protection paper, section 4.2.
 
     Attributes:
-        n: fits.
-        overfit: wrong at the last checkpoint, and right at some earlier one.
-        underfit: right at none. Both as the Deep Protection paper has them, section 4.2.
-        seen: how many fits were looked at after so many iterations.
-        top1, top5: in how many of them the label was there.
+        name: Name of the attack.
+        n: Number of fits.
+        overfit: Number of fits that were correct at an earlier checkpoint and wrong at the last.
+        underfit: Number of fits that were correct at no checkpoint.
+        fits: Number of fits with a checkpoint at each iteration.
+        top1: Number of these with the true label as the first class.
+        top5: Number of these with the true label among the first five classes.
     """
 
     name: str
     n: int = 0
     overfit: int = 0
     underfit: int = 0
-    seen: Counter[int] = field(default_factory=Counter)
+    fits: Counter[int] = field(default_factory=Counter)
     top1: Counter[int] = field(default_factory=Counter)
     top5: Counter[int] = field(default_factory=Counter)
 
-    def add(self, ranks: Sequence[tuple[int, int]]) -> None:
-        """One fit: iterations and the label's rank there."""
+    def add(self, checkpoints: Sequence[tuple[int, int]]) -> None:
+        """Count one fit.
+
+        Args:
+            checkpoints: Iteration and rank of the true label at each checkpoint, in order.
+        """
         self.n += 1
-        right = [rank <= TOP for _, rank in ranks]
-        self.overfit += any(right) and not right[-1]
-        self.underfit += not any(right)
-        for iteration, rank in ranks:
-            self.seen[iteration] += 1
+        correct = [rank <= TOP for _, rank in checkpoints]
+        self.overfit += any(correct) and not correct[-1]
+        self.underfit += not any(correct)
+        for iteration, rank in checkpoints:
+            self.fits[iteration] += 1
             self.top1[iteration] += rank <= 1
             self.top5[iteration] += rank <= TOP
 
     def merge(self, other: "LearningCurve") -> None:
-        self.n, self.overfit = self.n + other.n, self.overfit + other.overfit
+        """Add another curve's counts."""
+        self.n += other.n
+        self.overfit += other.overfit
         self.underfit += other.underfit
-        for name in ("seen", "top1", "top5"):
-            getattr(self, name).update(getattr(other, name))
+        self.fits.update(other.fits)
+        self.top1.update(other.top1)
+        self.top5.update(other.top5)
+
+    @property
+    def common_steps(self) -> list[int]:
+        """Return the iterations, in order, at which all fits have a checkpoint."""
+        return sorted(step for step, count in self.fits.items() if count == self.n)
 
     @property
     def best(self) -> int | None:
-        """The checkpoint at which most fits were right, by top-5 and then top-1; the earliest of several. Only where
-        every fit came so far."""
-        common = sorted(step for step, count in self.seen.items() if count == self.n)
-        return max(common, key=lambda step: (self.top5[step], self.top1[step]), default=None)
+        """Return the iteration at which most fits were correct; None if no checkpoint is common to all fits.
+
+        Top-5 accuracy is compared first, then top-1; of equal checkpoints the earliest is returned.
+        """
+        return max(self.common_steps, key=lambda step: (self.top5[step], self.top1[step]), default=None)
 
     def as_json(self) -> dict[str, Any]:
-        points = [
-            {"iteration": step, "n": self.seen[step], "top1": self.top1[step], "top5": self.top5[step]}
-            for step in sorted(self.seen)
+        """Return the curve as a JSON object, documented in dp-eval(1)."""
+        checkpoints = [
+            {"iteration": step, "n": self.fits[step], "top1": self.top1[step], "top5": self.top5[step]}
+            for step in sorted(self.fits)
         ]
         errors = {"n": self.n, "overfit": self.overfit, "underfit": self.underfit}
-        return {"name": self.name, **errors, "best": self.best, "checkpoints": points}
+        return {"name": self.name, **errors, "best": self.best, "checkpoints": checkpoints}
 
 
-def follow(points: Iterable[Record]) -> list[LearningCurve]:
-    """The courses of traces, one an attack, and ``all`` when there are several. The points of one fit stand together,
-    in order; those without a label's rank are left out."""
-    courses: dict[str, LearningCurve] = {}
-    for attack, ranks in _fits(point for point in points if point.get("label_rank") is not None):
-        courses.setdefault(attack, LearningCurve(attack)).add(ranks)
-    total = LearningCurve("all")
-    for course in courses.values():
-        total.merge(course)
-    return [*courses.values(), *([total] if len(courses) > 1 else [])]
+def learning_curves(points: Iterable[Record]) -> list[LearningCurve]:
+    """Return the learning curve of each attack, followed by their total if there are several.
+
+    Args:
+        points: Lines of traces. Those of one fit are consecutive and ordered by iteration. Lines without the rank of
+            the true label are ignored.
+    """
+    curves: dict[str, LearningCurve] = {}
+    for attack, checkpoints in _fits(point for point in points if point.get("label_rank") is not None):
+        curves.setdefault(attack, LearningCurve(attack)).add(checkpoints)
+    total = LearningCurve(ALL)
+    for curve in curves.values():
+        total.merge(curve)
+    return [*curves.values(), *([total] if len(curves) > 1 else [])]
 
 
 def _fits(points: Iterable[Record]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
-    """The attack and the looks of each fit. One ends where another image comes, or the iterations begin again."""
+    """Yield the attack and the checkpoints of each fit.
+
+    A fit ends where the id changes or the iteration number does not increase.
+    """
     fit: list[Record] = []
     for point in points:
         if fit and (point["id"] != fit[-1]["id"] or point["iteration"] <= fit[-1]["iteration"]):
-            yield _looks(fit)
+            yield _attack_and_checkpoints(fit)
             fit = []
         fit.append(point)
     if fit:
-        yield _looks(fit)
+        yield _attack_and_checkpoints(fit)
 
 
-def _looks(fit: Sequence[Record]) -> tuple[str, list[tuple[int, int]]]:
+def _attack_and_checkpoints(fit: Sequence[Record]) -> tuple[str, list[tuple[int, int]]]:
     return printable(fit[0].get("attack", NONE)), [(point["iteration"], point["label_rank"]) for point in fit]

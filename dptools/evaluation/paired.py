@@ -1,4 +1,4 @@
-"""Two methods on the same images: which is right more often, and whether that could be chance."""
+"""Compare two methods on the same images: difference in accuracy, its interval, and McNemar's test."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,14 +7,21 @@ from math import sqrt
 from typing import Any
 
 from dptools.errors import UsageError
-from dptools.evaluation.keys import Record, judged
-from dptools.evaluation.metrics import wilson
+from dptools.evaluation.intervals import wilson
+from dptools.evaluation.keys import Record, is_scored
 from dptools.texts import printable
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Outcomes of pairs: both right, only the first, only the second, neither."""
+class PairedCounts:
+    """Counts of paired images by which of two methods is correct.
+
+    Attributes:
+        both: Number of pairs in which both methods are correct.
+        first: Number of pairs in which only the first is correct.
+        second: Number of pairs in which only the second is correct.
+        neither: Number of pairs in which neither is correct.
+    """
 
     both: int
     first: int
@@ -23,34 +30,41 @@ class Pairs:
 
     @property
     def n(self) -> int:
+        """Return the number of pairs."""
         return self.both + self.first + self.second + self.neither
 
     @property
     def difference(self) -> float:
-        """The first's share of right ones less the second's."""
+        """Return the first method's accuracy minus the second's. Requires n > 0."""
         return (self.first - self.second) / self.n
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of the difference, at 95 %: Wilson intervals of both shares, squared and added, less what the two have in
-        common (Newcombe 1998, Statistics in Medicine 17, 2635-2650, method 10)."""
-        one, other = (self.both + self.first) / self.n, (self.both + self.second) / self.n
+        """Return the 95 % confidence interval of the difference. Requires n > 0.
+
+        Source: Newcombe 1998, Statistics in Medicine 17, 2635-2650, method 10. It combines the Wilson intervals of
+        both accuracies and corrects for the correlation between them.
+        """
+        rate1, rate2 = (self.both + self.first) / self.n, (self.both + self.second) / self.n
         (low1, high1), (low2, high2) = (wilson(self.both + only, self.n) for only in (self.first, self.second))
-        below = _joined(one - low1, high2 - other, self._correlation)
-        above = _joined(other - low2, high1 - one, self._correlation)
+        below = _combined(rate1 - low1, high2 - rate2, self._correlation)
+        above = _combined(rate2 - low2, high1 - rate1, self._correlation)
         return max(-1.0, self.difference - below), min(1.0, self.difference + above)
 
     @property
     def p(self) -> float:
-        """McNemar's test, exact and two-sided: how likely so unequal a split of the pairs in which one alone is right
-        is, or one more so, if both are right equally often."""
+        """Return the two-sided p-value of McNemar's exact test.
+
+        The null hypothesis is that both methods are correct equally often.
+        """
         from scipy.stats import binomtest
 
-        alone = self.first + self.second
-        return float(binomtest(self.first, alone).pvalue) if alone else 1.0
+        discordant = self.first + self.second
+        return float(binomtest(self.first, discordant).pvalue) if discordant else 1.0
 
     @property
     def _correlation(self) -> float:
+        """Return the phi coefficient with Newcombe's continuity correction; 0 if a marginal count is 0."""
         product = self.both * self.neither - self.first * self.second
         corrected = max(product - self.n / 2, 0) if product > 0 else product
         margins = (
@@ -62,6 +76,7 @@ class Pairs:
         return corrected / sqrt(margins) if margins else 0.0
 
     def as_json(self) -> dict[str, Any]:
+        """Return the counts and, if there are pairs, the estimates as a JSON object, documented in dp-eval(1)."""
         counts = {"n": self.n, "both": self.both, "first": self.first, "second": self.second, "neither": self.neither}
         if not self.n:
             return counts
@@ -71,61 +86,64 @@ class Pairs:
 
 @dataclass
 class Comparison:
-    """Records beside those of another file, which hold the same ids.
+    """Records paired with those of another file by their ids.
 
     Attributes:
-        other: the label's rank by id; None where it is not known. A partner is taken out when it is found.
-        counts: how many pairs by rank of both and the place that counts.
-        alone: records without a partner, or of which one has no rank.
+        unmatched: Rank of the true label in the other file by id, None if unknown. An entry is removed once it is
+            paired.
+        counts: Number of pairs by k, whether the record is correct by top-k, and whether its partner is.
+        unpaired_records: Number of records without a partner, or in a pair in which a rank is unknown.
     """
 
-    other: dict[str, int | None]
+    unmatched: dict[str, int | None]
     counts: Counter[tuple[int, bool, bool]] = field(default_factory=Counter)
-    alone: int = 0
+    unpaired_records: int = 0
 
     @property
     def unpaired(self) -> int:
-        """Records of both sides that stand in no pair."""
-        return self.alone + len(self.other)
+        """Return the number of records of both files that are in no pair."""
+        return self.unpaired_records + len(self.unmatched)
 
     def add(self, record: Record) -> None:
-        """Find the record's partner."""
-        mine, theirs = rank(record), self.other.pop(str(record.get("id")), None)
-        if mine is None or theirs is None:
-            self.alone += 1
+        """Pair a record with its partner in the other file."""
+        first, second = label_rank(record), self.unmatched.pop(str(record.get("id")), None)
+        if first is None or second is None:
+            self.unpaired_records += 1
             return
         for top in (1, 5):
-            self.counts[top, mine <= top, theirs <= top] += 1
+            self.counts[top, first <= top, second <= top] += 1
 
-    def pairs(self, top: int) -> Pairs:
-        """The pairs, right when the label is among so many classes."""
-        order = ((True, True), (True, False), (False, True), (False, False))
-        return Pairs(*(self.counts[top, mine, theirs] for mine, theirs in order))
+    def pairs(self, top: int) -> PairedCounts:
+        """Return the counts of pairs by top-1 or top-5 accuracy."""
+        cells = ((True, True), (True, False), (False, True), (False, False))
+        return PairedCounts(*(self.counts[top, first, second] for first, second in cells))
 
     def as_json(self) -> dict[str, Any]:
+        """Return the comparison as a JSON object, documented in dp-eval(1)."""
         return {"unpaired": self.unpaired, **{f"top{top}": self.pairs(top).as_json() for top in (1, 5)}}
 
 
-def rank(record: Record) -> int | None:
-    """The label's, after restoration; None of records that stand in no rate."""
-    found: int | None = record.get("classify", {}).get("label_rank") if judged(record) else None
-    return found
+def label_rank(record: Record) -> int | None:
+    """Return the rank of the true label from dp-classify; None if unknown, or if the record counts in no rate."""
+    rank: int | None = record.get("classify", {}).get("label_rank") if is_scored(record) else None
+    return rank
 
 
-def ranks(records: Iterable[Record]) -> dict[str, int | None]:
-    """By id.
+def ranks_by_id(records: Iterable[Record]) -> dict[str, int | None]:
+    """Return the rank of the true label of each record by its id.
 
     Raises:
-        UsageError: an id stands twice, so that it is not clear what is to be paired.
+        UsageError: An id occurs twice, so the pairing is ambiguous.
     """
-    found: dict[str, int | None] = {}
+    ranks: dict[str, int | None] = {}
     for record in records:
         name = str(record.get("id"))
-        if name in found:
-            raise UsageError(f"the id {printable(name)} stands twice in the records to compare with")
-        found[name] = rank(record)
-    return found
+        if name in ranks:
+            raise UsageError(f"the id {printable(name)} occurs twice in the records to compare with: remove one")
+        ranks[name] = label_rank(record)
+    return ranks
 
 
-def _joined(one: float, other: float, correlation: float) -> float:
-    return sqrt(max(0.0, one * one - 2 * correlation * one * other + other * other))
+def _combined(below: float, above: float, correlation: float) -> float:
+    """Return the length of the difference of two vectors of these lengths with this correlation."""
+    return sqrt(max(0.0, below * below - 2 * correlation * below * above + above * above))

@@ -1,40 +1,45 @@
-"""What the Deep Protection paper reports (Ambati and Kulkarni 2018, sections 4.1 to 4.3), to stand beside one's own
-figures: of another network, resnet18, on other images."""
+"""Results that the Deep Protection paper reports (Ambati and Kulkarni 2018, sections 4.1 to 4.3).
+
+They are shown beside the user's own results. They are not directly comparable: the paper uses another classifier
+(resnet18) and other images.
+"""
 
 from dataclasses import dataclass
 
-SAMPLES = 584
-"""Attacked images: 73 that resnet18 gets right, in eight ways."""
+from dptools.evaluation.keys import NONE, uses_true_label
+
+N_ATTACKED = 584
+"""Number of attacked images in the paper: 73 that resnet18 classifies correctly, attacked in eight ways."""
 
 
 @dataclass(frozen=True)
-class Published:
-    """One figure.
+class PaperResult:
+    """One accuracy from the paper.
 
     Attributes:
-        what: was measured.
-        percent: about; the paper gives no intervals.
-        n: images.
-        top: the label is among so many classes.
-        clean: of clean images.
-        rule: that ended the fits.
+        description: What was measured.
+        percent: The accuracy in per cent, approximate; the paper gives no intervals.
+        n: Number of images.
+        top: 1 for top-1 accuracy, 5 for top-5.
+        clean: Whether the images are clean; otherwise they are attacked.
+        criterion: The stopping criterion of the fits.
     """
 
-    what: str
+    description: str
     percent: float
     n: int
     top: int
     clean: bool
-    rule: str
+    criterion: str
 
-    def like(self, method: str) -> bool:
-        """A method of one's own is of the same kind: its stop knows the label too, or it does not."""
-        return method != "none" and method.endswith(" oracle") == (self.rule == "oracle")
+    def is_comparable(self, method: str) -> bool:
+        """Return whether a method, like this result, does or does not stop by the true label."""
+        return method != NONE and uses_true_label(method) == (self.criterion == "oracle")
 
 
-PAPER = (
-    Published("top-5, attacked, stop that knows the label", 97.4, SAMPLES, 5, False, "oracle"),
-    Published("top-5, attacked, 1,750 steps", 84.0, SAMPLES, 5, False, "fixed:1750"),
-    Published("top-1, attacked, 1,750 steps", 71.2, SAMPLES, 1, False, "fixed:1750"),
-    Published("top-1, clean, 1,750 steps", 69.0, 73, 1, True, "fixed:1750"),
+PAPER_RESULTS = (
+    PaperResult("top-5, attacked, stopped by the true label (oracle)", 97.4, N_ATTACKED, 5, False, "oracle"),
+    PaperResult("top-5, attacked, 1,750 iterations", 84.0, N_ATTACKED, 5, False, "fixed:1750"),
+    PaperResult("top-1, attacked, 1,750 iterations", 71.2, N_ATTACKED, 1, False, "fixed:1750"),
+    PaperResult("top-1, clean, 1,750 iterations", 69.0, 73, 1, True, "fixed:1750"),
 )

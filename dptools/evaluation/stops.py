@@ -1,4 +1,7 @@
-"""Where fits ended: the histogram from which the Deep Protection paper takes its fixed step (figure 2)."""
+"""Iterations at which fits stopped.
+
+The Deep Protection paper chooses its fixed number of iterations from the histogram of these (its figure 2).
+"""
 
 import math
 from collections import Counter
@@ -7,71 +10,75 @@ from typing import Any
 
 from dptools.evaluation.keys import Record
 
-BIN = 50
-"""Iterations: the paper looks at an image as often."""
+BIN_WIDTH = 50
+"""Width of the histogram's bins in iterations: the interval between the paper's checkpoints."""
 
-MANY = 10**9
-"""No fit has more iterations."""
+MAX_ITERATIONS = 10**9
+"""Larger iteration numbers are treated as fits that did not stop."""
 
-MOST = 0.95
-"""The share of the fits that a fixed step should be enough for."""
+SUGGESTED_SHARE = 0.95
+"""The suggested fixed number of iterations is the one by which this share of all fits had stopped."""
 
 
 @dataclass
-class Stops:
-    """Ends of fits.
+class StopStatistics:
+    """Counts of the iterations at which fits stopped.
 
     Attributes:
-        steps: how many ended after so many iterations, because the rule said so.
-        unfinished: how many ran to the most iterations, and the rule never said so.
-        ruled: some rule looked at the fits; else they ended at a step that was fixed beforehand.
+        steps: Number of fits by the iteration at which the stopping criterion ended them.
+        unfinished: Number of fits that reached the maximum number of iterations without being stopped.
+        adaptive: Whether at least one fit was ended by a criterion that examines the fit. It is False if all fits ran
+            for a number of iterations that was fixed beforehand.
     """
 
     steps: Counter[int] = field(default_factory=Counter)
     unfinished: int = 0
-    ruled: bool = False
+    adaptive: bool = False
 
     def add(self, record: Record) -> None:
+        """Count the fit of a record; records without a fit are ignored."""
         stop = record.get("denoise", {}).get("stop")
         if not stop:
             return
-        self.ruled |= not str(stop["rule"]).startswith("fixed")
-        ended = stop.get("iterations", stop["step"])
-        if stop["reason"] == "most iterations done" or ended > MANY:
+        self.adaptive |= not str(stop["criterion"]).startswith("fixed")
+        last_step = stop.get("iterations", stop["step"])
+        if stop["reason"] == "most iterations done" or last_step > MAX_ITERATIONS:
             self.unfinished += 1
         else:
-            self.steps[ended] += 1
+            self.steps[last_step] += 1
 
-    def merge(self, other: "Stops") -> None:
+    def merge(self, other: "StopStatistics") -> None:
+        """Add another object's counts."""
         self.steps.update(other.steps)
         self.unfinished += other.unfinished
-        self.ruled |= other.ruled
+        self.adaptive |= other.adaptive
 
     @property
     def n(self) -> int:
+        """Return the number of fits."""
         return self.steps.total() + self.unfinished
 
-    def by(self, share: float) -> int | None:
-        """The step by which this share of all fits had ended; None if fewer ever did."""
-        wanted, reached = math.ceil(share * self.n), 0
+    def quantile(self, share: float) -> int | None:
+        """Return the iteration by which a share of all fits had stopped; None if fewer fits stopped at all."""
+        target, cumulative = math.ceil(share * self.n), 0
         for step in sorted(self.steps):
-            reached += self.steps[step]
-            if reached >= wanted:
+            cumulative += self.steps[step]
+            if cumulative >= target:
                 return step
         return None
 
     @property
     def histogram(self) -> dict[int, int]:
-        """How many ended in each BIN, by its last step."""
+        """Return the number of fits that stopped in each bin, by the bin's last iteration."""
         bins: Counter[int] = Counter()
         for step, count in self.steps.items():
-            bins[math.ceil(step / BIN) * BIN] += count
+            bins[math.ceil(step / BIN_WIDTH) * BIN_WIDTH] += count
         return dict(sorted(bins.items()))
 
     def as_json(self) -> dict[str, Any] | None:
-        """``suggested`` is the fixed step that is enough for MOST of the fits."""
+        """Return the statistics as a JSON object, documented in dp-eval(1); None if there are no fits."""
         if not self.n:
             return None
-        quantiles = {"median": self.by(0.5), "suggested": self.by(MOST)}
+        quantiles = {"median": self.quantile(0.5), "suggested": self.quantile(SUGGESTED_SHARE)}
         bins = [{"step": step, "count": count} for step, count in self.histogram.items()]
         return {"n": self.n, "unfinished": self.unfinished, **quantiles, "histogram": bins}

@@ -1,34 +1,37 @@
-"""All that is gathered of a stream of records, for tables, figures and the report."""
+"""Summary of a stream of records, from which tables, figures and reports are made."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dptools.evaluation.gating import Gating
-from dptools.evaluation.keys import NONE, Record, by_attack, judged, method, parse_key
+from dptools.evaluation.gating import GateEvaluation
+from dptools.evaluation.keys import NONE, Record, attack_name, is_scored, method, parse_key
 from dptools.evaluation.learning_curves import LearningCurve
 from dptools.evaluation.metrics import Group, with_total
 from dptools.evaluation.paired import Comparison
 from dptools.texts import printable
 
-EXAMPLES = 12
-"""Attacks of which an image is shown."""
+MAX_EXAMPLES = 12
+"""Maximum number of example images, of maps, and of values of each kind of :attr:`Summary.provenance`."""
 
 
 @dataclass
 class Summary:
-    """Counts that do not grow with the stream, and an example of each attack.
+    """Counts over a stream of records, and one example per attack.
+
+    The size does not grow with the length of the stream, apart from ``attacked`` and ``comparison``.
 
     Attributes:
-        by: what the groups have in common: ``attack``, ``method``, or the path of a key.
-        cells: groups by method and attack.
-        examples: a restored record of each attack, the first of an image that is not shown yet.
-        maps: the first records of maps.
-        attacked: of the examples, the record as it was before restoration, where it is known.
-        used: the programs, models and seeds that made the records, so many of each at most.
-        comparison: with another file; None where there is none.
-        courses: from traces.
-        gating: what a gate before restoration brings, where records have a suspicion.
+        by: The key of the groups: ``attack``, ``method``, or the dotted path of any key.
+        groups: Groups by name, in order of appearance.
+        cells: Groups by method and attack.
+        examples: One record of a purified image for each attack. Examples show different images where possible.
+        maps: The first records of maps.
+        attacked: Records before purification by id, for figures.
+        provenance: Programs, models and seeds that the records name.
+        comparison: The comparison with another file; None without one.
+        curves: Learning curves from traces.
+        gate: Evaluation of a gate, from the records that have a suspicion.
     """
 
     by: str = "attack"
@@ -37,81 +40,86 @@ class Summary:
     examples: dict[str, Record] = field(default_factory=dict)
     maps: list[Record] = field(default_factory=list)
     attacked: Mapping[str, Record] = field(default_factory=dict)
-    used: dict[str, set[str]] = field(default_factory=dict)
+    provenance: dict[str, set[str]] = field(default_factory=dict)
     comparison: Comparison | None = None
-    courses: list[LearningCurve] = field(default_factory=list)
-    gating: Gating = field(default_factory=Gating)
+    curves: list[LearningCurve] = field(default_factory=list)
+    gate: GateEvaluation = field(default_factory=GateEvaluation)
 
     def __post_init__(self) -> None:
-        self._name = parse_key(self.by)
+        self._group_name = parse_key(self.by)
         self.by = printable(self.by)
 
     def read(self, records: Iterable[Record]) -> None:
-        """Take a stream in."""
+        """Count all records of a stream."""
         for record in records:
             self._count(record)
-            self.gating.add(record)
+            self.gate.add(record)
             if self.comparison:
                 self.comparison.add(record)
-            if judged(record):
-                self._show(record)
-                self._note(record)
+            if is_scored(record):
+                self._keep_example(record)
+                self._keep_provenance(record)
 
     @property
     def all_groups(self) -> list[Group]:
-        """The groups in order of appearance; of attacks, with all of them together where there are several."""
+        """Return the groups in order of appearance; if grouped by attack, followed by their total."""
         groups = list(self.groups.values())
         return with_total(groups) if self.by == "attack" else groups
 
     @property
     def failed(self) -> bool:
-        """Some record did."""
+        """Return whether any record failed."""
         return any(group.counts["failed"] for group in self.groups.values())
 
     @property
     def methods(self) -> dict[str, tuple[Group, Group]]:
-        """By method: its clean images, and its attacked ones."""
-        found: dict[str, tuple[Group, Group]] = {}
+        """Return the group of clean images and the group of attacked images of each method."""
+        methods: dict[str, tuple[Group, Group]] = {}
         for (name, attack), group in self.cells.items():
-            clean, attacked = found.setdefault(name, (Group("clean"), Group("attacked")))
+            clean, attacked = methods.setdefault(name, (Group("clean"), Group("attacked")))
             (clean if attack == NONE else attacked).merge(group)
-        return found
+        return methods
 
     def as_json(self) -> dict[str, Any]:
-        compared = {"comparison": self.comparison.as_json()} if self.comparison else {}
-        traced = {"traces": [course.as_json() for course in self.courses]} if self.courses else {}
-        gated = {"gate": self.gating.as_json()} if self.gating else {}
-        return {"by": self.by, "groups": [group.as_json() for group in self.all_groups], **compared, **traced, **gated}
+        """Return the summary as a JSON object, documented in dp-eval(1)."""
+        summary: dict[str, Any] = {"by": self.by, "groups": [group.as_json() for group in self.all_groups]}
+        if self.comparison:
+            summary["comparison"] = self.comparison.as_json()
+        if self.curves:
+            summary["traces"] = [curve.as_json() for curve in self.curves]
+        if self.gate:
+            summary["gate"] = self.gate.as_json()
+        return summary
 
     def _count(self, record: Record) -> None:
-        name, cell = self._name(record), (method(record), by_attack(record))
+        name, cell = self._group_name(record), (method(record), attack_name(record))
         self.groups.setdefault(name, Group(name)).add(record)
         self.cells.setdefault(cell, Group(" ".join(cell))).add(record)
 
-    def _show(self, record: Record) -> None:
-        attack = by_attack(record)
-        if attack != NONE and "denoise" in record and "path" in record and self._better(record, attack):
+    def _keep_example(self, record: Record) -> None:
+        attack = attack_name(record)
+        if attack != NONE and "denoise" in record and "path" in record and self._is_better_example(record, attack):
             self.examples[attack] = record
-        if "mapsext" in record and len(self.maps) < EXAMPLES:
+        if "mapsext" in record and len(self.maps) < MAX_EXAMPLES:
             self.maps.append(record)
 
-    def _better(self, record: Record, attack: str) -> bool:
-        """An example that none stands for, or that shows an image which is not seen twice."""
+    def _is_better_example(self, record: Record, attack: str) -> bool:
+        """Return whether a record is the first of its attack, or replaces an image that other examples show too."""
         if attack not in self.examples:
-            return len(self.examples) < EXAMPLES
-        shown = [example.get("source") for example in self.examples.values()]
-        return shown.count(self.examples[attack].get("source")) > 1 and record.get("source") not in shown
+            return len(self.examples) < MAX_EXAMPLES
+        sources = [example.get("source") for example in self.examples.values()]
+        return sources.count(self.examples[attack].get("source")) > 1 and record.get("source") not in sources
 
-    def _note(self, record: Record) -> None:
+    def _keep_provenance(self, record: Record) -> None:
         for entry in record.get("stages", []):
-            self._add("program", f"{entry['tool']} {entry['version']}")
+            self._add_provenance("program", f"{entry['tool']} {entry['version']}")
             if "seed" in entry:
-                self._add("seed", str(entry["seed"]))
+                self._add_provenance("seed", str(entry["seed"]))
         for key in ("attack", "classify"):
             if model := record.get(key, {}).get("model"):
-                self._add("model", str(model))
+                self._add_provenance("model", str(model))
 
-    def _add(self, what: str, value: str) -> None:
-        found = self.used.setdefault(what, set())
-        if len(found) < EXAMPLES:
-            found.add(printable(value))
+    def _add_provenance(self, kind: str, value: str) -> None:
+        values = self.provenance.setdefault(kind, set())
+        if len(values) < MAX_EXAMPLES:
+            values.add(printable(value))

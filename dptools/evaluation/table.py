@@ -1,15 +1,18 @@
-"""Figures as tables: for a terminal of 80 columns, for Markdown, and for a spreadsheet."""
+"""Build the tables of a summary."""
 
 import csv
 import io
 from collections.abc import Iterable
 
-from dptools.evaluation.gating import CLEAN, POLICIES, Gating
+from dptools.evaluation.formatting import Rows, or_dash, percent
+from dptools.evaluation.gate_policies import POLICIES
+from dptools.evaluation.gating import CLEAN, GateEvaluation
+from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import NONE
 from dptools.evaluation.learning_curves import LearningCurve
-from dptools.evaluation.metrics import Group, Rate
-from dptools.evaluation.paired import Comparison, Pairs
-from dptools.evaluation.stops import MOST, Stops
+from dptools.evaluation.metrics import Group
+from dptools.evaluation.paired import Comparison, PairedCounts
+from dptools.evaluation.stops import SUGGESTED_SHARE, StopStatistics
 
 COLUMNS = {
     "success": "success",
@@ -18,27 +21,17 @@ COLUMNS = {
     "top-5 before": "before_top5",
     "top-5 after": "after_top5",
 }
+"""The table's columns, and the rate that each shows. They fit a terminal of 80 columns."""
 
 RATES = ("success", *(f"{stage}_{top}" for stage in ("clean", "before", "after") for top in ("top1", "top5")))
-
-Rows = list[list[str]]
-"""The first holds the columns' names; of every row, the first cell is a name."""
-
-
-def plain(rows: Rows) -> str:
-    """Any rows for a terminal."""
-    return "\n".join(_aligned(rows))
-
-
-def markdown(rows: Rows) -> str:
-    """Any rows as a table of GitHub's Markdown."""
-    head, *body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+"""The names of all rates of a group."""
 
 
 def as_csv(groups: Iterable[Group], by: str = "attack") -> str:
-    """A line a group; of each rate k of n, the rate and its interval, as shares."""
+    """Return the groups as CSV, one line each.
+
+    Each rate has five columns: k, n, the rate, and the bounds of its interval, as fractions.
+    """
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
     parts = ("k", "n", "rate", "low", "high")
@@ -50,74 +43,74 @@ def as_csv(groups: Iterable[Group], by: str = "attack") -> str:
     return lines.getvalue().rstrip("\n")
 
 
-def percent(rate: Rate) -> str:
-    """``84 [75-91]``: the rate and its interval in per cent; a dash where nothing was counted."""
-    if not rate.n:
-        return "-"
-    return f"{100 * rate.k / rate.n:.0f} [{100 * rate.low:.0f}-{100 * rate.high:.0f}]"
-
-
 def rate_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
-    """The rates of groups, in per cent with their 95 % intervals; those without any are left out."""
-    return [[by, "n", *COLUMNS], *(_rate_row(group) for group in groups if group.judged)]
+    """Return the rates of the groups in per cent with 95 % intervals; groups without scored records are left out."""
+    rows = [
+        [group.name, str(group.scored), *(percent(group.rate(name)) for name in COLUMNS.values())]
+        for group in groups
+        if group.scored
+    ]
+    return [[by, "n", *COLUMNS], *rows]
 
 
 def stop_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
-    """Where a rule ended fits; nothing of fits whose end was fixed beforehand."""
-    rows = [_stop_row(group.name, group.stops) for group in groups if group.stops.ruled]
+    """Return where the stopping criterion ended the fits of each group.
+
+    Groups are left out if all their fits ran for a fixed number of iterations. Without any other, the table is empty.
+    """
+    rows = [_stop_row(group.name, group.stops) for group in groups if group.stops.adaptive]
     return [[by, "fits", "half ended by", "95 % ended by", "never ended"], *rows] if rows else []
 
 
-def error_rows(courses: Iterable[LearningCurve]) -> Rows:
-    """Over-fits and under-fits."""
-    rows = [_error_row(course) for course in courses]
+def error_rows(curves: Iterable[LearningCurve]) -> Rows:
+    """Return over-fits, under-fits and the best iteration of each attack; an empty table without traces."""
+    rows = [_error_row(curve) for curve in curves]
     return [["attack", "fits", "over-fit", "under-fit", "best step"], *rows] if rows else []
 
 
 def comparison_rows(comparison: Comparison) -> Rows:
-    """Two methods on the same images."""
-    head = ["right", "pairs", "both", "first only", "second only", "neither", "difference", "p"]
-    return [head, *(_pair_row(f"top-{top}", comparison.pairs(top)) for top in (1, 5))]
+    """Return the comparison of two methods on the same images, by top-1 and by top-5 accuracy."""
+    header = ["right", "pairs", "both", "first only", "second only", "neither", "difference", "p"]
+    return [header, *(_pair_row(f"top-{top}", comparison.pairs(top)) for top in (1, 5))]
 
 
-def suspicion_rows(gating: Gating) -> Rows:
-    """How well attacks are told from clean images, and who is suspect."""
-    head = ["suspicion", "n", "AUC, %", f"suspect at {gating.threshold:g}"]
-    return [head, *(_suspicion_row(gating, name) for name in gating.all_scores)]
+def suspicion_rows(gate: GateEvaluation) -> Rows:
+    """Return how well each attack is detected: the area under the ROC curve, and the rate of suspects."""
+    header = ["suspicion", "n", "AUC, %", f"suspect at {gate.threshold:g}"]
+    return [header, *(_suspicion_row(gate, name) for name in gate.all_scores)]
 
 
-def gate_rows(gating: Gating) -> Rows:
-    """What becomes of images when nothing, the suspects or everything is restored."""
-    rows = [_gate_row(gating, policy, kind) for policy in POLICIES for kind in (False, True)]
+def gate_rows(gate: GateEvaluation) -> Rows:
+    """Return accuracy and cost if nothing, only suspects, or everything is purified."""
+    rows = [_gate_row(gate, policy, attacked) for policy in POLICIES for attacked in (False, True)]
     return [["to restore", "images", "top-1", "top-5", "restored", "s an image"], *filter(None, rows)]
 
 
-def left_out(groups: Iterable[Group]) -> Iterable[str]:
-    """A line each for skipped and failed records."""
+def excluded(groups: Iterable[Group]) -> Iterable[str]:
+    """Yield a line with the number of skipped records of each group, and one for failed records."""
     groups = list(groups)
-    for what in ("skipped", "failed"):
-        alone = [group.name for group in groups] == [NONE]
-        named = [
-            f"{'' if alone else group.name} {group.counts[what]}".strip() for group in groups if group.counts[what]
+    unnamed = [group.name for group in groups] == [NONE]
+    for reason in ("skipped", "failed"):
+        counts = [
+            f"{'' if unnamed else group.name} {group.counts[reason]}".strip()
+            for group in groups
+            if group.counts[reason]
         ]
-        if named:
-            yield f"{what}: {', '.join(named)}"
+        if counts:
+            yield f"{reason}: {', '.join(counts)}"
 
 
-def _rate_row(group: Group) -> list[str]:
-    return [group.name, str(group.judged), *(percent(group.rate(key)) for key in COLUMNS.values())]
+def _stop_row(name: str, stops: StopStatistics) -> list[str]:
+    quantiles = [or_dash(stops.quantile(share)) for share in (0.5, SUGGESTED_SHARE)]
+    return [name, str(stops.n), *quantiles, str(stops.unfinished)]
 
 
-def _stop_row(name: str, stops: Stops) -> list[str]:
-    return [name, str(stops.n), _known(stops.by(0.5)), _known(stops.by(MOST)), str(stops.unfinished)]
+def _error_row(curve: LearningCurve) -> list[str]:
+    rates = [percent(Rate(k, curve.n)) for k in (curve.overfit, curve.underfit)]
+    return [curve.name, str(curve.n), *rates, or_dash(curve.best)]
 
 
-def _error_row(course: LearningCurve) -> list[str]:
-    rates = [percent(Rate(k, course.n)) for k in (course.overfit, course.underfit)]
-    return [course.name, str(course.n), *rates, _known(course.best)]
-
-
-def _pair_row(name: str, pairs: Pairs) -> list[str]:
+def _pair_row(name: str, pairs: PairedCounts) -> list[str]:
     counts = [str(count) for count in (pairs.n, pairs.both, pairs.first, pairs.second, pairs.neither)]
     if not pairs.n:
         return [name, *counts, "-", "-"]
@@ -125,27 +118,16 @@ def _pair_row(name: str, pairs: Pairs) -> list[str]:
     return [name, *counts, f"{100 * pairs.difference:+.0f} [{100 * low:+.0f} {100 * high:+.0f}]", f"{pairs.p:.2g}"]
 
 
-def _suspicion_row(gating: Gating, name: str) -> list[str]:
-    found = None if name == CLEAN else gating.area(name)
-    auc = f"{100 * found.value:.1f} [{100 * found.low:.0f}-{100 * found.high:.0f}]" if found else "-"
-    return [name, str(gating.all_scores[name].total()), auc, percent(gating.flagged(name))]
+def _suspicion_row(gate: GateEvaluation, name: str) -> list[str]:
+    area = gate.auc(name)
+    auc = f"{100 * area.value:.1f} [{100 * area.low:.0f}-{100 * area.high:.0f}]" if area else "-"
+    return [name, str(gate.all_scores[name].total()), auc, percent(gate.suspect_rate(name))]
 
 
-def _gate_row(gating: Gating, policy: str, attacked: bool) -> list[str]:
-    """Nothing of images whose labels nobody knows."""
-    outcome = gating.outcome(policy, attacked)
-    if not outcome.rate("top1").n:
+def _gate_row(gate: GateEvaluation, policy: str, attacked: bool) -> list[str]:
+    """Return the row of a policy; empty if no image has a known label."""
+    statistics = gate.policy(policy, attacked)
+    if not statistics.rate("top1").n:
         return []
-    rates = [percent(rate) for rate in (outcome.rate("top1"), outcome.rate("top5"), outcome.restored)]
-    seconds = outcome.mean_seconds
-    return [policy, "attacked" if attacked else CLEAN, *rates, "-" if seconds is None else f"{seconds:.2g}"]
-
-
-def _known(step: int | None) -> str:
-    return "-" if step is None else str(step)
-
-
-def _aligned(rows: Rows) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for name, *cells in rows:
-        yield "  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])])
+    rates = [percent(rate) for rate in (statistics.rate("top1"), statistics.rate("top5"), statistics.restored)]
+    return [policy, "attacked" if attacked else CLEAN, *rates, or_dash(statistics.mean_seconds, ".2g")]

@@ -1,4 +1,4 @@
-"""Figures hold the numbers that they are drawn of, and the report says them."""
+"""Figures show the numbers of the summary, and the report states them."""
 
 import io
 import re
@@ -10,27 +10,26 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dptools.evaluation import figures
-from dptools.evaluation.gallery import MOST, gallery, render
-from dptools.evaluation.learning_curves import follow
+from dptools.evaluation import figures, fit_figures
+from dptools.evaluation.gallery import MAX_GROUPS, gallery, render
+from dptools.evaluation.image_rows import draw_maps, image_row
+from dptools.evaluation.learning_curves import learning_curves
 from dptools.evaluation.report import report
-from dptools.evaluation.strips import maps, strip
 from dptools.evaluation.summary import Summary
 
 
-def record(attack: str | None, rank: int, preset: str = "cold", step: int = 50, **more: Any) -> dict[str, Any]:
-    rule = "plateau" if preset == "cold" else "fixed:8"
-    tried = {"name": attack, "success": True, "clean_rank": 1, "adversarial_rank": 2} if attack else None
-    stop = {"rule": rule, "step": step, "reason": "true label found"}
+def record(attack: str | None, rank: int, method: str = "dip", step: int = 50, **more: Any) -> dict[str, Any]:
+    attacked = {"name": attack, "success": True, "clean_rank": 1, "adversarial_rank": 2} if attack else None
+    stop = {"criterion": "plateau", "step": step, "reason": "true label found"}
     return {
         "id": f"a.jpg@{attack}",
-        "path": "restored.png",
+        "path": "purified.png",
         "source": "clean.jpg",
         "label": 1,
-        **({"attack": tried} if tried else {}),
-        "denoise": {"method": "dip", "preset": preset, "stop": stop},
+        **({"attack": attacked} if attacked else {}),
+        "denoise": {"method": method, **({"stop": stop} if method == "dip" else {"passes": 8})},
         "classify": {"model": "m", "top": [{"index": 1, "name": "eagle $", "p": 0.75}], "label_rank": rank},
-        "stages": [{"tool": "dp-denoise", "version": "0", "seconds": 2.0 if preset == "cold" else 0.5}],
+        "stages": [{"tool": "dp-denoise", "version": "0", "seconds": 2.0 if method == "dip" else 0.5}],
         **more,
     }
 
@@ -39,8 +38,8 @@ RECORDS = [
     *[record("gs", rank) for rank in (1, 1, 3, 9)],
     *[record("cw", 1, step=step) for step in (50, 100, 100, 450)],
     *[record(None, rank) for rank in (1, 9)],
-    *[record("gs", 1, "default") for _ in range(3)],
-    record(None, 1, "default"),
+    *[record("gs", 1, "denoiser") for _ in range(3)],
+    record(None, 1, "denoiser"),
 ]
 TRACE = [
     {"id": name, "attack": "gs", "iteration": 50 * number, "label_rank": rank}
@@ -49,22 +48,27 @@ TRACE = [
 ]
 
 
-def summary(**more: Any) -> Summary:
-    found = Summary(**more)
-    found.read(RECORDS)
-    return found
+def summarise(records: list[dict[str, Any]] = RECORDS, **more: Any) -> Summary:
+    summary = Summary(**more)
+    summary.read(records)
+    return summary
 
 
 def bars(figure: Figure) -> dict[str, list[float]]:
+    """Return the heights of the bars by their label."""
     (axes,) = figure.axes
-    found = [each for each in axes.containers if isinstance(each, BarContainer)]
-    return {str(each.get_label()): [patch.get_height() for patch in each] for each in found}
+    containers = [container for container in axes.containers if isinstance(container, BarContainer)]
+    return {str(container.get_label()): [bar.get_height() for bar in container] for container in containers}
+
+
+def read_image(path: str) -> NDArray[np.uint8] | None:
+    values = {"clean.jpg": 100, "attacked.png": 103, "purified.png": 101}
+    return np.full((32, 32, 3), values[path], np.uint8) if path in values else None
 
 
 def test_accuracies_are_bars_in_per_cent_with_their_intervals() -> None:
-    groups = summary().all_groups
-    drawn = bars(figures.accuracy(groups))
-    assert drawn == {
+    groups = summarise().all_groups
+    assert bars(figures.accuracy(groups)) == {
         "top-1": pytest.approx([500 / 7, 100, 200 / 3, 900 / 11]),
         "top-5": pytest.approx([600 / 7, 100, 200 / 3, 1000 / 11]),
     }
@@ -74,143 +78,158 @@ def test_accuracies_are_bars_in_per_cent_with_their_intervals() -> None:
     assert (low, high) == pytest.approx((100 * groups[1].rate("after_top1").low, 100))
 
 
-def test_termination_is_a_histogram_a_group() -> None:
-    groups = summary().all_groups[:2]
-    panels = figures.termination(groups).axes
-    assert [axes.get_title() for axes in panels] == ["gs: 7 fits", "cw: 4 fits"]
+def test_termination_shows_a_histogram_of_fits_for_each_group() -> None:
+    groups = summarise().all_groups[:2]
+    panels = fit_figures.termination(groups).axes
+    assert [axes.get_title() for axes in panels] == ["gs: 4 fits", "cw: 4 fits"]
     (container,) = panels[1].containers
     assert isinstance(container, BarContainer)
-    found = [(patch.get_x() + patch.get_width(), patch.get_height()) for patch in container]
-    assert found == [(50, 1), (100, 2), (450, 1)]
+    bins = [(bar.get_x() + bar.get_width(), bar.get_height()) for bar in container]
+    assert bins == [(50, 1), (100, 2), (450, 1)]
 
 
-def test_errors_and_the_course_of_fits() -> None:
-    courses = follow(TRACE)
+def test_errors_and_accuracy_by_iteration_show_the_learning_curves() -> None:
+    curves = learning_curves(TRACE)
     third = pytest.approx([100 / 3])
-    assert bars(figures.errors(courses)) == {"over-fit": third, "under-fit": third}
-    lines = figures.course(courses).axes[0].lines
+    assert bars(fit_figures.errors(curves)) == {"over-fit": third, "under-fit": third}
+    lines = fit_figures.accuracy_by_iteration(curves[-1]).axes[0].lines
     assert list(lines[0].get_xdata()) == [50, 100, 150]
     assert list(lines[1].get_ydata()) == pytest.approx([0, 100 / 3, 100 / 3])
 
 
-def test_methods_stand_beside_the_papers_own_figures() -> None:
-    drawn = bars(figures.methods(summary().methods))
-    assert drawn["clean"] == pytest.approx([50, 100])
-    assert drawn["attacked"] == pytest.approx([75, 100])
-    assert drawn["published (resnet18)"] == [69.0, 71.2]
+def test_methods_are_shown_with_the_results_of_the_paper() -> None:
+    heights = bars(figures.methods(summarise().methods))
+    assert heights["clean"] == pytest.approx([50, 100])
+    assert heights["attacked"] == pytest.approx([75, 100])
+    assert heights["published (resnet18)"] == [69.0, 71.2]
 
 
-def test_accuracy_against_seconds_has_a_point_a_method() -> None:
-    (axes,) = figures.speed(summary().methods).axes
-    assert {text.get_text() for text in axes.texts} == {"cold plateau", "default fixed:8"}
+def test_speed_shows_a_point_for_each_method() -> None:
+    (axes,) = figures.speed(summarise().methods).axes
+    assert {text.get_text() for text in axes.texts} == {"dip plateau", "denoiser"}
     points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines if line.get_marker() == "o"]
     assert points == [(2.0, 75.0), (0.5, 100.0)]
 
 
-def noise(path: str) -> NDArray[np.uint8] | None:
-    images = {"clean.jpg": 100, "attacked.png": 103, "restored.png": 101}
-    return np.full((32, 32, 3), images[path], np.uint8) if path in images else None
-
-
-def test_a_strip_shows_what_was_added_and_what_was_seen() -> None:
+def test_an_image_row_shows_the_perturbation_and_the_predicted_classes() -> None:
     before = {"id": "x", "path": "attacked.png", "classify": {"top": [{"index": 7, "name": "kite", "p": 0.5}]}}
-    shown = record("gs", 1)
-    shown["attack"] |= {"clean_label": 1, "clean_p": 0.9, "adversarial_label": 7, "adversarial_p": 0.5}
-    shown["attack"]["norms"] = {"l2": 0.25, "linf_255": 3}
-    clean, attacked, added, restored = strip(shown, before, noise)
-    assert [panel.caption for panel in (clean, attacked, restored)] == ["eagle $  90 %", "kite  50 %", "eagle $  75 %"]
-    assert added.pixels is not None
-    assert (added.pixels == 128 + 10 * 3).all()
-    assert "3/255" in added.caption
+    after = record("gs", 1)
+    after["attack"] |= {"clean_label": 1, "clean_p": 0.9, "adversarial_label": 7, "adversarial_p": 0.5}
+    after["attack"]["norms"] = {"l2": 0.25, "linf_255": 3}
+    clean, attacked, difference, purified = image_row(after, before, read_image)
+    assert [panel.caption for panel in (clean, attacked, purified)] == ["eagle $  90 %", "kite  50 %", "eagle $  75 %"]
+    assert difference.pixels is not None
+    assert (difference.pixels == 128 + 10 * 3).all()
+    assert "3/255" in difference.caption
 
 
-def test_a_difference_that_is_not_the_perturbation_is_not_shown() -> None:
-    shown = record("gs", 1)
-    shown["attack"]["norms"] = {"l2": 0.25, "linf_255": 90}
-    _, attacked, added, _ = strip(shown, {"path": "attacked.png"}, noise)
+def test_a_difference_that_contradicts_the_recorded_norm_is_not_shown() -> None:
+    after = record("gs", 1)
+    after["attack"]["norms"] = {"l2": 0.25, "linf_255": 90}
+    _, attacked, difference, _ = image_row(after, {"path": "attacked.png"}, read_image)
     assert attacked.pixels is not None
-    assert added.pixels is None
+    assert difference.pixels is None
 
 
 @pytest.mark.parametrize("norm", [1e308, 10**308, -1e308])
-def test_norms_that_no_image_has_are_not_those_of_the_difference(norm: float) -> None:
-    shown = record("gs", 1)
-    shown["attack"]["norms"] = {"l2": norm, "linf_255": norm}
-    _, _, added, _ = strip(shown, {"path": "attacked.png"}, noise)
-    assert added.pixels is None
-    assert "1e+308" in added.caption
+def test_a_difference_with_an_impossible_norm_is_not_shown(norm: float) -> None:
+    after = record("gs", 1)
+    after["attack"]["norms"] = {"l2": norm, "linf_255": norm}
+    _, _, difference, _ = image_row(after, {"path": "attacked.png"}, read_image)
+    assert difference.pixels is None
+    assert "1e+308" in difference.caption
 
 
-def test_texts_are_drawn_on_one_line_and_cut() -> None:
-    shown = record("gs", 1, label="\ud800\n")
-    clean, *_ = strip(shown, None, noise)
+def test_texts_are_printable_and_shortened() -> None:
+    clean, *_ = image_row(record("gs", 1, label="\ud800\n"), None, read_image)
     assert clean.caption == r"class \ud800\n"
     pixels = np.zeros((9, 9, 3), np.uint8)
-    figure = maps([("\x1b$" + "x" * 10**6, pixels, pixels)])
+    figure = draw_maps([("\x1b$" + "x" * 10**6, pixels, pixels)])
     title = figure.axes[1].get_title()
-    assert title.startswith(r"text, by the rule \x1b\$xxx")
+    assert title.startswith(r"text mask by \x1b\$xxx")
     assert len(title) < 60
 
 
-def test_a_figure_has_room_for_so_many_groups_and_says_so() -> None:
-    found = Summary()
-    found.read([record(f"a{number}", 1, f"p{number}") for number in range(600)])
-    drawings = {drawing.name: drawing for drawing in gallery(found, noise)}
+def test_a_figure_shows_a_limited_number_of_groups_and_states_it() -> None:
+    summary = summarise([record(f"a{number}", 1, f"m{number}") for number in range(600)])
+    drawings = {drawing.name: drawing for drawing in gallery(summary, read_image)}
     accuracy = drawings["accuracy"]
     names = [label.get_text() for label in accuracy.figure.axes[0].get_xticklabels()]
-    assert (len(names), names[0], names[-1]) == (MOST, "a0", "all")
+    assert (len(names), names[0], names[-1]) == (MAX_GROUPS, "a0", "all")
     assert accuracy.caption.endswith("; 24 of 601")
-    assert len(drawings["methods"].figure.axes[0].get_xticks()) == MOST + 1  # and the paper's
+    assert len(drawings["methods"].figure.axes[0].get_xticks()) == MAX_GROUPS + 1  # and the paper
 
 
-def test_every_curve_has_its_name_in_the_legend() -> None:
+def test_every_roc_curve_is_in_the_legend() -> None:
     (axes,) = figures.roc({"_a": [(0, 0), (1, 1)], "": [(0, 0), (1, 1)]}).axes
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text().strip() for text in legend.get_texts()] == ["_a", ""]
 
 
-def test_the_gallery_has_what_there_are_figures_for() -> None:
+def test_the_gallery_has_the_figures_that_there_are_data_for() -> None:
     before = {
         f"a.jpg@{attack}": {"id": "x", "path": "attacked.png", "classify": RECORDS[0]["classify"]}
         for attack in ("gs", "cw")
     }
-    found = summary(courses=follow(TRACE), attacked=before)
-    names = [drawing.name for drawing in gallery(found, noise)]
+    summary = summarise(curves=learning_curves(TRACE), attacked=before)
+    names = [drawing.name for drawing in gallery(summary, read_image)]
     assert names == ["accuracy", "methods", "speed", "termination", "errors", "course", "probabilities", "images"]
-    assert [drawing.name for drawing in gallery(Summary(), noise)] == []
+    assert [drawing.name for drawing in gallery(Summary(), read_image)] == []
 
 
-def test_what_a_service_sees_is_drawn_by_its_own_names() -> None:
-    """Concepts that are no class have a name and a probability, and no index."""
-    seen = {"model": "clarifai:m", "top": [{"name": "bird <i>", "p": 0.9}, {"index": 1, "name": "eagle", "p": 0.6}]}
-    shown = {**record("gs", 2), "classify": seen}
-    _, _, _, restored = strip(shown, {"path": "attacked.png", "classify": seen}, noise)
-    assert restored.caption == "bird <i>  90 %"
-    found = Summary(attacked={shown["id"]: {"id": "x", "path": "attacked.png", "classify": seen}})
-    found.read([shown])
-    (drawing,) = (each for each in gallery(found, noise) if each.name == "probabilities")
+def test_only_fits_are_called_a_deep_image_prior() -> None:
+    fitted = [each for each in RECORDS if each["denoise"]["method"] == "dip"]
+    captions = {drawing.name: drawing.caption for drawing in gallery(summarise(fitted), read_image)}
+    assert "deep image prior" in captions["termination"]
+    others = [each for each in RECORDS if each["denoise"]["method"] != "dip"]
+    summary = summarise(others)
+    html = report(summary, gallery(summary, read_image))
+    assert "deep image prior" not in html.lower()
+    assert "fits" not in re.sub(r'"data:[^"]*"', "", html)
+
+
+def test_classes_of_a_service_are_shown_by_their_own_names() -> None:
+    """The concepts of a service have a name and a probability, and no index."""
+    predictions = {
+        "model": "clarifai:m",
+        "top": [{"name": "bird <i>", "p": 0.9}, {"index": 1, "name": "eagle", "p": 0.6}],
+    }
+    after = {**record("gs", 2), "classify": predictions}
+    before = {"id": "x", "path": "attacked.png", "classify": predictions}
+    _, _, _, purified = image_row(after, before, read_image)
+    assert purified.caption == "bird <i>  90 %"
+    summary = summarise([after], attacked={after["id"]: before})
+    (drawing,) = (drawing for drawing in gallery(summary, read_image) if drawing.name == "probabilities")
     axes = drawing.figure.axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["bird <i>", "eagle"]
 
 
-def test_equal_figures_are_equal_files() -> None:
-    def drawn(form: str) -> list[bytes]:
+def test_equal_figures_give_equal_files() -> None:
+    def rendered(file_format: str) -> list[bytes]:
         streams = []
-        for drawing in gallery(summary(), noise):
+        for drawing in gallery(summarise(), read_image):
             streams.append(io.BytesIO())
-            render(drawing, streams[-1], form)
+            render(drawing, streams[-1], file_format)
         return [stream.getvalue() for stream in streams]
 
-    assert drawn("svg") == drawn("svg")
+    assert rendered("svg") == rendered("svg")
 
 
-def test_the_report_stands_alone_and_says_the_figures() -> None:
-    found = summary(by="method", courses=follow(TRACE))
-    found.read([{"id": "<script>alert(1)</script>", "attack": {"name": "<b>mine</b>", "success": True}}])
-    html = report(found, gallery(found, noise))
-    assert "Of 2 methods, default fixed:8 brings most back: 100 [44-100] % of 3 attacked images" in html
+def test_the_report_is_self_contained_and_states_the_results() -> None:
+    summary = summarise(by="method", curves=learning_curves(TRACE))
+    summary.read([{"id": "<script>alert(1)</script>", "attack": {"name": "<b>mine</b>", "success": True}}])
+    html = report(summary, gallery(summary, read_image))
+    assert "Of 2 methods, denoiser is the most accurate: 100 [44-100] % top-1 accuracy on 3 attacked images" in html
     assert "97.4 (n = 584)" in html
     assert "<b>mine" not in html
     assert not re.findall(r"""(?:src|href)=["'](?!data:)""", html)
-    assert html.count("<img ") == len(list(gallery(found, noise)))
+    assert html.count("<img ") == len(list(gallery(summary, read_image)))
+
+
+@pytest.mark.parametrize("gate", [None, {"threshold": 0.95, "suspect": True, "method": "dip oracle"}])
+def test_the_report_presents_no_method_that_uses_the_true_label_as_the_best(gate: dict[str, Any] | None) -> None:
+    stop = {"criterion": "oracle", "step": 50, "reason": "true label found"}
+    oracle = {"method": "dip", "stop": stop, **({"gate": gate} if gate else {})}
+    best = [record("gs", 1, denoise=oracle) for _ in range(9)]
+    assert "Purified by denoiser" in report(summarise([*best, record("gs", 1, "denoiser")]), [])

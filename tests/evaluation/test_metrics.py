@@ -1,18 +1,20 @@
-"""Figures against hand-made records, and intervals against published ones."""
+"""Groups and their rates."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-from dptools.evaluation.metrics import Group, Rate, wilson
+from dptools.evaluation.formatting import plain
+from dptools.evaluation.keys import method
+from dptools.evaluation.metrics import Group
 from dptools.evaluation.summary import Summary
-from dptools.evaluation.table import left_out, percent, plain, rate_rows
+from dptools.evaluation.table import excluded, rate_rows
 
 
 def record(attack: str, after: int | None, before: int = 2, success: bool = True, clean: int = 1) -> dict[str, Any]:
-    tried = {"name": attack, "success": success, "clean_rank": clean, "adversarial_rank": before}
-    return {"attack": tried, "classify": {"label_rank": after}}
+    attacked = {"name": attack, "success": success, "clean_rank": clean, "adversarial_rank": before}
+    return {"attack": attacked, "classify": {"label_rank": after}}
 
 
 FAILED = {"attack": {"name": "gs"}, "error": {"stage": "dp-denoise", "type": "T", "message": "m"}}
@@ -29,24 +31,6 @@ def evaluate(records: Iterable[dict[str, Any]], by: str = "attack") -> list[Grou
     return summary.all_groups
 
 
-@pytest.mark.parametrize(
-    ("k", "n", "low", "high"),
-    [
-        # R. G. Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I, method 3.
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
-)
-def test_wilson_intervals_are_the_published_ones(k: int, n: int, low: float, high: float) -> None:
-    assert wilson(k, n) == pytest.approx((low, high), abs=5e-5)
-
-
-def test_wilson_intervals_end_at_0_and_1() -> None:
-    assert [(wilson(0, n)[0], wilson(n, n)[1]) for n in range(1, 200)] == [(0.0, 1.0)] * 199
-
-
 def test_groups_are_counted_by_attack() -> None:
     gs, df, total = (group.as_json() for group in evaluate(RECORDS))
     assert (gs["name"], gs["records"], gs["failed"], gs["skipped"]) == ("gs", 5, 1, 1)
@@ -58,16 +42,16 @@ def test_groups_are_counted_by_attack() -> None:
     assert (total["name"], total["records"], total["after"]["top1"]["k"]) == ("all", 6, 2)
 
 
-def test_images_without_attack_or_label_are_counted_where_they_can_be() -> None:
+def test_images_without_attack_or_label_are_in_the_group_none() -> None:
     (group,) = (group.as_json() for group in evaluate([{"classify": {"label_rank": 1}}, {"classify": {}}, {}]))
     assert group["name"] == "none"
     assert (group["records"], group["after"]["top1"]["n"]) == (3, 1)
     assert group["success"] == {"k": 0, "n": 0, "rate": None, "low": None, "high": None}
 
 
-def test_attacks_of_others_are_counted_as_far_as_they_are_known() -> None:
-    theirs = {"attack": {"name": "mine"}, "classify": {"label_rank": 1}}
-    (group,) = (group.as_json() for group in evaluate([theirs]))
+def test_records_of_attacks_by_other_programs_count_in_the_rates_they_have_keys_for() -> None:
+    foreign = {"attack": {"name": "mine"}, "classify": {"label_rank": 1}}
+    (group,) = (group.as_json() for group in evaluate([foreign]))
     assert (group["skipped"], group["after"]["top1"]["k"]) == (0, 1)
 
 
@@ -81,42 +65,58 @@ def timed(seconds: float | None, tool: str = "dp-denoise") -> dict[str, Any]:
     }
 
 
-def test_seconds_are_those_of_dp_denoise_where_they_are_known() -> None:
+def test_seconds_are_the_median_of_dp_denoise() -> None:
     (group,) = evaluate([timed(9.0), timed(2.0), timed(2.0004), timed(None), timed(1e300), record("gs", 1)])
     assert group.median_seconds == 2.0
     assert evaluate([record("gs", 1)])[0].median_seconds is None
     assert evaluate([timed(3.0, "dp-classify")])[0].median_seconds is None
-    twice = timed(3.0)
-    twice["stages"] += [{"tool": "dp-denoise", "version": "0", "seconds": 4.0}]
-    assert evaluate([twice])[0].median_seconds == 7.0
+    two_runs = timed(3.0)
+    two_runs["stages"] += [{"tool": "dp-denoise", "version": "0", "seconds": 4.0}]
+    assert evaluate([two_runs])[0].median_seconds == 7.0
 
 
 @pytest.mark.parametrize(
     ("key", "names"),
     [
         ("attack", ["gs", "none"]),
-        ("method", ["cold oracle", "jpeg:50, clean"]),
+        ("method", ["dip oracle", "jpeg:50, clean"]),
         ("label", ["7", "none"]),
         ("denoise.stop.step", ["100", "none"]),
-        ("denoise.stop", ['{"reason": "r", "rule": "oracle", "step": 100}', "none"]),
+        ("denoise.stop", ['{"criterion": "oracle", "reason": "r", "step": 100}', "none"]),
         ("nothing.at.all", ["none"]),
     ],
 )
-def test_groups_are_by_any_key(key: str, names: list[str]) -> None:
-    stop = {"rule": "oracle", "step": 100, "reason": "r"}
-    restored = {**record("gs", 1), "label": 7, "denoise": {"method": "dip", "preset": "cold", "stop": stop}}
+def test_records_are_grouped_by_any_key(key: str, names: list[str]) -> None:
+    stop = {"criterion": "oracle", "step": 100, "reason": "r"}
+    fitted = {**record("gs", 1), "label": 7, "denoise": {"method": "dip", "stop": stop}}
     filtered = {"denoise": {"method": "jpeg:50"}, "classify": {"label_rank": 1}}
-    groups = evaluate([restored, filtered], key)
+    groups = evaluate([fitted, filtered], key)
     assert [group.name for group in groups if group.name != "all"] == names
 
 
-def test_no_records_no_groups() -> None:
+@pytest.mark.parametrize(
+    ("denoise", "name"),
+    [
+        ({"method": "denoiser", "passes": 8}, "denoiser"),
+        ({"method": "photo", "passes": 1}, "photo"),
+        ({"method": "dip", "stop": {"criterion": "plateau"}}, "dip plateau"),
+        ({"method": "paper", "stop": {"criterion": "fixed:1750"}}, "paper fixed:1750"),
+        ({"method": "jpeg:50"}, "jpeg:50"),
+        ({"method": "none", "gate": {"method": "denoiser"}}, "denoiser if suspect"),
+        (None, "none"),
+    ],
+)
+def test_methods_are_named_with_the_stopping_criterion_of_a_fit(denoise: Any, name: str) -> None:
+    assert method({"denoise": denoise}) == name
+
+
+def test_without_records_there_are_no_groups() -> None:
     assert evaluate([]) == []
 
 
-def test_the_table_fits_a_terminal_and_says_what_it_leaves_out() -> None:
+def test_the_table_fits_80_columns_and_counts_excluded_records() -> None:
     groups = evaluate(RECORDS)
-    lines = [*plain(rate_rows(groups)).splitlines(), *left_out(groups)]
+    lines = [*plain(rate_rows(groups)).splitlines(), *excluded(groups)]
     assert lines[0].split() == [
         "attack",
         "n",
@@ -128,11 +128,6 @@ def test_the_table_fits_a_terminal_and_says_what_it_leaves_out() -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_percentages() -> None:
-    assert percent(Rate(84, 100)) == "84 [76-90]"
-    assert percent(Rate(0, 0)) == "-"
-
-
-def test_skipped_images_stay_so_when_only_their_files_were_passed_on() -> None:
+def test_skipped_images_are_recognised_without_the_key_skipped() -> None:
     read_from_file = {"attack": SKIPPED["attack"], "classify": {"label_rank": 3}}
     assert evaluate([SKIPPED])[0].as_json() == evaluate([read_from_file])[0].as_json()

@@ -1,1 +1,1 @@
-"""The command line of dp-eval."""
+"""The tool dp-eval: from files of records to tables, figures and reports."""

@@ -1,8 +1,6 @@
-"""dp-eval."""
+"""The command line of dp-eval."""
 
 import sys
-from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -12,26 +10,16 @@ from dptools.cli.entry import check_input, errors_on_one_line, new_app, report
 from dptools.cli.entry import main as run
 from dptools.cli.options import Debug, Version
 from dptools.errors import UsageError
-from dptools.evaluation import table
 from dptools.evaluation.gating import THRESHOLD
 from dptools.evaluation.keys import NONE
-from dptools.evaluation.metrics import Group
 from dptools.evaluation.summary import Summary
-from dptools.pipe.record import dump
 from dptools.pipe.run import put
-from dptools.tools.evaluate.reading import Evaluating, open_image, write_figures, write_file
+from dptools.tools.evaluate.files import read_image, write_figures, write_file
+from dptools.tools.evaluate.output import OutputFormat, choose_format, format_summary, has_rates
+from dptools.tools.evaluate.reading import EvaluationInputs
 
 if TYPE_CHECKING:
     from dptools.tools.evaluate.map_scores import MapScores
-
-
-class OutputFormat(StrEnum):
-    """What is written to standard output."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
 
 
 def evaluate_records(
@@ -41,44 +29,44 @@ def evaluate_records(
         typer.Argument(metavar="RECORDS|-", hidden=True),
     ] = None,
     by: Annotated[
-        str, typer.Option("--by", metavar="KEY", help="attack, method, or the path of any key: denoise.stop.rule.")
+        str, typer.Option("--by", metavar="KEY", help="attack, method, or the path of a key: denoise.stop.criterion.")
     ] = "attack",
     trace: Annotated[
-        list[Path] | None, typer.Option("--trace", metavar="FILE", help="Trace of dp-denoise; may be given again.")
+        list[Path] | None, typer.Option("--trace", metavar="FILE", help="Trace of dp-denoise; can be repeated.")
     ] = None,
     compare: Annotated[
-        Path | None, typer.Option("--compare", metavar="FILE", help="Records of the same ids, to be paired.")
+        Path | None, typer.Option("--compare", metavar="FILE", help="Records with the same ids to compare with.")
     ] = None,
     attacked: Annotated[
-        Path | None, typer.Option("--attacked", metavar="FILE", help="Records before restoration, for figures.")
+        Path | None, typer.Option("--attacked", metavar="FILE", help="Records before purification, for figures.")
     ] = None,
     maps: Annotated[
         Path | None,
-        typer.Option("--maps", metavar="GROUNDTRUTH", help="GeoJSON of the words on a map, or a directory of such."),
+        typer.Option("--maps", metavar="GROUNDTRUTH", help="GeoJSON of the words on a map, or a directory of these."),
     ] = None,
     gate: Annotated[
-        float, typer.Option("--gate", min=0, max=1, metavar="T", help="The suspicion at which a gate restores.")
+        float, typer.Option("--gate", min=0, max=1, metavar="T", help="Smallest suspicion of a suspicious image.")
     ] = THRESHOLD,
     figures: Annotated[
-        Path | None, typer.Option("--figures", metavar="DIR", help="Draw figures there, as PNG and SVG.")
+        Path | None, typer.Option("--figures", metavar="DIR", help="Write figures to DIR as PNG and SVG.")
     ] = None,
     report_file: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML report of one file.")
+        Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML report.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON on a terminal too.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="A line a group, for a spreadsheet.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Tables for Markdown.")] = False,
-    as_table: Annotated[bool, typer.Option("--table", help="A table in a pipe too.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Write JSON, even on a terminal.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Write CSV, one line per group.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Write tables in Markdown.")] = False,
+    as_table: Annotated[bool, typer.Option("--table", help="Write tables, even into a pipe.")] = False,
     debug: Debug = False,
     show_version: Version = False,
 ) -> None:
-    """Count what became of a stream of records: accuracy before and after, by attack, with 95 % intervals.
+    """Summarise records: accuracy before and after purification, by attack, with 95 % intervals.
 
-    Records are files of JSON Lines. Without any, stdin is read.
+    Operands are files of records in JSON Lines. Without operands, stdin is read.
     """
     with errors_on_one_line(debug):
-        check_input(ctx, operands, "name files of records, or pipe them in")
-        form = _form(
+        check_input(ctx, operands, "name files of records, or pipe records in")
+        output_format = choose_format(
             {
                 OutputFormat.JSON: json,
                 OutputFormat.CSV: csv,
@@ -87,95 +75,57 @@ def evaluate_records(
             }
         )
         if report_file == Path("-"):
-            raise UsageError("--report - : standard output is for the figures; name a file")
-        if maps and (form is OutputFormat.CSV or report_file):
-            raise UsageError("--maps is for tables and JSON: not with --csv or --report")
-        broken: list[str] = []
-        scores = _map_scores(maps, broken)
-        summary = Evaluating(by, tuple(trace or ()), compare, attacked, broken.append, scores, gate)(operands or ["-"])
-        for line in broken:
-            report(line)
+            raise UsageError("--report -: a report cannot be written to standard output: name a file")
+        if maps and (output_format is OutputFormat.CSV or report_file):
+            raise UsageError("--maps cannot be combined with --csv or --report")
+        problems: list[str] = []
+        scores = _map_scores(maps, problems)
+        inputs = EvaluationInputs(by, problems.append, tuple(trace or ()), compare, attacked, scores, gate)
+        summary = inputs.summarise(operands or ["-"])
+        for problem in problems:
+            report(problem)
         _warn(summary, scores)
-        _draw(summary, figures, report_file)
-        put(sys.stdout.buffer, f"{_text(summary, form, scores)}\n".encode())
-        raise typer.Exit(1 if summary.failed or broken else 0)
+        _write_files(summary, figures, report_file)
+        put(sys.stdout.buffer, f"{format_summary(summary, output_format, scores)}\n".encode())
+        raise typer.Exit(1 if summary.failed or problems else 0)
 
 
-def _form(wanted: dict[OutputFormat, bool]) -> OutputFormat:
-    named = [form for form, given in wanted.items() if given]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(f'--{form}' for form in named)} exclude each other")
-    return named[0] if named else OutputFormat.TABLE if sys.stdout.isatty() else OutputFormat.JSON
+def _map_scores(ground_truth: Path | None, problems: list[str]) -> "MapScores | None":
+    if ground_truth is None:
+        return None
+    if not ground_truth.exists():
+        raise UsageError(f"--maps {ground_truth}: no such file or directory")
+    from dptools.tools.evaluate.map_scores import MapScores
+
+    return MapScores(ground_truth, problems.append)
 
 
 def _warn(summary: Summary, scores: "MapScores | None") -> None:
     if summary.by not in ("attack", "method") and set(summary.groups) == {NONE}:
         report(f"--by {summary.by}: no record has this key")
     groups = summary.all_groups
-    if not scores and any(group.judged for group in groups) and not _has_rates(groups):
-        report("no record tells a true class, so none is right or wrong: see --label and --label-from of dp-attack")
+    if not scores and any(group.scored for group in groups) and not has_rates(groups):
+        report("no record has a true label, so there are no rates: use --label or --label-from of dp-attack")
 
 
-def _draw(summary: Summary, figures: Path | None, report_file: Path | None) -> None:
+def _write_files(summary: Summary, figures: Path | None, report_file: Path | None) -> None:
     if not (figures or report_file):
         return
     from dptools.evaluation.gallery import gallery
-    from dptools.evaluation.report import report as html
+    from dptools.evaluation.report import report as html_report
 
-    drawings = list(gallery(summary, open_image))
+    drawings = list(gallery(summary, read_image))
     if not drawings:
-        report("nothing in these records can be drawn")
+        report("the records have no data for any figure")
     if figures:
         write_figures(drawings, figures)
     if report_file:
-        write_file(report_file, html(summary, drawings).encode())
-
-
-def _map_scores(maps: Path | None, broken: list[str]) -> "MapScores | None":
-    if maps is None:
-        return None
-    from dptools.tools.evaluate.map_scores import MapScores
-
-    return MapScores(maps, broken.append)
-
-
-def _text(summary: Summary, form: OutputFormat, scores: "MapScores | None") -> str:
-    groups = summary.all_groups
-    if form is OutputFormat.JSON:
-        return dump(summary.as_json() | ({"maps": scores.as_json()} if scores else {}))
-    if form is OutputFormat.CSV:
-        return table.as_csv(groups, summary.by)
-    tables = [*_tables(summary, scores)] or [table.rate_rows(groups, summary.by)]
-    first, *more = map(table.markdown if form is OutputFormat.MARKDOWN else table.plain, tables)
-    lines = "\n".join(table.left_out(groups))
-    apart = "\n\n" if form is OutputFormat.MARKDOWN else "\n"
-    return "\n\n".join([f"{first}{apart}{lines}" if lines else first, *more])
-
-
-def _tables(summary: Summary, scores: "MapScores | None") -> Iterator[table.Rows]:
-    groups = summary.all_groups
-    if scores:
-        yield from scores.tables()
-    if not scores or _has_rates(groups):
-        yield table.rate_rows(groups, summary.by)
-    yield from filter(None, (table.stop_rows(groups, summary.by), table.error_rows(summary.courses)))
-    if summary.gating:
-        yield table.suspicion_rows(summary.gating)
-        yield from filter(_has_rows, [table.gate_rows(summary.gating)])
-    if summary.comparison:
-        yield table.comparison_rows(summary.comparison)
-
-
-def _has_rates(groups: Iterable[Group]) -> bool:
-    return any(group.rate(name).n for group in groups for name in table.RATES)
-
-
-def _has_rows(rows: table.Rows) -> bool:
-    return len(rows) > 1
+        write_file(report_file, html_report(summary, drawings).encode())
 
 
 app = new_app(evaluate_records)
 
 
 def main() -> NoReturn:
+    """Run dp-eval and exit."""
     run(app)

@@ -1,4 +1,4 @@
-"""dp-eval --maps: records of dp-mapsext beside what stands on the maps."""
+"""Score the words and masks of dp-mapsext against the ground truth of maps."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -6,58 +6,54 @@ from pathlib import Path, PurePath
 from typing import Any, Generic, TypeVar
 
 from dptools.errors import UsageError
-from dptools.evaluation.keys import Record
-from dptools.maps.masks import grey
-from dptools.maps.scoring import InkScore, Score, WordScore, score_ink, score_words
-from dptools.maps.truth import Truth, read_truth
+from dptools.evaluation.formatting import Rows
+from dptools.evaluation.keys import ALL, Record
+from dptools.maps.ground_truth import TrueWord, read_ground_truth
+from dptools.maps.images import to_grey
+from dptools.maps.scoring import MaskScore, Score, WordScore, score_mask, score_words
 from dptools.texts import printable
-from dptools.tools.evaluate.reading import open_image
+from dptools.tools.evaluate.files import read_image
 
-ALL = "all"
-
-Kind = TypeVar("Kind", WordScore, InkScore)
+ScoreT = TypeVar("ScoreT", WordScore, MaskScore)
 
 
-class Tally(Generic[Kind]):
-    """Scores by who made it, and by map."""
+class ScoreTable(Generic[ScoreT]):
+    """Scores by method and map. The method is a text recogniser for words, and a mask method for masks."""
 
     def __init__(self) -> None:
-        self.scores: dict[str, dict[str, Kind]] = {}
+        self._scores: dict[str, dict[str, ScoreT]] = {}
 
-    def add(self, maker: str, name: str, score: Kind) -> None:
-        self.scores.setdefault(maker, {}).setdefault(name, type(score)()).add(score)
+    def add(self, method: str, map_name: str, score: ScoreT) -> None:
+        """Add a score to the one of the same method and map."""
+        self._scores.setdefault(method, {}).setdefault(map_name, type(score)()).add(score)
 
-    def __iter__(self) -> Iterator[tuple[str, str, Kind]]:
-        """Maker, map and score; of several maps of a maker, all together last."""
-        for maker, by_map in self.scores.items():
-            yield from ((maker, name, score) for name, score in by_map.items())
+    def __iter__(self) -> Iterator[tuple[str, str, ScoreT]]:
+        """Yield method, map and score; after several maps of a method, their total as the map ``all``."""
+        for method, by_map in self._scores.items():
+            yield from ((method, map_name, score) for map_name, score in by_map.items())
             if len(by_map) > 1:
                 total = type(next(iter(by_map.values())))()
                 for score in by_map.values():
                     total.add(score)
-                yield maker, ALL, total
+                yield method, ALL, total
 
 
 class MapScores:
-    """Scores of the words and the masks that records of maps hold.
+    """Scores of the words and masks in records of maps.
 
     Args:
-        truth: a GeoJSON file, or a directory of such, named after the maps.
-        report: is told of a map that cannot be scored.
-
-    Raises:
-        UsageError: there is no such file.
+        ground_truth: A GeoJSON file for one map, or a directory of such files that are named after the maps.
+        report: Called with a message for each map that cannot be scored.
     """
 
-    def __init__(self, truth: Path, report: Callable[[str], None]) -> None:
-        if not truth.exists():
-            raise UsageError(f"--maps {truth}: no such file or directory")
-        self.truth, self.report, self.only = truth, report, ""
-        self.words: Tally[WordScore] = Tally()
-        self.ink: Tally[InkScore] = Tally()
+    def __init__(self, ground_truth: Path, report: Callable[[str], None]) -> None:
+        self._ground_truth, self._report = ground_truth, report
+        self._only_map = ""
+        self._words: ScoreTable[WordScore] = ScoreTable()
+        self._masks: ScoreTable[MaskScore] = ScoreTable()
 
-    def passing(self, records: Iterable[Record]) -> Iterator[Record]:
-        """The records as they are; those of maps are scored in passing."""
+    def observe(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield the records unchanged and score those of maps."""
         for record in records:
             if "mapsext" in record and "error" not in record:
                 path = PurePath(str(record["id"]))
@@ -65,63 +61,67 @@ class MapScores:
             yield record
 
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
-        return {
-            what: [
-                {
-                    "by": maker,
-                    "map": name,
-                    **vars(score),
-                    "precision": score.precision,
-                    "recall": score.recall,
-                    "f": score.f,
-                }
-                for maker, name, score in tally
-            ]
-            for what, tally in (("words", self.words), ("masks", self.ink))
-        }
+        """Return the scores as a JSON object, documented in dp-eval(1)."""
+        return {"words": _score_objects(self._words), "masks": _score_objects(self._masks)}
 
-    def tables(self) -> Iterator[list[list[str]]]:
-        """Of words and of masks, where there are any."""
-        if rows := [[printable(maker), printable(name), *_word_cells(score)] for maker, name, score in self.words]:
+    def tables(self) -> Iterator[Rows]:
+        """Yield a table of word scores and one of mask scores, in per cent; those without rows are left out."""
+        if rows := [[printable(reader), printable(name), *_word_cells(score)] for reader, name, score in self._words]:
             counts = ["on map", "given", "found", "read"]
             yield [["words by", "map", *counts, "precision", "recall", "F", "characters"], *rows]
-        if rows := [[printable(maker), printable(name), *_cells(score)] for maker, name, score in self.ink]:
+        if rows := [[printable(method), printable(name), *_cells(score)] for method, name, score in self._masks]:
             yield [["mask by", "map", "precision", "recall", "F"], *rows]
 
-    def _score(self, record: Record, name: str) -> None:
-        truth, found = self._read_truth(name), record["mapsext"]
-        if truth is None:
+    def _score(self, record: Record, map_name: str) -> None:
+        words, mapsext = self._true_words(map_name), record["mapsext"]
+        if words is None:
             return
-        if "words" in found:
-            self.words.add(found.get("reader", "-"), name, score_words(truth, found["words"]))
-        image, mask = open_image(str(record.get("source"))), open_image(str(record.get("path")))
+        if "words" in mapsext:
+            self._words.add(mapsext.get("reader", "-"), map_name, score_words(words, mapsext["words"]))
+        image, mask = read_image(str(record.get("source"))), read_image(str(record.get("path")))
         if image is None or mask is None or image.shape != mask.shape:
-            self._say(f"{name}: no mask compared: the map or its mask cannot be read, or they differ in size")
+            self._report_map(map_name, "mask not scored: the map or the mask is unreadable, or their sizes differ")
         else:
-            self.ink.add(found["rule"], name, score_ink(truth, grey(image), mask[:, :, 0] > 127))
+            self._masks.add(mapsext["rule"], map_name, score_mask(words, to_grey(image), mask[:, :, 0] > 127))
 
-    def _read_truth(self, name: str) -> list[Truth] | None:
-        path = self.truth if self.truth.is_file() else self._path(name)
+    def _true_words(self, map_name: str) -> list[TrueWord] | None:
+        """Return the words that stand on a map; None, after a message, if they cannot be read."""
+        path = self._ground_truth if self._ground_truth.is_file() else self._path(map_name)
         try:
-            self.only = self.only or name
-            if self.truth.is_file() and name != self.only:
-                raise UsageError(f"{path}: it is that of {self.only}; name a directory")
-            return read_truth(path.read_bytes().decode("utf-8-sig"), str(path))
+            self._only_map = self._only_map or map_name
+            if self._ground_truth.is_file() and map_name != self._only_map:
+                raise UsageError(f"{path}: this is the ground truth of {self._only_map}: name a directory")
+            return read_ground_truth(path.read_bytes().decode("utf-8-sig"), str(path))
         except (OSError, UnicodeDecodeError) as error:
-            self._say(f"{name}: not scored: {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+            reason = f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}"
         except ValueError:
-            self._say(f"{name}: not scored: no file can have such a name")
+            reason = "the id cannot be a file name"
         except UsageError as error:
-            self._say(f"{name}: not scored: {error}")
+            reason = str(error)
+        self._report_map(map_name, f"not scored: {reason}")
         return None
 
-    def _say(self, line: str) -> None:
-        self.report(printable(line))
+    def _path(self, map_name: str) -> Path:
+        """Return the ground truth of a map: below the map's own directory if it exists there, else without it."""
+        path = self._ground_truth / f"{map_name}.geojson"
+        return path if os.path.exists(path) else self._ground_truth / f"{PurePath(map_name).name}.geojson"
 
-    def _path(self, name: str) -> Path:
-        """The ground truth of a map: in the directory that the map has too, or without it."""
-        path = self.truth / f"{name}.geojson"
-        return path if os.path.exists(path) else self.truth / f"{PurePath(name).name}.geojson"
+    def _report_map(self, map_name: str, message: str) -> None:
+        self._report(printable(f"{map_name}: {message}"))
+
+
+def _score_objects(table: Iterable[tuple[str, str, Score]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "by": method,
+            "map": map_name,
+            **vars(score),
+            "precision": score.precision,
+            "recall": score.recall,
+            "f": score.f,
+        }
+        for method, map_name, score in table
+    ]
 
 
 def _word_cells(score: WordScore) -> list[str]:

@@ -1,4 +1,4 @@
-"""Read the trace files that dp-denoise writes with --trace."""
+"""Read the trace files that dp-denoise writes."""
 
 import json
 from collections.abc import Iterator

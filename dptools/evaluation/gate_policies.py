@@ -1,0 +1,110 @@
+"""What three policies give for each image: purify nothing, only suspects, or everything."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from dptools.evaluation.intervals import Rate
+from dptools.evaluation.keys import Record
+from dptools.evaluation.metrics import MAX_SECONDS
+
+POLICIES = ("nothing", "suspects", "everything")
+"""The images that a policy purifies."""
+
+
+@dataclass(frozen=True)
+class PolicyOutcome:
+    """What one policy gives for one image.
+
+    Attributes:
+        policy: One of :data:`POLICIES`.
+        rank: Rank of the true label in the image that the policy passes on; None if unknown.
+        purified: Whether the policy purifies the image.
+        seconds: Seconds of detection and purification; None if unknown.
+    """
+
+    policy: str
+    rank: int | None
+    purified: bool
+    seconds: float | None
+
+
+@dataclass
+class PolicyStatistics:
+    """Accuracy and cost of one policy, over clean or over attacked images.
+
+    Attributes:
+        counts: Number of images (``images``), of them purified (``restored``) and with known seconds (``timed``);
+            number with a known rank (``n``), of them correct (``top1``, ``top5``).
+        seconds: Sum of the known seconds.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def add(self, outcome: PolicyOutcome) -> None:
+        """Count one image."""
+        if outcome.rank is not None:
+            self.counts.update(n=1, top1=outcome.rank <= 1, top5=outcome.rank <= 5)
+        self.counts.update(images=1, restored=outcome.purified, timed=outcome.seconds is not None)
+        self.seconds += outcome.seconds or 0.0
+
+    def rate(self, top: str) -> Rate:
+        """Return the accuracy ``top1`` or ``top5``."""
+        return Rate(self.counts[top], self.counts["n"])
+
+    @property
+    def restored(self) -> Rate:
+        """Return the rate of images that are purified."""
+        return Rate(self.counts["restored"], self.counts["images"])
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """Return the mean seconds per image; None unless the seconds of every image are known.
+
+        Images whose output was reused have no seconds, so a mean over the others could be biased.
+        """
+        return self.seconds / self.counts["images"] if self.counts["timed"] == self.counts["images"] > 0 else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the statistics as a JSON object, documented in dp-eval(1)."""
+        rates = {"top1": self.rate("top1"), "top5": self.rate("top5"), "restored": self.restored}
+        return {**{name: rate.as_json() for name, rate in rates.items()}, "seconds": self.mean_seconds}
+
+
+def policy_outcomes(record: Record, score: float, threshold: float) -> Iterator[PolicyOutcome]:
+    """Yield the outcome of each policy that a record has the data for.
+
+    A record of an image that was purified without a gate has the data for all policies: its ``suspect`` object has the
+    rank of the true label before purification. A record that passed a gate has no data for "everything".
+
+    Args:
+        record: The record, with a suspicion.
+        score: Its suspicion.
+        threshold: The threshold to apply if the image did not pass a gate.
+    """
+    denoise, rank_before = record.get("denoise"), record.get("suspect", {}).get("label_rank")
+    rank_after = record.get("classify", {}).get("label_rank")
+    detection, purification = _seconds(record, "dp-classify"), _seconds(record, "dp-denoise")
+    yield PolicyOutcome("nothing", rank_before, False, None)
+    if denoise is None:
+        return
+    gate = denoise.get("gate")
+    suspect = gate["suspect"] if gate else score >= threshold
+    if detection is None or (suspect and purification is None):
+        seconds = None
+    else:
+        seconds = detection + (purification or 0.0) * suspect
+    yield PolicyOutcome("suspects", rank_after if suspect or gate else rank_before, suspect, seconds)
+    if not gate:
+        yield PolicyOutcome("everything", rank_after, True, purification)
+
+
+def _seconds(record: Record, tool: str) -> float | None:
+    """Return the seconds that a tool took; for dp-classify, those of the last run that computed the suspicion."""
+    for entry in reversed(record.get("stages", [])):
+        if entry.get("tool") == tool and (tool != "dp-classify" or "suspect" in entry.get("params", {})):
+            seconds = entry.get("seconds")
+            return seconds if isinstance(seconds, int | float) and seconds < MAX_SECONDS else None
+    return None

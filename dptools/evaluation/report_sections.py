@@ -1,0 +1,107 @@
+"""Tables of the report."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dptools.evaluation.formatting import Rows, percent
+from dptools.evaluation.intervals import Rate
+from dptools.evaluation.metrics import Group
+from dptools.evaluation.paper_results import PAPER_RESULTS, PaperResult
+from dptools.evaluation.summary import Summary
+from dptools.evaluation.table import (
+    comparison_rows,
+    error_rows,
+    excluded,
+    gate_rows,
+    rate_rows,
+    stop_rows,
+    suspicion_rows,
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table with a title and a note.
+
+    Attributes:
+        title: The heading.
+        rows: The table; the first row is the header.
+        note: A remark below the table.
+        texts: Whether the cells are texts, which are aligned left and wrapped.
+    """
+
+    title: str
+    rows: Rows
+    note: str = ""
+    texts: bool = False
+
+
+def sections(summary: Summary) -> Iterator[Section]:
+    """Yield the tables of a summary. Some may have no rows but the header, or none at all."""
+    groups = summary.all_groups
+    yield Section(f"By {summary.by}", rate_rows(groups, summary.by), "; ".join(excluded(groups)))
+    if len(summary.methods) > 1:
+        yield Section("Top-1 accuracy by method and attack", _matrix(summary), "“none” stands for clean images.")
+    if summary.gate:
+        yield from _gate_sections(summary)
+    if summary.comparison:
+        note = (
+            f"McNemar's exact test. {summary.comparison.unpaired} records have no partner. "
+            "Several attacks on one image are treated as independent."
+        )
+        yield Section("Comparison with the other records", comparison_rows(summary.comparison), note)
+    yield Section(
+        "Iterations after which fits stopped",
+        stop_rows(groups, summary.by),
+        "A fixed number of iterations is enough for 95 % of the fits if it is the one by which 95 % had ended.",
+    )
+    yield Section(
+        "Errors by top-5",
+        error_rows(summary.curves),
+        "Over-fit: wrong at the last checkpoint, and correct at an earlier one. Under-fit: correct at no checkpoint. "
+        "Best step: the iteration at which most fits are correct.",
+    )
+    yield Section(
+        "Results of the Deep Protection paper",
+        _paper_rows(summary),
+        "Another network (resnet18) and other images: 73 that it classifies correctly, attacked in eight ways.",
+        texts=True,
+    )
+
+
+def _gate_sections(summary: Summary) -> Iterator[Section]:
+    note = (
+        "AUC: the probability that an attacked image has a higher suspicion than a clean one, with DeLong's interval."
+    )
+    yield Section("Suspicion", suspicion_rows(summary.gate), note)
+    note = f"“suspects”: images with a suspicion of {summary.gate.threshold:g} or more. Seconds include the detection."
+    yield Section("With and without a gate", gate_rows(summary.gate), note)
+
+
+def _matrix(summary: Summary) -> Rows:
+    """Return the top-1 accuracies, with a row for each method and a column for each attack."""
+    attacks = list(dict.fromkeys(attack for _, attack in summary.cells))
+    empty = Group("")
+    rows = [
+        [method, *(percent(summary.cells.get((method, attack), empty).rate("after_top1")) for attack in attacks)]
+        for method in summary.methods
+    ]
+    return [["method", *attacks], *rows]
+
+
+def _paper_rows(summary: Summary) -> Rows:
+    """Return the paper's results beside those of comparable methods in the records."""
+    rows = [["figure", "published", "here"]]
+    for result in PAPER_RESULTS:
+        own = [
+            f"{method}: {percent(rate)}"
+            for method, pair in summary.methods.items()
+            if (rate := _same_rate(result, pair)).n and result.is_comparable(method)
+        ]
+        rows.append([result.description, f"{result.percent:g} (n = {result.n})", "; ".join(own) or "-"])
+    return rows
+
+
+def _same_rate(result: PaperResult, pair: tuple[Group, Group]) -> Rate:
+    clean, attacked = pair
+    return (clean if result.clean else attacked).rate(f"after_top{result.top}")
