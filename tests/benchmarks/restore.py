@@ -33,7 +33,7 @@ from PIL import Image
 from torch import Tensor
 
 from dptools.classifiers import Classifier, load, rank
-from dptools.evaluation.metrics import Rate
+from dptools.evaluation.intervals import Rate
 from dptools.purifiers.dip import PRESETS, restore
 from dptools.purifiers.dip.hourglass import paper
 from dptools.purifiers.dip.losses import MSE
