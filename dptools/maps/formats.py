@@ -21,7 +21,7 @@ CSV_COLUMNS = ("map", "text", "confidence", "angle", "left", "top", "right", "bo
 
 
 def as_record(word: Word) -> dict[str, Any]:
-    """Return a word as it is stored in records. The polygon holds columns and rows in pixels; the angle is in degrees."""
+    """Return a word as it is stored in records. Coordinates are in pixels, the angle is in degrees."""
     polygon = [[round(x, 1), round(y, 1)] for x, y in word.polygon]
     return {
         "text": word.text,
