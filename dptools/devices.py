@@ -1,4 +1,4 @@
-"""The device to compute on, and its memory."""
+"""Select the device to compute on, and handle its memory."""
 
 import re
 import sys
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def check_device(name: str) -> str:
-    """The name itself.
+    """Return the name if it denotes a device, whether or not this machine has it.
 
     Raises:
-        UsageError: it is none of ``auto``, ``cpu``, ``cuda``, ``cuda:N``.
+        UsageError: The name is none of ``auto``, ``cpu``, ``cuda``, ``cuda:N``.
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise UsageError(f"unknown device {name!r}: choose auto, cpu, cuda or cuda:N")
@@ -22,11 +22,11 @@ def check_device(name: str) -> str:
 
 
 def resolve_device(name: str) -> "torch.device":
-    """The device that a name means on this machine; ``auto`` is CUDA where torch can use it, else the CPU.
+    """Return the device of this machine that a name denotes; ``auto`` is CUDA if torch can use it, else the CPU.
 
     Raises:
-        UsageError: no device goes by this name.
-        SetupError: this machine has no such device.
+        UsageError: The name does not denote a device.
+        SetupError: This machine does not have the device.
     """
     import torch
 
@@ -35,12 +35,12 @@ def resolve_device(name: str) -> "torch.device":
     device = torch.device(name)
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
-        raise SetupError(f"device {name} is not there: torch can use {count} CUDA devices on this machine")
+        raise SetupError(f"device {name} does not exist: torch can use {count} CUDA devices on this machine")
     return device
 
 
 def exact_arithmetic() -> None:
-    """Let CUDA give the same numbers every time, in full single precision: classes may hang on a last bit."""
+    """Make CUDA deterministic and disable TF32, because rounding can change the predicted class."""
     import torch
 
     torch.backends.cudnn.deterministic = True
@@ -48,7 +48,7 @@ def exact_arithmetic() -> None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, the machine's or a GPU's, did not suffice."""
+    """Return whether an error means that the memory of the machine or of a GPU is exhausted."""
     if isinstance(error, MemoryError):
         return True
     if (torch := sys.modules.get("torch")) and isinstance(error, torch.OutOfMemoryError):
@@ -57,6 +57,6 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory() -> None:
-    """Give back what torch keeps of a GPU's memory for later."""
+    """Return the GPU memory that torch caches to the device."""
     if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -1,32 +1,36 @@
-"""What can go wrong, by who has to act: the caller, the machine's owner, or the owner of one image."""
+"""Exceptions, classified by who has to act: the caller, the administrator of the machine, or the owner of one image."""
 
 from collections.abc import Iterable
 
 
 class DptoolsError(Exception):
-    """An error whose message is fit to be shown as it is, on one line."""
+    """Base class of errors whose message is shown to users as it is, on one line.
+
+    Attributes:
+        exit_status: The exit status of a program that ends with this error.
+    """
 
     exit_status = 1
 
 
 class UsageError(DptoolsError):
-    """The command cannot mean anything: an unknown name, a value out of bounds."""
+    """The request is invalid: an unknown name, or a value outside its range."""
 
     exit_status = 2
 
 
 class SetupError(DptoolsError):
-    """The command is right, but weights, a device, a program or room for the output are missing."""
+    """The request is valid, but weights, a device, a program or disk space is missing."""
 
     exit_status = 3
 
 
 class SampleError(DptoolsError):
-    """One sample cannot be processed; the stream goes on.
+    """One sample cannot be processed; the others go on.
 
     Args:
-        kind: a stable name for programs, such as ``"NotAnImage"``.
-        message: the reason, for people.
+        kind: A stable name for programs, such as ``"NotAnImage"``.
+        message: The reason, for people.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -39,10 +43,15 @@ class SampleError(DptoolsError):
 
 
 def check_name(kind: str, name: str, choices: Iterable[str]) -> str:
-    """The name itself.
+    """Return the name if it is one of the choices.
+
+    Args:
+        kind: What the name denotes, for the error message: ``"model"``, for example.
+        name: The name to check.
+        choices: The valid names.
 
     Raises:
-        UsageError: it is none of the choices; the message lists them.
+        UsageError: The name is none of the choices; the message lists them.
     """
     if name not in (known := list(choices)):
         raise UsageError(f"unknown {kind} {name!r}: choose {', '.join(known)}")

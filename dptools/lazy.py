@@ -1,21 +1,21 @@
-"""Names of a package that are imported when they are first used, so that its light parts do not wait for torch."""
+"""Import the names of a package on first use, so that importing the package does not import torch."""
 
 from collections.abc import Callable
 from importlib import import_module
 
 
 def lazy(package: str, **modules: tuple[str, ...]) -> Callable[[str], object]:
-    """A ``__getattr__`` (PEP 562) for a package.
+    """Return a module-level ``__getattr__`` (PEP 562) for a package.
 
     Args:
-        package: its ``__name__``.
-        modules: for each of its modules, the names that the package offers from there.
+        package: The ``__name__`` of the package.
+        modules: For each submodule, the names that the package re-exports from it.
     """
-    homes = {name: module for module, names in modules.items() for name in names}
+    module_of = {name: module for module, names in modules.items() for name in names}
 
     def get(name: str) -> object:
-        if name not in homes:
+        if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{homes[name]}"), name)
+        return getattr(import_module(f"{package}.{module_of[name]}"), name)
 
     return get

@@ -1,13 +1,13 @@
-"""Texts for people."""
+"""Format text for people."""
 
 from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
-    """Text that any terminal, figure or page can show on one line, whatever the names in it are made of."""
+    """Return the text with every unprintable character escaped, so that it is safe to show and stays on one line."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def did_you_mean(names: Sequence[str]) -> str:
-    """What stands behind a name that there is not; empty where nothing is like it."""
+    """Return a hint that follows an unknown name in a message; empty if there are no similar names."""
     return f" (did you mean {', '.join(names)}?)" if names else ""

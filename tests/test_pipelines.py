@@ -13,7 +13,7 @@ import pytest
 from conftest import Run
 from runs import alive, children, wait_until
 
-from dptools.pipe.image import steady
+from dptools.pipe.image import without_volatile
 from dptools.pipe.record import schema
 
 
@@ -198,7 +198,7 @@ def test_a_killed_run_is_resumed(three: Path, sh: Run, environment: dict[str, st
     assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in finished.items())
 
     def without_directory(lines: str) -> list[dict[str, Any]]:
-        return [steady(record) for record in records(lines)]
+        return [without_volatile(record) for record in records(lines)]
 
     assert without_directory(again.stdout) == without_directory(unbroken.stdout)
 

@@ -1,1 +1,1 @@
-"""What all command lines share."""
+"""Code that the command lines of all tools share."""

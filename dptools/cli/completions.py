@@ -1,9 +1,9 @@
-"""What bash, zsh and fish complete, written from the tools' own options and names.
+"""Write the completions of bash, zsh and fish from the options of the tools.
 
 python -m dptools.cli.completions DIR
 
-writes ``DIR/bash/dp-attack``, ``DIR/zsh/_dp-attack``, ``DIR/fish/dp-attack.fish`` and so on: scripts that answer at
-once, for they hold all that is to be known.
+writes ``DIR/bash/dp-attack``, ``DIR/zsh/_dp-attack``, ``DIR/fish/dp-attack.fish`` and so on. The scripts contain all
+options and names, so they complete without starting Python.
 """
 
 import re
@@ -18,46 +18,58 @@ from typer.main import get_command
 from dptools.cli.completable import NAMES
 
 TOOLS = ("attack", "classify", "denoise", "eval", "mapsext")
+"""The tools, without the prefix ``dp-``."""
 
 FOLDERS = {"eval": "evaluate"}
-"""The folder of a tool, where it is not called like the tool."""
+"""The folder of a tool in dptools.tools, if its name is not the tool's."""
 
 FILES, DIRECTORIES = ("FILE", "FILE|DIR", "GROUNDTRUTH"), ("DIR",)
-"""What options whose values are paths call them."""
+"""The metavars of options whose values are paths to files, and to directories."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option as a shell sees it.
+    """An option of a tool.
 
     Attributes:
-        spellings: ``-o`` and ``--out``.
-        value: what it takes; empty for a flag.
-        names: what its value may be, where that is known.
-        again: it may be given several times.
+        spellings: For example ``-o`` and ``--out``.
+        help: Its description.
+        value: The metavar of its value; empty for a flag.
+        names: The possible values; empty if they are not known.
+        repeatable: Whether it may be given several times.
     """
 
     spellings: tuple[str, ...]
     help: str
     value: str = ""
     names: tuple[str, ...] = ()
-    again: bool = False
+    repeatable: bool = False
 
 
 def options(tool: str) -> Iterator[Option]:
-    """The options of a tool, ``attack`` for example."""
-    for found in get_command(import_module(f"dptools.tools.{FOLDERS.get(tool, tool)}.command").app).params:
-        if found.param_type_name == "option":
-            flag = getattr(found, "is_flag", False)
-            names = () if flag else tuple(NAMES.get(found.opts[-1], tuple)())
-            said = re.sub(r"\.?(\s*\[default: .*)?$", "", getattr(found, "help", None) or "")
-            yield Option(tuple(found.opts), said, "" if flag else found.metavar or "NAME", names, found.multiple)
+    """Yield the options of a tool.
+
+    Args:
+        tool: The name of the tool without its prefix, such as ``attack``.
+    """
+    for parameter in get_command(import_module(f"dptools.tools.{FOLDERS.get(tool, tool)}.command").app).params:
+        if parameter.param_type_name == "option":
+            flag = getattr(parameter, "is_flag", False)
+            names = () if flag else tuple(NAMES.get(parameter.opts[-1], tuple)())
+            text = re.sub(r"\.?(\s*\[default: .*)?$", "", getattr(parameter, "help", None) or "")
+            value = "" if flag else parameter.metavar or "NAME"
+            yield Option(tuple(parameter.opts), text, value, names, parameter.multiple)
     yield Option(("-h", "--help"), "Show the help and exit")
 
 
 def bash(program: str, known: list[Option]) -> str:
-    """A function that looks at the word before: what the option there takes, or options and files."""
-    spelled = " ".join(spelling for option in known for spelling in option.spellings)
+    """Return the script for bash: a function that completes the value of the option before, or options and files.
+
+    Args:
+        program: The name of the program.
+        known: Its options.
+    """
+    spellings = " ".join(spelling for option in known for spelling in option.spellings)
     cases = "".join(_bash_case(option) for option in known if option.value)
     function = f"_{program.replace('-', '_')}"
     return f"""# bash completion of {program}
@@ -67,7 +79,7 @@ def bash(program: str, known: list[Option]) -> str:
     [[ $before == = ]] && before=${{COMP_WORDS[COMP_CWORD - 2]}}
     COMPREPLY=()
     case $before in
-{cases}        *) [[ $word == -* ]] && mapfile -t COMPREPLY < <(compgen -W '{spelled}' -- "$word") ;;
+{cases}        *) [[ $word == -* ]] && mapfile -t COMPREPLY < <(compgen -W '{spellings}' -- "$word") ;;
     esac
     [[ ${{#COMPREPLY[@]}} == 1 && $COMPREPLY == *: ]] && compopt -o nospace
     return 0
@@ -77,10 +89,10 @@ complete -o bashdefault -o default -F {function} {program}
 
 
 def _bash_case(option: Option) -> str:
-    return f"        {'|'.join(option.spellings)}) {_bash_answer(option)} ;;\n"
+    return f"        {'|'.join(option.spellings)}) {_bash_action(option)} ;;\n"
 
 
-def _bash_answer(option: Option) -> str:
+def _bash_action(option: Option) -> str:
     if option.names:
         return f"""mapfile -t COMPREPLY < <(compgen -W '{" ".join(option.names)}' -- "$word")"""
     if option.value in DIRECTORIES:
@@ -89,42 +101,52 @@ def _bash_answer(option: Option) -> str:
 
 
 def zsh(program: str, known: list[Option]) -> str:
-    """A list of specifications for ``_arguments``."""
+    """Return the script for zsh: a list of specifications for ``_arguments``.
+
+    Args:
+        program: The name of the program.
+        known: Its options.
+    """
     lines = " \\\n    ".join(_zsh_line(option) for option in known)
     return f"#compdef {program}\n_arguments -s \\\n    {lines} \\\n    '*:file:_files'\n"
 
 
 def _zsh_line(option: Option) -> str:
-    said = re.sub(r"([\[\]:\\])", r"\\\1", option.help).replace("'", r"'\''")
-    takes = f":{option.value.lower().replace('|', ' or ')}:{_zsh_answer(option)}" if option.value else ""
-    spelled = [name + ("=" if name.startswith("--") else "+") * bool(option.value) for name in option.spellings]
-    rest = f"[{said}]{takes}'"
-    if len(spelled) == 1:
-        return f"'{'*' * option.again}{spelled[0]}{rest}"
-    alone = "'*'" if option.again else f"'({' '.join(option.spellings)})'"
-    return f"{alone}{{{','.join(spelled)}}}'{rest}"
+    text = re.sub(r"([\[\]:\\])", r"\\\1", option.help).replace("'", r"'\''")
+    value = f":{option.value.lower().replace('|', ' or ')}:{_zsh_action(option)}" if option.value else ""
+    spellings = [name + ("=" if name.startswith("--") else "+") * bool(option.value) for name in option.spellings]
+    description = f"[{text}]{value}'"
+    if len(spellings) == 1:
+        return f"'{'*' * option.repeatable}{spellings[0]}{description}"
+    exclusive = "'*'" if option.repeatable else f"'({' '.join(option.spellings)})'"
+    return f"{exclusive}{{{','.join(spellings)}}}'{description}"
 
 
-def _zsh_answer(option: Option) -> str:
+def _zsh_action(option: Option) -> str:
     if option.names:
         return f"({' '.join(name.replace(':', chr(92) + ':') for name in option.names)})"
     return "_files -/" if option.value in DIRECTORIES else "_files" if option.value in FILES else " "
 
 
 def fish(program: str, known: list[Option]) -> str:
-    """A line an option."""
+    """Return the script for fish: one line per option.
+
+    Args:
+        program: The name of the program.
+        known: Its options.
+    """
     return f"# fish completion of {program}\n" + "".join(
         f"complete -c {program}{_fish_line(option)}\n" for option in known
     )
 
 
 def _fish_line(option: Option) -> str:
-    spelled = "".join(f" -l {name[2:]}" if name.startswith("--") else f" -s {name[1:]}" for name in option.spellings)
-    said = option.help.replace("\\", r"\\").replace("'", r"\'")
-    return f"{spelled}{_fish_answer(option)} -d '{said}'"
+    spellings = "".join(f" -l {name[2:]}" if name.startswith("--") else f" -s {name[1:]}" for name in option.spellings)
+    text = option.help.replace("\\", r"\\").replace("'", r"\'")
+    return f"{spellings}{_fish_action(option)} -d '{text}'"
 
 
-def _fish_answer(option: Option) -> str:
+def _fish_action(option: Option) -> str:
     if option.names:
         return f" -x -a '{' '.join(option.names)}'"
     if option.value in DIRECTORIES:
@@ -137,11 +159,11 @@ SHELLS: dict[str, tuple[str, Callable[[str, list[Option]], str]]] = {
     "zsh": ("_{}", zsh),
     "fish": ("{}.fish", fish),
 }
-"""For each shell the name of the file that it looks for, and what writes it."""
+"""For each shell: the name of the file that it looks for, and the function that returns its content."""
 
 
 def main() -> None:
-    """Write them all below the directory that is the one argument."""
+    """Write the completions of all tools below the directory that is the only argument."""
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: python -m dptools.cli.completions DIR")
     for tool in TOOLS:

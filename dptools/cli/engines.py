@@ -1,4 +1,4 @@
-"""Where a tool's work is done, out of ``--engine`` and the options that go with it."""
+"""Create the engine that ``--engine`` and the options that belong to it ask for."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -10,25 +10,29 @@ from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Engine, Stage, ToolOptions
 
 ENGINES = ("local", "inline", "ray")
-"""Processes of this machine, none but this one, or those of a Ray cluster."""
+"""Where work is done: in processes of this machine, in this process, or on a Ray cluster."""
 
-REQUESTS = 8
-"""At once, to a service."""
+MAX_REQUESTS = 8
+"""The default number of concurrent requests to a service."""
 
 
-def engine_of(stage: ToolOptions, one_image: bool, common: Common, device: str) -> Engine:
-    """
+def make_engine(options: ToolOptions, one_image: bool, common: Common, device: str) -> Engine:
+    """Return the engine that the options ask for.
+
     Args:
-        one_image: a second process would only cost its start.
+        options: The options of the tool.
+        one_image: Whether the input is one image. It is then processed here, without starting another process.
+        common: The common options.
+        device: The name of the device.
 
     Raises:
-        UsageError: there is none of this name, or options do not go together.
-        SetupError: it needs a package that is not installed.
+        UsageError: The name is unknown, or options cannot be combined.
+        SetupError: The engine needs a package that is not installed.
     """
     name, _, address = common.engine.partition(":")
     check_name("engine", name if name == "ray" else common.engine, ENGINES)
     if name == "ray":
-        return _ray(stage, common, device, address or None)
+        return _make_ray(options, common, device, address or None)
     if common.ship or common.gpus is not None:
         raise UsageError(f"{'--ship' if common.ship else '--gpus'} is for --engine ray")
     if name == "inline" or one_image:
@@ -37,21 +41,30 @@ def engine_of(stage: ToolOptions, one_image: bool, common: Common, device: str) 
         return inline
     from dptools.engine.local import Local
 
-    if stage.waits:
-        return Local(common.jobs or REQUESTS, 1, ordered=not common.unordered, threads=True)
-    gpu = device.startswith("cuda") or (device == "auto" and _has_gpu())
+    if options.waits:
+        return Local(common.jobs or MAX_REQUESTS, 1, ordered=not common.unordered, threads=True)
+    gpu = device.startswith("cuda") or (device == "auto" and _probably_has_gpu())
     jobs = common.jobs or (1 if gpu else len(os.sched_getaffinity(0)))
-    batch_size = 1 if stage.alone else common.batch_size or (stage.gpu_batch if gpu else 1)
+    batch_size = 1 if options.alone else common.batch_size or (options.gpu_batch if gpu else 1)
     return Local(jobs, batch_size, ordered=not common.unordered)
 
 
-def _ray(stage: ToolOptions, common: Common, device: str, address: str | None) -> Engine:
-    if stage.waits:
-        raise UsageError("--engine ray is for what computes: a service is asked from here, many images at once")
+def with_progress(engine: Engine) -> Engine:
+    """Return an engine that shows its progress on the terminal."""
+
+    def run(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
+        return progress(engine(stage, samples), stage.tool)
+
+    return run
+
+
+def _make_ray(options: ToolOptions, common: Common, device: str, address: str | None) -> Engine:
+    if options.waits:
+        raise UsageError("--engine ray is for computation: requests to a service are sent from here, many at once")
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: Ray chooses among GPUs; write cuda")
-    if common.ship and stage.directories:
-        raise UsageError(f"--ship: workers that see no files of ours cannot write into {stage.directories[0]}")
+    if common.ship and options.directories:
+        raise UsageError(f"--ship: workers that do not share files cannot write into {options.directories[0]}")
     try:
         from dptools.engine.ray_cluster import Cluster
     except ImportError as error:
@@ -59,22 +72,13 @@ def _ray(stage: ToolOptions, common: Common, device: str, address: str | None) -
     from dptools.pipe.shipping import shipping
 
     gpus = 0.0 if device == "cpu" else (common.gpus or 1.0) if device == "cuda" else common.gpus
-    batch_size = 1 if stage.alone else common.batch_size
+    batch_size = 1 if options.alone else common.batch_size
     engine = Cluster(
-        address, common.jobs, batch_size, not common.unordered, gpus, stage.gpu_batch, shared=not common.ship
+        address, common.jobs, batch_size, not common.unordered, gpus, options.gpu_batch, shared=not common.ship
     )
     return shipping(engine) if common.ship else engine
 
 
-def _has_gpu() -> bool:
-    """A guess that does not wait for torch."""
+def _probably_has_gpu() -> bool:
+    """Return whether there is probably a usable GPU, without the time that importing torch takes."""
     return os.path.exists("/dev/nvidia0") and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
-
-
-def with_progress(engine: Engine) -> Engine:
-    """It tells on the terminal how far it is."""
-
-    def shown(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
-        return progress(engine(stage, samples), stage.tool)
-
-    return shown

@@ -1,4 +1,4 @@
-"""From a command line to an exit status: errors on one line, broken pipes without noise, ^C as a signal."""
+"""Run a command line to its exit status: errors on one line, closed pipes without a traceback, ^C as a signal."""
 
 import os
 import signal
@@ -16,23 +16,34 @@ from dptools.texts import printable
 
 
 def new_app(function: Callable[..., None]) -> typer.Typer:
-    """A program with one command: plain help, errors on one line."""
+    """Return a program with one command and plain help.
+
+    Args:
+        function: The command.
+    """
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-    more = f"Examples, and all that there is to know: man {tool_name()}"
-    app.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=more)(function)
+    epilog = f"Full documentation and examples: man {tool_name()}"
+    app.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=epilog)(function)
     return app
 
 
 def report(message: str) -> None:
-    """One line on standard error, after the tool's name."""
-    with suppress(OSError):  # nobody reads it; the record says it too
+    """Write one line to standard error, after the name of the tool."""
+    with suppress(OSError):  # standard error may be closed; the record holds the message too
         sys.stderr.write(f"{tool_name()}: {printable(message)}\n")
         sys.stderr.flush()
 
 
 def check_input(ctx: typer.Context, operands: list[str] | None, advice: str) -> None:
-    """Raises:
-    UsageError: there are no operands, and standard input is a terminal.
+    """Check that there is input: operands, or standard input that is not a terminal.
+
+    Args:
+        ctx: The command, for its usage.
+        operands: The operands.
+        advice: What to do, for the message.
+
+    Raises:
+        UsageError: There is no input.
     """
     if not operands and sys.stdin.isatty():
         sys.stderr.write(ctx.get_usage() + "\n")
@@ -41,7 +52,11 @@ def check_input(ctx: typer.Context, operands: list[str] | None, advice: str) -> 
 
 @contextmanager
 def errors_on_one_line(debug: bool) -> Iterator[None]:
-    """Errors that are meant for users become one line and their exit status; with debug, a traceback before it."""
+    """Report a :class:`DptoolsError` on one line, and exit with its status.
+
+    Args:
+        debug: Whether to show a traceback first.
+    """
     if debug:
         os.environ["DPTOOLS_DEBUG"] = "1"  # the workers inherit it
     try:
@@ -54,9 +69,10 @@ def errors_on_one_line(debug: bool) -> Iterator[None]:
 
 
 def main(app: typer.Typer) -> NoReturn:
-    """Run a tool to its exit status.
+    """Run a tool, and exit.
 
-    A reader that goes away ends it with 1 and no noise. ^C ends it by the signal itself, so that shell loops end too.
+    If the reader of standard output closes the pipe, the status is 1, without a message. On ^C, the process ends by
+    the signal itself, so that a shell loop around it ends too.
     """
     status: Any = 0
     try:
@@ -73,12 +89,15 @@ def main(app: typer.Typer) -> NoReturn:
     if status == 130:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
-    sys.exit(_flushed(status))
+    sys.exit(_flush_stdout(status))
 
 
 def _open_closed_streams() -> None:
-    """A stream that the caller closed (``<&-``) is empty, and cannot be written to; the next file opened would get
-    its number otherwise."""
+    """Open the standard streams that the caller closed (``<&-``).
+
+    Without this, the next file that is opened would get the number of a standard stream. Standard input becomes empty;
+    writing to standard output fails.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY), number)
@@ -86,16 +105,18 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(number, "r" if name == "stdin" else "w", closefd=False))  # noqa: SIM115
 
 
-def _flushed(status: Any) -> Any:
-    """The status, or another when what was left to write could not be: 1 if nobody reads it any more, else 3. The
-    interpreter would say so in its own noisy way."""
+def _flush_stdout(status: Any) -> Any:
+    """Flush standard output, and return the exit status: if that fails, 1 for a closed pipe and 3 for other errors.
+
+    The interpreter would flush at exit too, but print a traceback and exit with 120.
+    """
     try:
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if isinstance(error, BrokenPipeError):
             return status or 1
-        if status != SetupError.exit_status:  # else it has been said
+        if status != SetupError.exit_status:  # otherwise it was reported before
             report(f"write error: {error.strerror}")
         return SetupError.exit_status
     return status

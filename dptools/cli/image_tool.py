@@ -1,4 +1,4 @@
-"""An image tool out of a function that turns options into a stage."""
+"""Build the command line of an image tool from a function that turns its own options into a stage."""
 
 import inspect
 import io
@@ -12,46 +12,47 @@ from typing import Any, BinaryIO, TextIO, TypeVar, get_type_hints
 
 import typer
 
-from dptools.cli.engines import engine_of, with_progress
+from dptools.cli.engines import make_engine, with_progress
 from dptools.cli.entry import check_input, errors_on_one_line, new_app, report
 from dptools.cli.options import OPERANDS, Common, Json, Output, tool_name
 from dptools.devices import check_device
 from dptools.errors import UsageError
 from dptools.pipe.cached_files import CachedFileStage
-from dptools.pipe.progress import wanted
+from dptools.pipe.progress import progress_is_useful
 from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
 from dptools.pipe.sniff import InputFormat
-from dptools.pipe.source import open_source
+from dptools.pipe.source import Source, open_source
 from dptools.pipe.stage import ToolOptions
 from dptools.pipe.trace import traced
 from dptools.pipe.walk import SUFFIXES
 
 Show = Callable[[TextIO], Emit]
-"""Puts records out for people to read."""
+"""Returns an emitter that writes records for people to a terminal."""
 
 
 def image_tool(function: Callable[..., ToolOptions], show: Show | None = None) -> typer.Typer:
-    """The tool whose own options are the function's parameters; the common options come with it.
+    """Return the command line of a tool.
 
     Args:
-        function: options to a stage; its docstring is the help.
-        show: for a tool whose results are records, how they look on a terminal, where ``--json`` asks for the records
-            themselves; None for a tool that makes images, which gets the options of :class:`Output`.
+        function: Turns the tool's own options, which are its parameters, into :class:`ToolOptions`. Its docstring is
+            the help. The common options are added.
+        show: For a tool whose results are records: how they are written to a terminal unless ``--json`` is given. None
+            for a tool that makes images; it gets the options of :class:`Output`.
     """
 
     def command(ctx: typer.Context, **values: Any) -> None:
         common, output = _take(Common, values), _take(Output, values) if show is None else Output()
-        people = show if show and not values.pop("json") and sys.stdout.isatty() else None
+        for_people = show if show and not values.pop("json") and sys.stdout.isatty() else None
         with errors_on_one_line(common.debug):
             check_input(ctx, common.operands, "name images or directories, or pipe something in")
             check_device(values["device"])
-            raise typer.Exit(_run(function(**values), common, output, values["device"], people))
+            raise typer.Exit(_run(function(**values), common, output, values["device"], for_people))
 
     common = _parameters(Common)
     parameters = {
         "ctx": (typer.Context, inspect.Parameter.empty),
         "operands": common.pop("operands"),
-        **{name: (each.annotation, each.default) for name, each in inspect.signature(function).parameters.items()},
+        **{name: (own.annotation, own.default) for name, own in inspect.signature(function).parameters.items()},
         **(_parameters(Output) if show is None else {"json": (Json, False)}),
         **common,
     }
@@ -70,72 +71,88 @@ Options = TypeVar("Options", Common, Output)
 
 
 def _take(kind: type[Options], values: dict[str, Any]) -> Options:
-    """These options, taken out of the values of all."""
+    """Remove the values of these options from the dictionary, and return them as an object."""
     return kind(**{field.name: values.pop(field.name) for field in fields(kind)})
 
 
 def _parameters(kind: type[Common] | type[Output]) -> dict[str, tuple[Any, Any]]:
-    """Each option's annotation and default."""
+    """Return the annotation and the default of each option."""
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: (hints[field.name], field.default) for field in fields(kind)}
 
 
-def _run(stage: ToolOptions, common: Common, output: Output, device: str, people: Show | None) -> int:
-    if common.null and common.form not in (None, InputFormat.PATHS):
-        raise UsageError(f"-0 is for paths, and --from {common.form} for something else")
-    if output.out and output.out.exists() and not output.out.is_dir():
-        raise UsageError(f"-o {output.out}: not a directory")
-    if output.out and output.out.suffix.lower() in SUFFIXES and not output.out.exists():
-        raise UsageError(f"-o {output.out}: a directory is wanted; for one image: {_through(output.out)}")
-    written = [*stage.directories, *([output.out] if output.out else [])]
-    source = open_source(common.operands or [], _stdin(), common.form, common.null, leave_out=written)
+def _run(options: ToolOptions, common: Common, output: Output, device: str, for_people: Show | None) -> int:
+    """Connect source, engine and sink, run the tool, and return the exit status."""
+    if common.null and common.input_format not in (None, InputFormat.PATHS):
+        raise UsageError(f"-0 is for paths: it cannot be combined with --from {common.input_format}")
+    if output.out:
+        _check_directory(output.out)
+    written = [*options.directories, *([output.out] if output.out else [])]
+    source = open_source(common.operands or [], _stdin(), common.input_format, common.null, leave_out=written)
     if source.empty:
         return 0
-    if stage.for_one and not (source.one_image or _one_file(common.operands)):
-        raise UsageError(f"{stage.for_one} is one file, for one image: name a directory")
-    as_image = stage.makes_images and source.one_image and output.out is None and stage.text is None
-    if stage.makes_images and output.out is None and stage.text is None:
-        _check_output(stage, as_image, source.form)
-    engine = engine_of(stage, source.one_image, common, device)
-    if wanted() and not common.quiet:
+    if options.for_one and not (source.one_image or _is_one_file(common.operands)):
+        raise UsageError(f"{options.for_one} is one file, for one image: name a directory")
+    as_image = _writes_image_to_stdout(options, output.out, source)
+    engine = make_engine(options, source.one_image, common, device)
+    if progress_is_useful() and not common.quiet:
         engine = with_progress(engine)
-    filed = CachedFileStage(stage, output.out, output.force)
-    emit = emit_text(sys.stdout.buffer, stage.text) if stage.text else _emit(as_image, people)
-    with traced(emit, stage.trace, stage.key) if stage.trace else nullcontext(emit) as put:
-        return run(filed, source.samples, engine, put, report)
+    stage = CachedFileStage(options, output.out, output.force)
+    emit = emit_text(sys.stdout.buffer, options.text) if options.text else _make_emitter(as_image, for_people)
+    with traced(emit, options.trace) if options.trace else nullcontext(emit) as emit_all:
+        return run(stage, source.samples, engine, emit_all, report)
 
 
-def _one_file(operands: list[str] | None) -> bool:
+def _check_directory(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"-o {out}: not a directory")
+    if out.suffix.lower() in SUFFIXES and not out.exists():
+        raise UsageError(f"-o {out}: expected a directory; for one image: {_filter_usage(out)}")
+
+
+def _is_one_file(operands: list[str] | None) -> bool:
     return len(operands or []) == 1 and not os.path.isdir((operands or [""])[0])
 
 
-def _check_output(stage: ToolOptions, as_image: bool, form: InputFormat | None) -> None:
-    if not as_image:
-        taken = "standard input is no image and was taken for paths; " if form is InputFormat.PATHS else ""
+def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Source) -> bool:
+    """Return whether standard output gets the image instead of records.
+
+    Raises:
+        UsageError: The tool's images have nowhere to go.
+    """
+    if not options.makes_images or out is not None or options.text is not None:
+        return False
+    if not source.one_image:
+        hint = "standard input is no image and was taken for paths; " if source.form is InputFormat.PATHS else ""
         raise UsageError(
-            f"{taken}-o DIR is needed: images go there, and records to standard output; for one image: {_through()}"
+            f"{hint}-o DIR is needed: images go there, and records to standard output; for one image: {_filter_usage()}"
         )
-    if len(stage.variants) != 1:
-        raise UsageError(f"-o DIR is needed: one image would become {len(stage.variants)}")
+    if len(options.variants) != 1:
+        raise UsageError(f"-o DIR is needed: one image would become {len(options.variants)}")
     if sys.stdout.isatty():
         raise UsageError("the image would go to the terminal: redirect it to a file, or name a directory with -o")
+    return True
 
 
-def _through(target: Path = Path("OUT.png")) -> str:
-    """How one image goes in and out."""
+def _filter_usage(target: Path = Path("OUT.png")) -> str:
+    """Return the command that reads one image from standard input and writes one to standard output."""
     return f"{tool_name()} < IMAGE > {target}"
 
 
-def _emit(as_image: bool, people: Show | None) -> Emit:
+def _make_emitter(as_image: bool, for_people: Show | None) -> Emit:
     if as_image:
         return emit_image(sys.stdout.buffer)
-    return people(sys.stdout) if people else emit_lines(sys.stdout.buffer)
+    return for_people(sys.stdout) if for_people else emit_lines(sys.stdout.buffer)
 
 
 def _stdin() -> BinaryIO:
-    """Standard input, by a reader of its own: a thread may still be waiting in it when the interpreter shuts down."""
+    """Return standard input with a buffer of its own.
+
+    A thread may still be reading when the interpreter shuts down, which aborts if it
+    cannot lock ``sys.stdin``.
+    """
     try:
-        os.set_blocking(sys.stdin.fileno(), True)  # what shares it may have set it otherwise
+        os.set_blocking(sys.stdin.fileno(), True)  # another process that shares the file may have changed this
         return open(sys.stdin.fileno(), "rb", closefd=False)
     except io.UnsupportedOperation:
         return sys.stdin.buffer

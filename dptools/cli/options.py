@@ -1,4 +1,4 @@
-"""The options that tools share, each defined once."""
+"""The options that several tools share."""
 
 import sys
 from dataclasses import dataclass
@@ -13,83 +13,88 @@ from dptools.pipe.sniff import InputFormat
 
 
 def tool_name() -> str:
-    """The name by which this program was called."""
+    """Return the name by which this program was called."""
     return Path(sys.argv[0]).name
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"{tool_name()} (dptools) {version('deep-protection')}")
         raise typer.Exit
 
 
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the run; an image's own follows from its id.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the run; each image derives its own from it.")]
 Model = Annotated[
     str,
     typer.Option(
         "--model",
         metavar="NAME",
-        help=f"Classifier: {', '.join(BUNDLED)}, any of torchvision's, or a service: oip+http://..., clarifai:...",
+        help=f"Classifier: {', '.join(BUNDLED)}, a torchvision model, or a service: oip+http://..., clarifai:...",
     ),
 ]
 Weights = Annotated[
     Path | None,
-    typer.Option("--weights", metavar="FILE", help="State dict for the model, in place of its published weights."),
+    typer.Option("--weights", metavar="FILE", help="State dict to load instead of the model's published weights."),
 ]
 Endpoint = Annotated[
-    str | None, typer.Option("--endpoint", metavar="URL", help="Base address of a service, in place of its own.")
+    str | None, typer.Option("--endpoint", metavar="URL", help="Base URL of the service, instead of the default.")
 ]
 Timeout = Annotated[
     float,
-    typer.Option("--timeout", min=0.1, max=3600, metavar="SECONDS", help="A service's time for an answer."),
+    typer.Option("--timeout", min=0.1, max=3600, metavar="SECONDS", help="Time limit for each request to a service."),
 ]
 Label = Annotated[
-    str | None, typer.Option("--label", metavar="CLASS", help="True class of every image: index, wnid or name.")
+    str | None, typer.Option("--label", metavar="CLASS", help="True class of all images: index, wnid or name.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON on a terminal too.")]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to a terminal too.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress bar.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Version = Annotated[
     bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
 ]
 
 
-OPERANDS = "Images are files, directories to walk, or - for one image on stdin. Without any, stdin is read."
+OPERANDS = "Operands are image files, directories to walk, or - for one image on stdin. Without any, stdin is read."
+"""The paragraph about operands in the help."""
 
 
 @dataclass(frozen=True)
 class Common:
-    """The options of every image tool."""
+    """The options of all image tools."""
 
     operands: Annotated[
         list[str] | None,
-        typer.Argument(metavar="IMAGE|DIR|-", hidden=True),  # OPERANDS tells of it, without typer's name of its type
+        typer.Argument(metavar="IMAGE|DIR|-", hidden=True),  # OPERANDS describes it; typer would add its type
     ] = None
-    form: Annotated[
+    input_format: Annotated[
         InputFormat | None,
-        typer.Option("--from", help="What stdin holds; found out from its first bytes if not given."),
+        typer.Option("--from", help="Format of stdin; detected from its first bytes by default."),
     ] = None
-    null: Annotated[
-        bool, typer.Option("-0", "--null", help="Stdin holds paths that end in NUL, as from find -print0.")
-    ] = False
+    null: Annotated[bool, typer.Option("-0", "--null", help="Read paths that end in NUL, as from find -print0.")] = (
+        False
+    )
     jobs: Annotated[
         int | None,
-        typer.Option("-j", "--jobs", min=1, metavar="N", help="Worker processes.  [default: the cores; CUDA: 1]"),
+        typer.Option("-j", "--jobs", min=1, metavar="N", help="Number of workers.  [default: one per core; CUDA: 1]"),
     ] = None
     batch_size: Annotated[
         int | None,
-        typer.Option("--batch-size", min=1, metavar="N", help="Images for a worker at once.  [default: 1]"),
+        typer.Option(
+            "--batch-size", min=1, metavar="N", help="Images per batch of a worker.  [default: 1; CUDA: more]"
+        ),
     ] = None
     engine: Annotated[
-        str, typer.Option("--engine", metavar="NAME", help="Where the work is done: local, inline, ray or ray:ADDRESS.")
+        str, typer.Option("--engine", metavar="NAME", help="Where to compute: local, inline, ray or ray:ADDRESS.")
     ] = "local"
     gpus: Annotated[
         float | None,
-        typer.Option("--gpus", min=0, metavar="N", help="GPUs a Ray worker takes.  [default: 1, if there are any]"),
+        typer.Option("--gpus", min=0, metavar="N", help="GPUs per Ray worker.  [default: 1, if there are any]"),
     ] = None
-    ship: Annotated[bool, typer.Option("--ship", help="Send images to Ray workers that see no files of ours.")] = False
-    unordered: Annotated[bool, typer.Option("--unordered", help="Results as they come, not in input order.")] = False
+    ship: Annotated[bool, typer.Option("--ship", help="Send images to Ray workers that do not share files.")] = False
+    unordered: Annotated[
+        bool, typer.Option("--unordered", help="Write results as they are ready, not in input order.")
+    ] = False
     quiet: Quiet = False
     debug: Debug = False
     show_version: Version = False
@@ -97,7 +102,7 @@ class Common:
 
 @dataclass(frozen=True)
 class Output:
-    """The options of the tools that make images."""
+    """The additional options of tools that make images."""
 
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory for the images.")] = None
-    force: Annotated[bool, typer.Option("--force", help="Make again what is in DIR already.")] = False
+    force: Annotated[bool, typer.Option("--force", help="Make outputs that exist in DIR again.")] = False

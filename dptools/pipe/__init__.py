@@ -1,1 +1,1 @@
-"""What flows through every tool, and the one loop that runs them. Knows no domain."""
+"""Move records and images through every tool: source, loop, reuse of outputs, sink. It is independent of the tools."""

@@ -1,4 +1,4 @@
-"""One sample's step, whose failure is that sample's own."""
+"""Run one step on one sample, and turn its failure into an error record."""
 
 import os
 from collections.abc import Callable
@@ -9,10 +9,15 @@ from dptools.pipe.sample import Sample
 
 
 def attempt(step: Callable[[Sample], list[Sample]], sample: Sample, tool: str) -> list[Sample]:
-    """Run a step on one sample; whatever is wrong with it goes into its record.
+    """Return what a step makes of one sample, or the sample as an error record if the step fails.
+
+    Args:
+        step: The function to call.
+        sample: Its argument.
+        tool: The name of the tool, for the error record.
 
     Raises:
-        DptoolsError: something is wrong with the whole run.
+        DptoolsError: The error concerns the whole run: every :class:`DptoolsError` but :class:`SampleError`.
     """
     try:
         return step(sample)
@@ -24,7 +29,7 @@ def attempt(step: Callable[[Sample], list[Sample]], sample: Sample, tool: str) -
         return [sample.fail(tool, type(error).__name__, error.strerror or str(error))]
     except Exception as error:
         if out_of_memory(error):
-            return [sample.fail(tool, "OutOfMemory", "too large for the memory at hand")]
+            return [sample.fail(tool, "OutOfMemory", "out of memory: the image is too large")]
         if os.environ.get("DPTOOLS_DEBUG"):
             raise
         kind = type(error).__name__

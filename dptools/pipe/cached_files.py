@@ -1,155 +1,186 @@
-"""A tool between files: read each image, reuse output that is there, run the tool, write what is new."""
+"""Run a tool between image files: read each image, reuse an output that exists, else run the tool and write the result.
+
+One sample takes this path through :class:`CachedFileWorker`:
+
+1. ``_jobs``: read the image. The tool expands the sample into one job for each output.
+2. ``_prepare``: add the parameters and the seed to the job's entry. Together with the hash of the input they are the
+   fingerprint of the output. If an output with this fingerprint exists, the job is finished.
+3. ``_process``: the tool processes the remaining jobs of a batch together.
+4. ``_finish``: write the image, with the record inside, and return the record.
+"""
 
 import hashlib
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
 from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
 from dptools.pipe.attempt import attempt
-from dptools.pipe.reuse import Found, look
+from dptools.pipe.record import Record
+from dptools.pipe.reuse import ExistingOutput, find_output, is_output_of
 from dptools.pipe.sample import Sample
-from dptools.pipe.sink import target, write
+from dptools.pipe.sidecar import pop_trace, trace_lines, write_output
+from dptools.pipe.sink import target
 from dptools.pipe.stage import Processor, ToolOptions, Worker
 
 
 @dataclass(frozen=True)
 class CachedFileStage:
-    """The stage that every image tool's run consists of.
+    """The stage of an image tool: its options, and where its outputs go.
 
     Attributes:
-        stage: the tool.
-        out: the directory for images; None to keep them in the samples, encoded.
-        force: make again what is already there.
+        options: The tool's options.
+        out: The directory for images. None keeps each image in its sample, encoded.
+        force: Whether existing outputs are made again.
     """
 
-    stage: ToolOptions
+    options: ToolOptions
     out: Path | None = None
     force: bool = False
 
     @property
     def tool(self) -> str:
-        return self.stage.tool
+        """The name of the tool."""
+        return self.options.tool
 
-    def place(self, sample_id: str) -> Path | None:
-        """The file for the image of this id; None if there will be none.
+    @property
+    def traced(self) -> bool:
+        """Whether a trace was requested."""
+        return self.options.trace is not None
+
+    def output_path(self, sample_id: str) -> Path | None:
+        """Return the path of an output image; None if the output has no file.
 
         Raises:
-            SampleError: the id makes no file's name.
+            SampleError: No file name can be made from the id.
         """
-        return target(self.out, sample_id) if self.out is not None and self.stage.makes_images else None
+        return target(self.out, sample_id) if self.out is not None and self.options.makes_images else None
+
+    def find_output(self, path: Path, sample: Sample) -> ExistingOutput | None:
+        """Return the output that exists at a path, as :func:`dptools.pipe.reuse.find_output` does."""
+        return find_output(path, sample.path, self.traced)
 
     def build(self) -> Worker:
-        return CachedFileWorker(self, self.stage.load())
+        """Load the tool, and return the worker that runs it."""
+        return CachedFileWorker(self, self.options.load())
 
 
 @dataclass
 class CachedFileWorker:
-    """A :class:`CachedFileStage` stage at work. A sample waits for the tool as long as it has an entry for ``stages``.
+    """Processes samples for a :class:`CachedFileStage`.
+
+    A job is a sample that stands for one output. It is pending while :attr:`Sample.entry` is set.
 
     Attributes:
-        most: how many samples the memory has room for at once, as far as is known.
+        stage: The stage.
+        processor: The loaded tool.
+        capacity: The number of images that are processed together at most. It is reduced when memory is exhausted.
     """
 
-    options: CachedFileStage
-    tool: Processor
-    most: int = sys.maxsize
+    stage: CachedFileStage
+    processor: Processor
+    capacity: int = sys.maxsize
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        """All first outputs of the samples are made together, then all second ones: what is alike goes together."""
-        opened = [attempt(self._open, sample, self.options.tool) for sample in samples]
-        done: dict[int, Sample] = {}
-        for variant in zip_longest(*opened):
-            waiting = [job for job in variant if job is not None and job.entry]
-            done |= zip(map(id, waiting), self._run(waiting), strict=True)
-        return [done.get(id(job), job) for jobs in opened for job in jobs]
+        """Return the finished jobs of all samples, in the order of the samples.
 
-    def _open(self, sample: Sample) -> list[Sample]:
+        The first jobs of all samples are processed together, then the second ones, and so on, because jobs in the same
+        position are alike.
+        """
+        jobs_of_samples = [attempt(self._jobs, sample, self.stage.tool) for sample in samples]
+        finished: dict[int, Sample] = {}
+        for jobs in zip_longest(*jobs_of_samples):
+            pending = [job for job in jobs if job is not None and job.entry]
+            finished |= zip(map(id, pending), self._run(pending), strict=True)
+        return [finished.get(id(job), job) for jobs in jobs_of_samples for job in jobs]
+
+    def _jobs(self, sample: Sample) -> list[Sample]:
         from dptools.pipe.opening import open_sample
 
         if sample.finished:
             return [sample]
-        jobs = self.tool.expand(open_sample(sample, self.options.tool))
-        return [done for job in jobs for done in attempt(self._prepare, job, self.options.tool)]
+        jobs = self.processor.expand(open_sample(sample, self.stage.tool))
+        return [prepared for job in jobs for prepared in attempt(self._prepare, job, self.stage.tool)]
 
     def _prepare(self, job: Sample) -> list[Sample]:
-        """The job with all in its entry that determines its output, or done already if that is there."""
-        seed = self.options.stage.seed
-        settings = {"params": self.tool.params(job)} | ({} if seed is None else {"seed": seed})
+        """Complete the job's entry; finish the job if its output exists."""
+        seed = self.stage.options.seed
+        settings = {"params": self.processor.params(job)} | ({} if seed is None else {"seed": seed})
         job = replace(job, entry={**(job.entry or {}), **settings})
-        if (path := self.options.place(job.id)) is None:
+        if (path := self.stage.output_path(job.id)) is None:
             return [job]
-        found = look(path, job.path) if job.there is None else job.there.get(str(path))
-        return [job if found is None or self.options.force else self._reuse(job, path, found)]
+        output = self.stage.find_output(path, job) if job.existing is None else job.existing.get(str(path))
+        return [job if output is None or self.stage.force else self._reuse(job, path, output)]
 
-    def _reuse(self, job: Sample, path: Path, found: Found) -> Sample:
-        if not _same(found, job, path):
+    def _reuse(self, job: Sample, path: Path, output: ExistingOutput) -> Sample:
+        """Return the job as finished with an existing output, or unchanged if it must be made again."""
+        if not is_output_of(output, job, path) or (self.stage.traced and output.trace is None):
             return job
-        made = {
-            name: value for name, value in (found.record or {}).items() if name in (self.options.stage.key, "skipped")
+        results = {
+            key: value for key, value in (output.record or {}).items() if key in (self.stage.options.key, "skipped")
         }
-        return _finished(job.update(**made), path, found.sha256).update(cached=True)
+        job = job.update(**results)
+        record = {**_with_entry(job, sha256=output.sha256), "path": str(path), "cached": True}
+        return Sample(record, trace=self._trace(job, output.trace or ()))
 
     def _run(self, jobs: Sequence[Sample]) -> list[Sample]:
-        """All at once or, when that fails, one half after the other, so that one that fails takes none with it."""
+        """Process jobs together. If that fails, process each half by itself, so that only the job at fault fails."""
         if len(jobs) <= 1:
-            tool = self.options.tool
-            return [done for job in jobs for done in attempt(lambda job: self._timed([job]), job, tool)]
-        if len(jobs) <= self.most:
+            return [done for job in jobs for done in attempt(lambda job: self._process([job]), job, self.stage.tool)]
+        if len(jobs) <= self.capacity:
             try:
-                return self._timed(jobs)
+                return self._process(jobs)
             except Exception as error:
                 if isinstance(error, DptoolsError) and not isinstance(error, SampleError):
                     raise
                 if out_of_memory(error):
-                    self.most = len(jobs) // 2
-        free_memory()  # here, where the error and what it holds are gone
-        half = min(len(jobs) // 2, self.most)
+                    self.capacity = len(jobs) // 2
+        free_memory()  # outside of the except block, where the error still refers to the tensors
+        half = min(len(jobs) // 2, self.capacity)
         return self._run(jobs[:half]) + self._run(jobs[half:])
 
-    def _timed(self, jobs: Sequence[Sample]) -> list[Sample]:
+    def _process(self, jobs: Sequence[Sample]) -> list[Sample]:
         start = time.perf_counter()
-        done = list(self.tool(jobs))
+        results = list(self.processor(jobs))
         seconds = round((time.perf_counter() - start) / len(jobs), 3)
-        return [self._keep(sample, seconds) for sample in done]
+        return [
+            done
+            for job, result in zip(jobs, results, strict=True)
+            for done in attempt(partial(self._finish, result=result, seconds=seconds), job, self.stage.tool)
+        ]
 
-    def _keep(self, sample: Sample, seconds: float) -> Sample:
-        """The sample with its image written, and fit to leave the process."""
-        if sample.failed:
-            return sample
-        entry = {**(sample.entry or {}), "seconds": seconds}
-        entered = sample.update(stages=[*sample.record.get("stages", []), entry])
-        if not self.options.stage.makes_images:
-            return Sample(entered.record)
+    def _finish(self, job: Sample, result: Sample, seconds: float) -> list[Sample]:
+        """Write the result of a job, and return it with a complete record and without pixels."""
+        if result.failed:
+            return [result]
+        result, trace = pop_trace(result, self.stage.options.key)
+        done = Sample(_with_entry(result, seconds=seconds), trace=self._trace(result, trace))
+        if not self.stage.options.makes_images:
+            return [done]
         from dptools.pipe.image import encode
 
-        assert sample.pixels is not None
-        data = encode(sample.pixels, entered.record)
-        if self.options.out is None:
-            return Sample(entered.record, encoded=data)
-        path = target(self.options.out, sample.id)
-        if sample.there is None:
-            write(path, data, self.options.out)
-        done = _finished(replace(sample, entry=entry), path, hashlib.sha256(data).hexdigest())
-        return done if sample.there is None else replace(done, encoded=data)
+        assert result.pixels is not None
+        data = encode(result.pixels, done.record)
+        if self.stage.out is None:
+            return [replace(done, encoded=data)]
+        path = target(self.stage.out, job.id)
+        sha256 = hashlib.sha256(data).hexdigest()
+        done = replace(done, record={**_with_entry(result, seconds=seconds, sha256=sha256), "path": str(path)})
+        if job.existing is not None:  # this process does not share files with the one that will write the image
+            return [replace(done, encoded=data)]
+        write_output(path, data, done.trace, self.stage.out)
+        return [done]
+
+    def _trace(self, sample: Sample, trace: Iterable[Record]) -> tuple[Record, ...] | None:
+        return trace_lines(sample.record, trace) if self.stage.traced else None
 
 
-def _same(found: Found, job: Sample, path: Path) -> bool:
-    """It was made of the same input in the same way, and by the same seed, which hangs on the id.
-
-    Raises:
-        SampleError: dptools did not make it.
-    """
-    if found.record is None:
-        raise SampleError("WriteError", f"{path} is there and not made by dptools; --force replaces it")
-    same_sample = all(found.record.get(name) == job.record.get(name) for name in ("id", "label"))
-    return same_sample and (found.record.get("stages") or [None])[-1] == job.entry
-
-
-def _finished(sample: Sample, path: Path, sha256: str) -> Sample:
-    entry = {**(sample.entry or {}), "sha256": sha256}
-    return Sample({**sample.record, "path": str(path), "stages": [*sample.record.get("stages", []), entry]})
+def _with_entry(sample: Sample, **results: object) -> Record:
+    """Return the sample's record with its entry, and these keys in the entry, appended to ``stages``."""
+    entry = {**(sample.entry or {}), **results}
+    return {**sample.record, "stages": [*sample.record.get("stages", []), entry]}

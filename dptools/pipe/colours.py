@@ -1,4 +1,4 @@
-"""What an image file's values mean: 16 bits to 8, alpha over white, any colour profile to sRGB."""
+"""Convert the values of an image file to 8-bit sRGB: 16 bits to 8, alpha over white, colour profiles to sRGB."""
 
 import io
 from collections.abc import Callable
@@ -11,23 +11,23 @@ from dptools.errors import SampleError
 
 
 def to_8_bits(image: Image.Image) -> Image.Image:
-    """The image, its values rounded to 8 bits where it has 16.
+    """Return the image with 16-bit values rounded to 8 bits, and other images unchanged.
 
     Raises:
-        SampleError: nobody knows what its values mean: real numbers, or whole ones of 32 bits.
+        SampleError: The range of the values is unknown: they are floating-point, or exceed 16 bits.
     """
     if not image.mode.startswith(("I", "F")):
         return image
     values = np.asarray(image)
     if image.mode == "F" or values.max(initial=0) > 65535 or values.min(initial=0) < 0:
         raise SampleError(
-            "UnsupportedDepth", f"{image.mode} samples, whose range is unknown; convert it to 16 or 8 bits"
+            "UnsupportedDepth", f"values of mode {image.mode}, whose range is unknown: convert them to 16 or 8 bits"
         )
     return Image.fromarray(np.round(values / 257).astype(np.uint8))
 
 
 def to_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
-    """An 8-bit image of any mode in RGB, and what had to be passed over for it."""
+    """Return an 8-bit image of any mode as sRGB over white, and a note if its colour profile had to be ignored."""
     alpha = _alpha(image)
     opaque = _OPAQUE[image.mode](image) if image.mode in _OPAQUE else image
     rgb, note = _in_srgb(opaque, image.info.get("icc_profile"))
@@ -44,7 +44,7 @@ _OPAQUE: dict[str, Callable[[Image.Image], Image.Image]] = {
     "RGBA": lambda image: Image.merge("RGB", image.split()[:3]),
     "RGBa": lambda image: image.convert("RGBA").convert("RGB"),
 }
-"""How each mode with a palette or with alpha loses it, its colours unchanged."""
+"""For each mode with a palette or alpha: a function that removes them and keeps the colours."""
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:
@@ -64,12 +64,12 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, st
 
 @lru_cache(16)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From a profile's colours to sRGB's; None if those are the same, but for a step in rounding."""
+    """Return the transform from a profile to sRGB; None if it changes no RGB value by more than 1."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     if mode != "RGB":
         return transform
     steps = np.arange(0, 256, 5, dtype=np.uint8)
     colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
-    moved = np.asarray(transform.apply(Image.fromarray(colours))).astype(int) - colours
-    return transform if np.abs(moved).max() > 1 else None
+    differences = np.asarray(transform.apply(Image.fromarray(colours))).astype(int) - colours
+    return transform if np.abs(differences).max() > 1 else None

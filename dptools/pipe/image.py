@@ -1,4 +1,4 @@
-"""Image files to pixels and back. Whatever comes in leaves as 8-bit sRGB, H x W x 3; whatever goes out is PNG."""
+"""Decode image files of many formats to 8-bit sRGB pixels, H x W x 3, and encode pixels as PNG with a record inside."""
 
 import io
 import json
@@ -18,31 +18,31 @@ from dptools.pipe.record import MAX_LINE, Record, dump, parse
 Pixels = NDArray[np.uint8]
 
 KEYWORD = "dptools"
-"""Of the PNG iTXt chunk that holds the record."""
+"""The keyword of the PNG iTXt chunk that holds the record."""
 
 FORMATS = (
     *("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "TGA", "ICO"),
     *("CUR", "DDS", "ICNS", "PCX", "PSD", "QOI", "SGI", "SUN", "XBM", "XPM"),
 )
-"""What is read: Pillow's formats of pixels. EPS and WMF are programs, which others would have to run."""
+"""The formats that are read: Pillow's raster formats. EPS and WMF are excluded, since external programs render them."""
 
-MOST_FRAMES = 1000
-"""So many are counted."""
+MAX_FRAMES = 1000
+"""Frames of a TIFF file are counted up to this number."""
 
-Image.init()  # its plug-ins, of which it would take only the commonest by itself
+Image.init()  # load all plug-ins; by itself, Pillow loads only the most common ones
 
 VOLATILE = {"path", "cached", "seconds"}
-"""Keys that differ between two equal runs, so they stay out of the file: same input and seed, same bytes."""
+"""Keys that differ between two equal runs. Image files omit them, so the same input and seed give the same bytes."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image file's content.
+    """The content of an image file.
 
     Attributes:
         pixels: H x W x 3 uint8, sRGB.
-        record: the record that a dptools PNG carries, if it does.
-        notes: what had to be decided to get these pixels.
+        record: The record inside a PNG written by dptools, None in other files.
+        notes: Choices made while decoding, such as ``first of 12 frames``.
     """
 
     pixels: Pixels
@@ -53,11 +53,14 @@ class Decoded:
 def decode(data: bytes) -> Decoded:
     """Decode an image file of any format in FORMATS.
 
-    EXIF orientation is applied, ICC profiles are converted to sRGB, alpha is laid over white, 16 bits become 8, and of
-    several frames the first is taken.
+    EXIF orientation is applied, ICC profiles are converted to sRGB, transparent images are composited over white, 16
+    bits are rounded to 8, and only the first of several frames is returned.
+
+    Args:
+        data: The bytes of the file.
 
     Raises:
-        SampleError: the data is empty, cut off, no image, or a decompression bomb.
+        SampleError: The data is empty, damaged, not an image, or a decompression bomb.
     """
     if not data:
         raise SampleError("EmptyFile", "empty file")
@@ -71,67 +74,72 @@ def decode(data: bytes) -> Decoded:
         limit = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
         raise SampleError("DecompressionBomb", f"more than {limit} pixels: refused as a decompression bomb") from None
     except UnidentifiedImageError:
-        raise SampleError("NotAnImage", "not an image, or in a format that is not read here") from None
+        raise SampleError("NotAnImage", "not an image, or in an unsupported format") from None
     except SampleError:
         raise
     except MemoryError:
-        raise SampleError("OutOfMemory", "too large for the memory at hand") from None
-    except Exception as error:  # Pillow's plug-ins raise nearly anything on damaged files
+        raise SampleError("OutOfMemory", "out of memory: the image is too large") from None
+    except Exception as error:  # Pillow's plug-ins raise many types of exception on damaged files
         raise SampleError("DamagedImage", f"damaged image: {_reason(error)}") from None
 
 
 def encode(pixels: Pixels, record: Record) -> bytes:
-    """A PNG file with the record inside; equal arguments give equal bytes, whatever the time they took."""
+    """Return a PNG file with the record inside, without its volatile keys: equal runs give equal bytes.
+
+    Args:
+        pixels: H x W x 3 uint8, sRGB.
+        record: The record to embed.
+    """
     info = PngImagePlugin.PngInfo()
-    info.add_itxt(KEYWORD, dump(steady(record)))
+    info.add_itxt(KEYWORD, dump(without_volatile(record)))
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
 
 
-def steady(value: Any) -> Any:
-    """The record without the keys that differ between two equal runs, at any depth."""
+def without_volatile(value: Any) -> Any:
+    """Return a record without the keys that differ between two equal runs, at any depth."""
     if isinstance(value, dict):
-        return {key: steady(item) for key, item in value.items() if key not in VOLATILE}
+        return {key: without_volatile(item) for key, item in value.items() if key not in VOLATILE}
     if isinstance(value, list):
-        return [steady(item) for item in value]
+        return [without_volatile(item) for item in value]
     return value
 
 
 def _decode(image: Image.Image) -> Decoded:
     notes = []
-    if (frames := _frames(image)) > 1:
-        notes.append(f"first of {frames}{' or more' * (frames == MOST_FRAMES)} frames")
+    if (frames := _count_frames(image)) > 1:
+        notes.append(f"first of {frames}{' or more' * (frames == MAX_FRAMES)} frames")
         image.seek(0)
     image.load()
-    record, complaint = _record_inside(image)
+    record, broken_record = _embedded_record(image)
     upright, broken_exif = _upright(image)
     rgb, broken_profile = to_srgb(to_8_bits(upright))
-    notes += [note for note in (complaint, broken_exif, broken_profile) if note]
+    notes += [note for note in (broken_record, broken_exif, broken_profile) if note]
     return Decoded(np.asarray(rgb, dtype=np.uint8), record, tuple(notes))
 
 
-def _frames(image: Image.Image) -> int:
-    """How many there are. Of a TIFF, Pillow takes the longer to find the next the more there were."""
+def _count_frames(image: Image.Image) -> int:
+    """Return the number of frames, at most MAX_FRAMES for TIFF, where finding frame n takes time proportional to n."""
     if image.format != "TIFF":
         return int(getattr(image, "n_frames", 1))
-    for frame in range(1, MOST_FRAMES):
+    for frame in range(1, MAX_FRAMES):
         try:
             image.seek(frame)
         except EOFError:
             return frame
-    return MOST_FRAMES
+    return MAX_FRAMES
 
 
 def _upright(image: Image.Image) -> tuple[Image.Image, str | None]:
     try:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1  # Pillow copies what is upright
-        return ImageOps.exif_transpose(image) if turned else image, None
-    except Exception:  # whatever Pillow raises on damaged EXIF, which says nothing of the pixels
+        rotated = image.getexif().get(ExifTags.Base.Orientation, 1) != 1  # exif_transpose copies upright images too
+        return ImageOps.exif_transpose(image) if rotated else image, None
+    except Exception:  # Pillow raises many types of exception on damaged EXIF, while the pixels may be intact
         return image, "broken EXIF ignored"
 
 
-def _record_inside(image: Image.Image) -> tuple[Record | None, str | None]:
+def _embedded_record(image: Image.Image) -> tuple[Record | None, str | None]:
     text = image.info.get(KEYWORD)
     if not isinstance(text, str):
         return None, None

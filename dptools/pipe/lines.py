@@ -1,4 +1,4 @@
-"""A stream's lines, as they come; none takes more memory than the longest that is accepted."""
+"""Split a stream into lines as they arrive, in memory that is bounded by the longest accepted line."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -7,18 +7,19 @@ from dptools.pipe.record import MAX_LINE
 
 
 def lines(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[bytes]:
-    """Lines that end in this byte; one that is longer than MAX_LINE is cut to one byte more, by which it is known.
+    """Yield the lines of a stream; a line longer than MAX_LINE is cut to MAX_LINE + 1 bytes, so callers can tell.
 
     Args:
-        head: what was read of the stream already.
-        end: a newline, which stays on the lines, or NUL, which does not.
+        stream: A buffered binary stream.
+        head: Bytes that were already read from the stream.
+        end: The terminator: a newline, which is kept on the lines, or NUL, which is removed.
     """
     return _split(stream, head) if end == b"\n" else _split_null(stream, head)
 
 
 def _split(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
-    *whole, head = head.split(b"\n")
-    yield from (line + b"\n" for line in whole)
+    *complete, head = head.split(b"\n")
+    yield from (line + b"\n" for line in complete)
     while line := head + stream.readline(MAX_LINE + 1):
         head = b""
         yield line
@@ -27,9 +28,9 @@ def _split(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
 
 
 def _split_null(stream: BinaryIO, head: bytes) -> Iterator[bytes]:
-    while chunk := stream.read1(65536):  # type: ignore[attr-defined]  # every buffered reader has it
-        *whole, head = (head + chunk).split(b"\0")
-        yield from whole
+    while chunk := stream.read1(65536):  # type: ignore[attr-defined]  # every buffered reader has read1
+        *complete, head = (head + chunk).split(b"\0")
+        yield from complete
         head = head[: MAX_LINE + 1]
     if head:
         yield head

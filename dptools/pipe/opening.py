@@ -1,4 +1,4 @@
-"""From a sample's path to its pixels, and to what its file knows of it."""
+"""Read a sample's image, and the record that the image file may hold."""
 
 import errno
 import hashlib
@@ -7,34 +7,40 @@ import stat
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from dptools.errors import SampleError
 from dptools.pipe.image import decode
-from dptools.pipe.record import TRACE, Record
+from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 
 MAX_FILE = 2**30
-"""Bytes of the largest file that is read: an image of the most pixels that are accepted has a quarter of it."""
+"""The largest accepted image file, in bytes: four times an uncompressed image of the most pixels that are accepted."""
 
-
-PIECE = 2**22
-"""Bytes that are asked for at once."""
+CHUNK = 2**22
+"""The number of bytes per read."""
 
 PNG = b"\x89PNG"
+"""The first bytes of a PNG file."""
+
+NOT_INHERITED = ("error", "skipped", "path")
+"""Keys of an embedded record that describe the run that wrote the file, not the image."""
 
 
 def open_sample(sample: Sample, tool: str) -> Sample:
-    """The sample with its pixels, and an entry begun for the tool that will work on it.
+    """Return the sample with its pixels, the record of its file merged in, and a new entry for ``stages``.
+
+    Args:
+        sample: A sample with a path or encoded image.
+        tool: The name of the tool, for the entry.
 
     Raises:
-        OSError: its file cannot be read.
-        SampleError: what the file holds is no image that can be.
+        OSError: The file cannot be read.
+        SampleError: The file does not hold a readable image.
     """
     data = sample.encoded if sample.encoded is not None else read_image(sample.path)
     image = decode(data)
-    record = _merged(sample, image.record) if image.record else sample.record
-    record = {key: _untraced(value) for key, value in record.items() if key != "cached"}
+    record = _merge(sample, image.record) if image.record else sample.record
     entry = {
         "tool": tool,
         "version": _version(),
@@ -42,57 +48,49 @@ def open_sample(sample: Sample, tool: str) -> Sample:
         "input_sha256": hashlib.sha256(data).hexdigest(),
         **({"notes": list(image.notes)} if image.notes else {}),
     }
-    return replace(sample, record=record, pixels=image.pixels, encoded=None, entry=entry)
-
-
-def _untraced(value: Any) -> Any:
-    """What a tool told, without its trace, which stays in the file and goes no further."""
-    return {name: told for name, told in value.items() if name != TRACE} if isinstance(value, dict) else value
-
-
-@cache
-def _version() -> str:
-    """Of dptools: looked up once a process, since it is read from a file."""
-    return version("deep-protection")
+    return replace(sample, record=record, pixels=image.pixels, encoded=None, entry=entry).without("cached")
 
 
 def read_image(path: str) -> bytes:
-    """An image file's bytes.
+    """Return the bytes of an image file.
 
     Raises:
-        OSError: it cannot be read.
-        SampleError: it is none, or too large.
+        OSError: The file cannot be read.
+        SampleError: It is not a regular file, or too large.
     """
     if path == "-":
         raise SampleError("FileNotFoundError", "the image came through standard input and has no file")
     try:
-        # Not to be held up by a pipe without a writer.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except ValueError as error:  # a NUL in the name, or half of a surrogate pair
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe without a writer would block
+    except ValueError as error:  # the name contains NUL or half of a surrogate pair
         raise SampleError("BadPath", str(error)) from None
     with open(handle, "rb") as file:
-        _check_file(os.fstat(handle).st_mode)
+        _check_regular(os.fstat(handle).st_mode)
         return read_all(file)
 
 
 def read_all(stream: BinaryIO, head: bytes = b"") -> bytes:
-    """The rest of a stream, behind what was read of it already.
+    """Return the content of a stream.
+
+    Args:
+        stream: The stream to read to its end.
+        head: Bytes that were already read from the stream.
 
     Raises:
-        OSError: it cannot be read.
-        SampleError: it is too large.
+        OSError: The stream cannot be read.
+        SampleError: The content is longer than MAX_FILE.
     """
-    pieces, size = [head], len(head)
-    while piece := stream.read(min(PIECE, MAX_FILE + 1 - size)):
-        pieces.append(piece)
-        size += len(piece)
+    chunks, size = [head], len(head)
+    while chunk := stream.read(min(CHUNK, MAX_FILE + 1 - size)):
+        chunks.append(chunk)
+        size += len(chunk)
     if size > MAX_FILE:
         raise SampleError("TooLarge", f"larger than {MAX_FILE:,} bytes")
-    return b"".join(pieces)
+    return b"".join(chunks)
 
 
-def name_inside(data: bytes) -> str | None:
-    """The id in the record that an image carries, if it does."""
+def embedded_id(data: bytes) -> str | None:
+    """Return the id in the record that an image file holds; None if there is no record."""
     try:
         record = decode(data).record if data.startswith(PNG) else None
     except SampleError:
@@ -100,21 +98,23 @@ def name_inside(data: bytes) -> str | None:
     return str(record["id"]) if record else None
 
 
-def _check_file(mode: int) -> None:
-    """
-    Raises:
-        IsADirectoryError: it is one.
-        SampleError: it is a pipe, a socket or a device, in which reading might wait for ever.
-    """
+@cache
+def _version() -> str:
+    """Return the version of dptools, cached because it is read from a file."""
+    return version("deep-protection")
+
+
+def _check_regular(mode: int) -> None:
+    """Raise an error if a file is a directory, or a pipe, socket or device, where reading could block for ever."""
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):
-        raise SampleError("BadPath", "not a file; a pipe is read where it is an operand")
+        raise SampleError("BadPath", "not a regular file; to read a pipe, name it as an operand")
 
 
-def _merged(sample: Sample, inside: Record) -> Record:
-    """A file's own record serves where none came with it: one out of a record stream has its ``stages`` already."""
+def _merge(sample: Sample, embedded: Record) -> Record:
+    """Return the sample's record over the embedded one, which is ignored if the sample has a history of its own."""
     if "stages" in sample.record:
         return sample.record
-    inside = {key: value for key, value in inside.items() if key not in ("error", "skipped", "path")}
-    return {**inside, **sample.record, "source": inside.get("source", sample.record["source"])}
+    embedded = {key: value for key, value in embedded.items() if key not in NOT_INHERITED}
+    return {**embedded, **sample.record, "source": embedded.get("source", sample.record["source"])}

@@ -1,4 +1,4 @@
-"""The record: one JSON object a line (see record.schema.json, and dptools(7) for people)."""
+"""Read and write records: one JSON object per line. See record.schema.json, and dptools-record(5) for people."""
 
 import json
 import math
@@ -11,63 +11,59 @@ from dptools.errors import SampleError
 
 Record = dict[str, Any]
 
+SCHEMA_VERSION = 2
+"""The version of the format: the ``schema`` of every record that is written, and the only one that is read."""
+
 TRACE = "trace"
-"""The key, below a tool's own, under which a record carries what happened on the way, to a file or in an image."""
+"""The key, below a tool's own key, under which the tool puts its trace lines. They are taken out before output."""
 
-SCHEMA_VERSION = 1
 MAX_LINE = 16 * 2**20
-"""Longest line of JSON accepted, in bytes. A record has a few thousand."""
+"""The longest accepted line of JSON, in bytes. A typical record has a few thousand."""
 
-
-LONGER = 6
-"""Times that a record may get longer when it is put out, as ``\\u00e9`` is for one byte of Latin."""
+MAX_EXPANSION = 6
+"""A record can get this many times longer when it is written in ASCII: one byte of Latin-1 becomes ``\\u00e9``."""
 
 MAX_DEPTH = 100
-"""Deepest nesting accepted; a record has five levels."""
+"""The deepest accepted nesting. A record of the tools has about five levels."""
 
-
-LONGEST_MESSAGE = 1000
-"""Characters of an error's message."""
+MAX_MESSAGE = 1000
+"""The longest error message in a record, in characters; the rest is cut off."""
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft-07) that every record satisfies."""
+    """Return the JSON Schema (draft-07) that every record satisfies."""
     text = files("dptools.pipe").joinpath("record.schema.json").read_text("utf-8")
     return cast(dict[str, Any], json.loads(text))
 
 
 def parse(text: str | bytes) -> Record:
-    """Read one record from outside, filling in what a hand-written one may leave out.
+    """Return the record in a line of JSON, with defaults for the keys that may be left out.
 
-    A record needs a ``path``, or the ``error`` that stands in its stead; ``id`` and ``source`` default to the path.
+    A record needs a ``path`` or an ``error``. ``schema`` defaults to the current version, ``id`` and ``source`` to the
+    path.
 
     Raises:
-        SampleError: the text is not JSON, not an object, or not a record.
+        SampleError: The text is not JSON, or the JSON is not a record of this schema version.
     """
-    try:
-        record = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite_number)
-    except RecursionError:
-        raise SampleError("BadJSON", "not valid JSON: nested too deeply") from None
-    except json.JSONDecodeError as error:
-        raise SampleError("BadJSON", f"not valid JSON: {error.msg} at column {error.colno}") from None
-    except ValueError as error:
-        raise SampleError("BadJSON", f"not valid JSON: {error}") from None
+    record = _load(text)
     if not isinstance(record, dict):
-        raise SampleError("BadRecord", f"a record is a JSON object, not {_kind(record)}")
-    if _deeper(record, MAX_DEPTH):
-        raise SampleError("BadJSON", f"not valid JSON here: nested more than {MAX_DEPTH} deep")
+        raise SampleError("BadRecord", f"a record is a JSON object, not {_type_name(record)}")
+    if _is_deeper(record, MAX_DEPTH):
+        raise SampleError("BadJSON", f"JSON nested more than {MAX_DEPTH} levels deep")
+    if (version := record.get("schema", SCHEMA_VERSION)) != SCHEMA_VERSION:
+        raise SampleError("BadRecord", f"record of schema {_excerpt(version)}: only schema {SCHEMA_VERSION} is read")
     if "path" not in record and "error" not in record:
         raise SampleError("BadRecord", "record without path")
-    if len(text) * LONGER > MAX_LINE < len(dump(record)):
+    if len(text) * MAX_EXPANSION > MAX_LINE < len(dump(record)):
         raise SampleError("BadJSON", f"longer than {MAX_LINE:,} bytes in ASCII")
     return validate(_with_defaults(record))
 
 
 def validate(record: Record) -> Record:
-    """Return the record itself.
+    """Return the record if it satisfies the schema.
 
     Raises:
-        SampleError: it breaks the schema; the message names the key.
+        SampleError: It does not; the message names the key.
     """
     import fastjsonschema
 
@@ -79,16 +75,30 @@ def validate(record: Record) -> Record:
 
 
 def dump(record: Record) -> str:
-    """One line of JSON without its newline: pure ASCII, so names that are not UTF-8 survive; never NaN or Infinity."""
+    """Return the record as a line of JSON, without a newline.
+
+    It is ASCII, which preserves file names that are not UTF-8. NaN and infinity are written as null.
+    """
     try:
         return json.dumps(record, allow_nan=False)
     except ValueError:
-        return json.dumps(_finite(record), allow_nan=False)
+        return json.dumps(_without_nan(record), allow_nan=False)
 
 
 def reason(stage: str, kind: str, message: str) -> Record:
-    """What stands under ``error`` and ``skipped``."""
-    return {"stage": stage, "type": kind, "message": " ".join(message[:LONGEST_MESSAGE].split())}
+    """Return the value of the keys ``error`` and ``skipped``: who says so, a name for programs, a text for people."""
+    return {"stage": stage, "type": kind, "message": " ".join(message[:MAX_MESSAGE].split())}
+
+
+def _load(text: str | bytes) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, parse_int=_parse_int, parse_float=_parse_float)
+    except RecursionError:
+        raise SampleError("BadJSON", "not valid JSON: nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise SampleError("BadJSON", f"not valid JSON: {error.msg} at column {error.colno}") from None
+    except ValueError as error:
+        raise SampleError("BadJSON", f"not valid JSON: {error}") from None
 
 
 @cache
@@ -104,36 +114,41 @@ def _with_defaults(record: Record) -> Record:
     return {**{key: value for key, value in defaults.items() if value is not None}, **record}
 
 
-def _deeper(value: Any, levels: int) -> bool:
+def _is_deeper(value: Any, levels: int) -> bool:
     if not isinstance(value, dict | list):
         return False
     items = value.values() if isinstance(value, dict) else value
-    return not levels or any(_deeper(item, levels - 1) for item in items)
+    return not levels or any(_is_deeper(item, levels - 1) for item in items)
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _whole(text: str) -> int:
-    """A whole number that a float can hold, since what is done to records computes with floats."""
-    _finite_number(text)
+def _parse_int(text: str) -> int:
+    """Return the integer, if a float can represent its magnitude: later computations use floats."""
+    _parse_float(text)
     return int(text)
 
 
-def _finite_number(text: str) -> float:
+def _parse_float(text: str) -> float:
     if not math.isfinite(number := float(text)):
-        raise ValueError(f"{text[:20]}... is beyond all numbers here")
+        raise ValueError(f"{text[:20]}... exceeds the range of double precision")
     return number
 
 
-def _kind(value: object) -> str:
+def _type_name(value: object) -> str:
     return {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")
 
 
-def _finite(value: Any) -> Any:
+def _excerpt(value: Any) -> str:
+    """Return the beginning of a value as JSON, for a message."""
+    return dump(value)[:20]
+
+
+def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""The one loop that runs every image tool."""
+"""The one loop that runs every image tool, and the emitters that write its results."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -17,19 +17,26 @@ from dptools.pipe.stage import Engine
 from dptools.texts import printable
 
 Emit = Callable[[Sample], None]
-"""Puts one finished sample out: a line, or an image."""
+"""Writes one finished sample to standard output, as a record, a text or an image."""
 
 
 def run(
     stage: CachedFileStage, samples: Iterable[Sample], engine: Engine, emit: Emit, report: Callable[[str], None]
 ) -> int:
-    """Run a stage over samples and put out each as soon as it is finished.
+    """Run a stage over samples, and emit each one as soon as it is finished.
 
     Args:
-        report: told of each new failure, in one line.
+        stage: What to run.
+        samples: The input.
+        engine: Where to run it.
+        emit: Writes each finished sample, failed ones included.
+        report: Shows a message for each failure that has not been shown yet.
 
     Returns:
-        The exit status: 0, or 1 when some record failed.
+        The exit status: 1 if a record failed, else 0.
+
+    Raises:
+        DptoolsError: An error concerns the whole run.
     """
     status = 0
     for sample in engine(stage, _checked(stage, samples)):
@@ -42,14 +49,14 @@ def run(
 
 
 def complaint(sample: Sample) -> str:
-    """A failed sample's one line for people: the file and the reason."""
-    where = sample.record.get("path") or ""
+    """Return the message for a failed sample, on one line: the path of the image and the reason."""
+    path = sample.record.get("path") or ""
     message = str(sample.record["error"]["message"])
-    return printable(f"{where}: {message}" if where else message)
+    return printable(f"{path}: {message}" if path else message)
 
 
 def emit_lines(stream: BinaryIO) -> Emit:
-    """Put out records, each a flushed line."""
+    """Return an emitter that writes each record as a line of JSON."""
 
     def emit(sample: Sample) -> None:
         put(stream, dump(sample.record).encode("ascii") + b"\n")
@@ -58,7 +65,7 @@ def emit_lines(stream: BinaryIO) -> Emit:
 
 
 def emit_text(stream: BinaryIO, text: Callable[[Record], str]) -> Emit:
-    """Put out what is said of records; of failed ones nothing."""
+    """Return an emitter that writes a text for each record, and nothing for failed or skipped ones."""
 
     def emit(sample: Sample) -> None:
         if not sample.finished:
@@ -68,7 +75,7 @@ def emit_text(stream: BinaryIO, text: Callable[[Record], str]) -> Emit:
 
 
 def emit_image(stream: BinaryIO) -> Emit:
-    """Put out the one image; a failed one puts out nothing."""
+    """Return an emitter that writes the image itself, and nothing if it failed."""
 
     def emit(sample: Sample) -> None:
         if sample.encoded is not None and not sample.failed:
@@ -78,11 +85,11 @@ def emit_image(stream: BinaryIO) -> Emit:
 
 
 def put(stream: BinaryIO, data: bytes) -> None:
-    """Write and flush.
+    """Write data to a stream, and flush it.
 
     Raises:
-        SetupError: it cannot be written.
-        BrokenPipeError: nobody reads it any more.
+        SetupError: The data cannot be written.
+        BrokenPipeError: The reader has closed the pipe.
     """
     try:
         stream.write(data)
@@ -94,30 +101,43 @@ def put(stream: BinaryIO, data: bytes) -> None:
 
 
 def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Sample]:
-    """The samples, of which two that would be written to one file are told apart before either is.
+    """Yield the samples; one that would overwrite the output of an earlier one becomes an error record.
 
-    What is remembered of each sample for that, one number, is all that grows with the stream.
+    This set of hashes is all that grows with the length of the stream.
     """
-    taken: set[int] = set()
+    hashes: set[int] = set()
+    directory = _directory_of_outputs(stage)
     for sample in samples:
         if sample.failed:
-            yield _blamed(sample, stage.tool)
-        elif stage.out is not None and stage.stage.makes_images and not sample.finished:
-            yield from attempt(partial(_unique, out=stage.out, taken=taken), sample, stage.tool)
+            yield _with_stage(sample, stage.tool)
+        elif directory is not None and not sample.finished:
+            yield from attempt(partial(_check_unique, directory=directory, hashes=hashes), sample, stage.tool)
         else:
             yield sample
 
 
-def _unique(sample: Sample, out: Path, taken: set[int]) -> list[Sample]:
-    path = target(out, sample.id)
-    place = hash(os.path.join(os.path.realpath(path.parent), path.name))
-    if place in taken:
+def _directory_of_outputs(stage: CachedFileStage) -> Path | None:
+    """Return one of the directories that the stage writes into; None if there are none.
+
+    One is enough: in all of them, the names of files follow from the ids of samples in the same way.
+    """
+    out = stage.out if stage.options.makes_images else None
+    return out or next(iter(stage.options.directories), None)
+
+
+def _check_unique(sample: Sample, directory: Path, hashes: set[int]) -> list[Sample]:
+    path = target(directory, sample.id)
+    number = hash(os.path.join(os.path.realpath(path.parent), path.name))
+    if number in hashes:
         raise SampleError("SameOutput", f"its output {path} is that of an earlier input")
-    taken.add(place)
+    hashes.add(number)
     return [sample]
 
 
-def _blamed(sample: Sample, tool: str) -> Sample:
-    """An error of the source is the tool's; one that came down the pipe was reported by its own tool."""
+def _with_stage(sample: Sample, tool: str) -> Sample:
+    """Return a failed sample with the tool named in its error, if none is.
+
+    The source does not know which tool reads it. An error of an earlier tool names that one, which has shown it.
+    """
     error = sample.record["error"]
     return sample if error["stage"] else replace(sample.update(error={**error, "stage": tool}), reported=False)

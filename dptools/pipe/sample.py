@@ -1,4 +1,4 @@
-"""The one thing that flows through everything."""
+"""The sample: the one data type that flows through every tool."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -12,68 +12,83 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dptools.pipe.reuse import Found
+    from dptools.pipe.reuse import ExistingOutput
 
     Pixels = NDArray[np.uint8]
-    """An image as every tool sees it: H x W x 3, sRGB, 8 bits."""
+    """An image: H x W x 3, sRGB, 8 bits."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A record and, where a tool has it at hand, its image.
+    """A record and, while a tool works on it, its image.
 
     Attributes:
-        record: what is known of the sample; see :mod:`dptools.pipe.record`.
-        pixels: H x W x 3 uint8 sRGB, once it is decoded.
-        encoded: the image file's bytes, where the sample has no file (standard input and output), or none that a worker
-            can see.
-        entry: what ``stages`` gets when the tool at work on it is done; None when none is at work.
-        there: what lies at the places of its outputs, by path, for a worker that cannot see it; None for one that can.
-        reported: its error was already shown to the user, by this tool or one before it.
+        record: What is known about the sample; see :mod:`dptools.pipe.record`.
+        pixels: The decoded image, H x W x 3 uint8 sRGB. None before decoding and after writing.
+        encoded: The bytes of the image file. Set if there is no file (standard input or output), or if workers do not
+            share files with this process. None otherwise.
+        entry: The entry that ``stages`` gets when the current tool is done. None if no tool is at work.
+        existing: The output files that exist, by path, for a worker that does not share files with this process.
+            None for a worker that looks for itself.
+        reported: Whether its error was already shown to the user, by this tool or by an earlier one.
+        trace: The trace lines that the current tool has for this sample. None if no trace was requested.
     """
 
     record: Record
     pixels: "Pixels | None" = None
     encoded: bytes | None = None
     entry: Record | None = None
-    there: "Mapping[str, Found] | None" = None
+    existing: "Mapping[str, ExistingOutput] | None" = None
     reported: bool = False
+    trace: tuple[Record, ...] | None = None
 
     @property
     def id(self) -> str:
+        """The id in the record."""
         return str(self.record["id"])
 
     @property
     def path(self) -> str:
+        """The path of the image, ``-`` for standard input."""
         return str(self.record["path"])
 
     @property
     def failed(self) -> bool:
+        """Whether the record holds an error."""
         return "error" in self.record
 
     @property
     def finished(self) -> bool:
-        """Nothing is left to do for it; it goes down the pipe untouched."""
+        """Whether every further tool passes it on unchanged, because it failed or was skipped."""
         return self.failed or "skipped" in self.record
 
     def update(self, **changes: Any) -> "Sample":
-        """The same sample with these keys of its record set."""
+        """Return the sample with these keys of its record set."""
         return replace(self, record={**self.record, **changes})
 
     def without(self, *names: str) -> "Sample":
-        """The same sample without these keys of its record: what was said of an image that it shows no more."""
+        """Return the sample without these keys of its record, for instance those that describe the image before."""
         return replace(self, record={name: value for name, value in self.record.items() if name not in names})
 
     def fail(self, stage: str, kind: str, message: str) -> "Sample":
-        """The same sample as an error record, without its image."""
+        """Return the sample as an error record, without its image.
+
+        Args:
+            stage: The tool that failed.
+            kind: A stable name for programs, such as ``"NotAnImage"``.
+            message: The reason, for people.
+        """
         record = {**self.record, "error": reason(stage, kind, message)}
         return Sample(record)
 
     def seed(self, seed: int, purpose: str = "") -> int:
-        """The sample's own seed, 0 <= s < 2**63: a hash of the run's seed and the id, so it depends on nothing else.
+        """Return the sample's own seed, 0 <= s < 2**63.
+
+        It is a hash of the run's seed and the id, so it does not depend on batch size, order or engine.
 
         Args:
-            purpose: tells seeds apart that two uses of one sample must not share.
+            seed: The seed of the run.
+            purpose: Distinguishes independent uses of randomness for one sample.
         """
         digest = hashlib.sha256(f"{purpose}{seed}:{self.id}".encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:8], "big") >> 1

@@ -1,4 +1,4 @@
-"""Images to workers that share no files with this process, and back."""
+"""Send images to workers that do not share files with this process, and write what they send back."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -9,39 +9,42 @@ from dptools.errors import SampleError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.opening import read_image
-from dptools.pipe.reuse import look
 from dptools.pipe.sample import Sample
-from dptools.pipe.sink import write
+from dptools.pipe.sidecar import write_output
 from dptools.pipe.stage import Engine
 
 
 def shipping(engine: Engine) -> Engine:
-    """The same engine, for workers to which images are carried, and that carry theirs back to be written here."""
+    """Return an engine that reads and writes all files in this process, so that its workers need none of them.
+
+    Args:
+        engine: The engine whose workers do not share files with this process.
+    """
 
     def run(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Sample]:
-        load = partial(_loaded, stage=stage)
-        for done in engine(stage, (each for sample in samples for each in attempt(load, sample, stage.tool))):
-            yield _unloaded(done, stage)
+        load = partial(_load, stage=stage)
+        for done in engine(stage, (loaded for sample in samples for loaded in attempt(load, sample, stage.tool))):
+            yield _save(done, stage)
 
-    return run  # type: ignore[return-value]  # every stage that flows here is a Filed one
+    return run  # type: ignore[return-value]  # it accepts only a CachedFileStage, which every image tool passes
 
 
-def _loaded(sample: Sample, stage: CachedFileStage) -> list[Sample]:
-    """The sample with its image, and with what is at the places of its outputs already."""
+def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:
+    """Return the sample with its image file, and with the outputs that exist."""
     if sample.finished:
         return [sample]
     data = read_image(sample.path) if sample.encoded is None else sample.encoded
-    paths = filter(None, (stage.place(sample.id + end) for end in stage.stage.variants))
-    found = {str(path): there for path in paths if (there := look(path, sample.path))}
-    return [replace(sample, encoded=data, there=found)]
+    paths = filter(None, (stage.output_path(sample.id + variant) for variant in stage.options.variants))
+    existing = {str(path): output for path in paths if (output := stage.find_output(path, sample))}
+    return [replace(sample, encoded=data, existing=existing)]
 
 
-def _unloaded(sample: Sample, stage: CachedFileStage) -> Sample:
-    """The sample with its image in a file."""
+def _save(sample: Sample, stage: CachedFileStage) -> Sample:
+    """Write the image and the trace that a worker sent, and return the sample without its image."""
     if sample.encoded is None or stage.out is None:
         return sample
     try:
-        write(Path(sample.path), sample.encoded, stage.out)
-        return Sample(sample.record)
+        write_output(Path(sample.path), sample.encoded, sample.trace, stage.out)
+        return Sample(sample.record, trace=sample.trace)
     except SampleError as error:
         return sample.fail(stage.tool, error.kind, error.message)

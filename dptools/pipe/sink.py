@@ -1,4 +1,4 @@
-"""Where images go: files named after ids, that appear whole or not at all."""
+"""Write output files: named after ids, below one directory, complete or not at all."""
 
 import os
 import re
@@ -6,69 +6,130 @@ import tempfile
 from pathlib import Path
 
 from dptools.errors import SampleError
+from dptools.pipe.sample import Sample
 from dptools.pipe.walk import SUFFIXES
 
 _ID = re.compile(
-    rf"(?P<stem>.+?)(?:{'|'.join(map(re.escape, SUFFIXES))})?(?P<attacks>(?:@[\w:+-]+)*)", re.IGNORECASE | re.DOTALL
+    rf"(?P<stem>.+?)(?:{'|'.join(map(re.escape, SUFFIXES))})?(?P<variants>(?:@[\w:+-]+)*)", re.IGNORECASE | re.DOTALL
 )
 
 MAX_NAME = 255
-"""Bytes of one part of a path, on all usual file systems."""
+"""The longest name of a file or directory on the usual file systems, in bytes."""
 
 
 def target(directory: Path, sample_id: str) -> Path:
-    """The PNG below the directory in which a sample's image is written: ``n01/a.jpg@gs`` gives ``n01/a@gs.png``.
+    """Return the path of a sample's image below a directory: ``n01/a.jpg@x`` gives ``n01/a@x.png``.
 
-    Whatever the id says, the path stays below the directory.
+    The path stays below the directory, whatever the id contains.
 
     Raises:
-        SampleError: nothing of the id can serve as a name, or it is too long.
+        SampleError: No file name can be made from the id, or it is too long.
     """
     parts = [part for part in sample_id.replace("\0", "").split("/") if part not in ("", ".", "..")]
     match = _ID.fullmatch("/".join(parts))
     if not match:
-        raise SampleError("BadId", f"no file name can be made of the id {sample_id!r}")
-    name = f"{match['stem']}{match['attacks']}.png"
-    try:
-        os.fsencode(name)
-    except UnicodeEncodeError:
-        raise SampleError(
-            "BadId", "the id has half of a surrogate pair in it, of which no file name can be made"
-        ) from None
-    if max(len(os.fsencode(part)) for part in name.split("/")) > MAX_NAME:
-        raise SampleError("BadId", f"its output would have a name of more than {MAX_NAME} bytes")
+        raise SampleError("BadId", f"no file name can be made from the id {sample_id!r}")
+    name = f"{match['stem']}{match['variants']}.png"
+    check_name_length(name)
     return directory / name
 
 
-def write(path: Path, data: bytes, root: Path) -> None:
-    """Write a file so that it appears whole or not at all, under a name that begins with a dot until then.
+def check_name_length(name: str) -> None:
+    """Check that a file system can hold each part of a relative path.
 
     Raises:
-        SampleError: the directory cannot be made, leads out of the root by a symbolic link, or has no room.
+        SampleError: A part is too long, or cannot be encoded.
+    """
+    try:
+        longest = max(len(os.fsencode(part)) for part in name.split("/"))
+    except UnicodeEncodeError:
+        raise SampleError(
+            "BadId", "no file name can be made from the id: it contains half of a surrogate pair"
+        ) from None
+    if longest > MAX_NAME:
+        raise SampleError("BadId", f"the name of its output would have more than {MAX_NAME} bytes")
+
+
+def write(path: Path, data: bytes, root: Path) -> None:
+    """Write a file through a temporary one whose name begins with a dot, so that it appears complete or not at all.
+
+    Args:
+        path: The file. Missing directories are created.
+        data: Its content.
+        root: The directory that the file must lie in.
+
+    Raises:
+        SampleError: The file cannot be written, or a symbolic link leads out of the root.
     """
     temporary = None
     try:
-        if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(root)):
-            raise SampleError("OutsideOutput", f"{path.parent} leads out of {root} by a symbolic link")
+        _check_inside(path, root)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
         temporary = None
     except (OSError, ValueError) as error:
-        message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SampleError("WriteError", f"{path}: {message}") from None
+        raise _write_error(path, error) from None
     finally:
         if temporary:
             os.unlink(temporary)
 
 
-def _umask() -> int:
-    """The process's umask, which can be read only by setting it."""
+def write_extra(path: Path, data: bytes, root: Path, sample: Sample) -> None:
+    """Write a file that a tool makes of a sample besides its output, as :func:`write` does.
+
+    Raises:
+        SampleError: The file cannot be written, or is one that the sample was made from.
+    """
+    check_not_input(path, sample)
+    write(path, data, root)
+
+
+def check_not_input(path: Path, sample: Sample) -> None:
+    """Check that an output does not overwrite the image that the sample was made from.
+
+    Raises:
+        SampleError: The path is the sample's image, or its source.
+    """
+    for image in (str(sample.record.get(name, "")) for name in ("path", "source")):
+        if path.exists() and os.path.exists(image) and path.samefile(image):
+            raise SampleError("WriteError", f"{path} would overwrite the input: name another directory")
+
+
+def remove(path: Path, root: Path) -> None:
+    """Remove a file if it exists.
+
+    Args:
+        path: The file.
+        root: The directory that the file must lie in.
+
+    Raises:
+        SampleError: The file cannot be removed, or a symbolic link leads out of the root.
+    """
+    try:
+        _check_inside(path, root)
+        path.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        raise _write_error(path, error) from None
+
+
+def umask() -> int:
+    """Return the umask of the process, which can be read only by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _check_inside(path: Path, root: Path) -> None:
+    if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(root)):
+        raise SampleError("OutsideOutput", f"{path.parent} leads out of {root} by a symbolic link")
+
+
+def _write_error(path: Path, error: OSError | ValueError) -> SampleError:
+    message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return SampleError("WriteError", f"{path}: {message}")

@@ -1,4 +1,4 @@
-"""What a stream holds, by its first bytes."""
+"""Detect what a stream holds from its first bytes."""
 
 from enum import StrEnum
 from typing import BinaryIO
@@ -8,11 +8,12 @@ _MAGIC = (
     *(b"\0\0\0?ftyp", b"\0\0\0\x0cjP  ", b"\0\0\x01\0"),
     *(b"P%c%c" % (number, space) for number in b"1234567" for space in b" \t\r\n"),
 )
-"""How the images begin that are known without a name; ? is any byte."""
+"""The first bytes of the image formats that are detected. A question mark stands for any byte."""
 
-LONGEST = max(map(len, _MAGIC))
+_MAX_MAGIC = max(map(len, _MAGIC))
 
 BOM = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8, which some programs put before JSON."""
 
 
 class InputFormat(StrEnum):
@@ -24,7 +25,10 @@ class InputFormat(StrEnum):
 
 
 def sniff(stream: BinaryIO) -> tuple[InputFormat, bytes]:
-    """Tell what a stream holds, and the bytes taken from it to find out; never waits for more than it needs."""
+    """Return what a stream holds, and the bytes that were read from it to find out.
+
+    It reads byte by byte and no further than necessary, so it does not wait for a slow writer.
+    """
     head, blank = bytearray(), True
     while not _is_image(head) and (blank or _may_be_image(head) or BOM.startswith(head)):
         if not (byte := stream.read(1)):
@@ -38,12 +42,13 @@ def sniff(stream: BinaryIO) -> tuple[InputFormat, bytes]:
 
 
 def _is_image(head: bytes | bytearray) -> bool:
-    return len(head) <= LONGEST and any(len(head) >= len(magic) and _begins_like(head, magic) for magic in _MAGIC)
+    return len(head) <= _MAX_MAGIC and any(len(head) >= len(magic) and _agree(head, magic) for magic in _MAGIC)
 
 
 def _may_be_image(head: bytes | bytearray) -> bool:
-    return any(len(head) < len(magic) and _begins_like(head, magic) for magic in _MAGIC)
+    return any(len(head) < len(magic) and _agree(head, magic) for magic in _MAGIC)
 
 
-def _begins_like(head: bytes | bytearray, magic: bytes) -> bool:
-    return all(wanted in (byte, ord("?")) for byte, wanted in zip(head, magic, strict=False))
+def _agree(head: bytes | bytearray, magic: bytes) -> bool:
+    """Return whether the bytes that both have are equal, where a question mark equals any byte."""
+    return all(expected in (byte, ord("?")) for byte, expected in zip(head, magic, strict=False))

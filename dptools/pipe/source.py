@@ -1,4 +1,8 @@
-"""Where samples come from: operands, or standard input as one image, as paths or as JSON Lines."""
+"""Make samples from what a command line names: files, directories, or standard input.
+
+Standard input holds one image, a list of paths, or records as JSON Lines. Whatever cannot be read becomes an error
+record, and the stream goes on.
+"""
 
 import os
 import re
@@ -10,7 +14,7 @@ from typing import BinaryIO
 
 from dptools.errors import SampleError
 from dptools.pipe.lines import lines
-from dptools.pipe.record import MAX_LINE, Record, parse
+from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION, Record, parse
 from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.walk import walk
@@ -18,12 +22,13 @@ from dptools.pipe.walk import walk
 
 @dataclass(frozen=True)
 class Source:
-    """The samples, and what is known of them beforehand.
+    """The input of a run.
 
     Attributes:
-        one_image: they are the one image on standard input, whose output is an image too.
-        empty: there are none.
-        form: what standard input was taken for; None where operands are.
+        samples: The samples, read as they are needed.
+        one_image: Whether the input is a single image on standard input, whose output is an image too.
+        empty: Whether the input is known to be empty.
+        form: The format of standard input; None if operands are read.
     """
 
     samples: Iterator[Sample]
@@ -39,20 +44,20 @@ def open_source(
     null: bool = False,
     leave_out: Collection[Path] = (),
 ) -> Source:
-    """The samples that a command line names.
+    """Return the samples that a command line names.
 
     Args:
-        operands: files, directories, and ``-`` for one image on standard input.
-        stdin: read only if no operand is given, or ``-`` is.
-        form: what stdin holds; found out from its first bytes when None.
-        null: stdin holds paths that end in NUL bytes instead of newlines.
-        leave_out: directories that walks do not enter: those of the output, or it would be input the next time.
+        operands: Files, directories, and ``-`` for one image on standard input.
+        stdin: Standard input, read only if there are no operands or one is ``-``.
+        form: The format of standard input; None detects it from the first bytes.
+        null: Whether standard input holds paths that end in NUL instead of newline.
+        leave_out: Directories that are not walked: those of the output, whose images would be input of the next run.
     """
     if list(operands) == ["-"]:
-        return Source(_image(stdin), one_image=True)
+        return Source(_read_image(stdin), one_image=True)
     if operands:
-        out = [os.path.realpath(directory) for directory in leave_out]
-        return Source(sample for operand in operands for sample in _operand(operand, stdin, out))
+        excluded = [os.path.realpath(directory) for directory in leave_out]
+        return Source(sample for operand in operands for sample in _read_operand(operand, stdin, excluded))
     head = b""
     if null:
         form = InputFormat.PATHS
@@ -61,14 +66,20 @@ def open_source(
         if not head:
             return Source(iter(()), empty=True)
     if form is InputFormat.IMAGE:
-        return Source(_image(stdin, head), one_image=True, form=form)
+        return Source(_read_image(stdin, head), one_image=True, form=form)
     if form is InputFormat.JSONL:
         return Source(read_jsonl(stdin, head), form=form)
-    return Source(_paths(stdin, head, b"\0" if null else b"\n"), form=form)
+    return Source(_read_paths(stdin, head, b"\0" if null else b"\n"), form=form)
 
 
 def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iterator[Sample]:
-    """The records of a stream; a line that is none becomes an error record that names the line."""
+    """Read records as JSON Lines; a line that is not a record becomes an error record that names the line.
+
+    Args:
+        stream: A buffered binary stream.
+        head: Bytes that were already read from the stream.
+        name: The name of the stream, for error messages.
+    """
     for number, line in enumerate(lines(stream, head, b"\n"), start=1):
         text = line.removeprefix(BOM).strip()
         if not text:
@@ -84,50 +95,50 @@ def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iter
             yield Sample(record, reported="error" in record)
 
 
-def _image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: str = "-") -> Iterator[Sample]:
-    """An image that has no file, called as the record in it says."""
-    from dptools.pipe.opening import name_inside, read_all
+def _read_image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: str = "-") -> Iterator[Sample]:
+    """Read an image that only this process can read; its id is the one in its embedded record, or else the name."""
+    from dptools.pipe.opening import embedded_id, read_all
 
     try:
         data = read_all(stream, head)
         if data or path != "-":
-            yield Sample(_record(name_inside(data) or name, path), encoded=data)
+            yield Sample(_new_record(embedded_id(data) or name, path), encoded=data)
     except SampleError as error:
         yield _failed(name, path, error.kind, error.message)
     except OSError as error:
         yield _unreadable(path, error)
 
 
-def _operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> Iterator[Sample]:
+def _read_operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> Iterator[Sample]:
     if operand == "-":
-        yield from _image(stdin)
+        yield from _read_image(stdin)
     elif _is_stream(operand):
-        yield from _opened(operand)
+        yield from _read_stream(operand)
     elif os.path.isdir(operand):
-        yield from _directory(operand, leave_out)
+        yield from _read_directory(operand, leave_out)
     elif operand:
         yield _file(PurePath(operand).name or operand, operand)
     else:
-        yield _failed("operand", None, "BadPath", "the empty name names no file")
+        yield _failed("operand", None, "BadPath", "an empty name is not the name of a file")
 
 
 def _is_stream(path: str) -> bool:
-    """A pipe, or a descriptor as of ``<(...)``, which only this process has."""
+    """Return whether a path is a pipe, or a file descriptor as in ``<(...)``, which workers cannot open."""
     try:
         return path.startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/")) or stat.S_ISFIFO(os.stat(path).st_mode)
     except (OSError, ValueError):
         return False
 
 
-def _opened(path: str) -> Iterator[Sample]:
+def _read_stream(path: str) -> Iterator[Sample]:
     try:
         with open(path, "rb") as stream:
-            yield from _image(stream, name=path, path=path)
+            yield from _read_image(stream, name=path, path=path)
     except OSError as error:
         yield _unreadable(path, error)
 
 
-def _directory(root: str, leave_out: Collection[str]) -> Iterator[Sample]:
+def _read_directory(root: str, leave_out: Collection[str]) -> Iterator[Sample]:
     empty = True
     for path, error in walk(root, leave_out):
         empty = False
@@ -139,7 +150,7 @@ def _directory(root: str, leave_out: Collection[str]) -> Iterator[Sample]:
         yield _failed(root, root, "NoImages", "directory without images")
 
 
-def _paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
+def _read_paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
     for number, line in enumerate(lines(stream, head, end), start=1):
         path = os.fsdecode(line.removesuffix(end))
         if len(line) > MAX_LINE:
@@ -151,7 +162,7 @@ def _paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
 
 
 def _file(name: str, path: str) -> Sample:
-    return Sample(_record(name, path))
+    return Sample(_new_record(name, path))
 
 
 def _unreadable(path: str, error: OSError) -> Sample:
@@ -159,10 +170,10 @@ def _unreadable(path: str, error: OSError) -> Sample:
 
 
 def _failed(name: str, path: str | None, kind: str, message: str) -> Sample:
-    """An error record whose stage the loop fills in: the source does not know which tool reads it."""
-    return Sample(_record(name, path)).fail("", kind, message)
+    """Return an error record that names no tool: the loop fills it in."""
+    return Sample(_new_record(name, path)).fail("", kind, message)
 
 
-def _record(name: str, path: str | None) -> Record:
-    record = {"schema": 1, "id": name}
+def _new_record(name: str, path: str | None) -> Record:
+    record = {"schema": SCHEMA_VERSION, "id": name}
     return record if path is None else {**record, "path": path, "source": path}

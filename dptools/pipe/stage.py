@@ -1,4 +1,4 @@
-"""What runs in the pipe."""
+"""The interfaces between the pipe, the engines and the tools."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -8,46 +8,58 @@ from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 
 Worker = Callable[[Sequence[Sample]], Iterable[Sample]]
-"""Samples in, the finished ones out: the same order, one or more for each."""
+"""Processes a batch of samples. It returns one or more finished samples for each, in the same order."""
 
 
 class Stage(Protocol):
-    """Options that can be sent to another process, and that load there what they need."""
+    """A description of work that can be sent to another process, where it loads what it needs.
+
+    Attributes:
+        tool: The name of the tool, for error records.
+    """
 
     @property
     def tool(self) -> str: ...
-    def build(self) -> Worker: ...
+    def build(self) -> Worker:
+        """Load everything, and return the worker."""
 
 
 class Engine(Protocol):
-    """Runs stages."""
+    """Runs a stage, in this process or in others."""
 
     def __call__(self, stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
-        """Run a stage over samples; results come as soon as they are there."""
+        """Run a stage over samples, and yield each result as soon as it is available."""
 
 
 class Processor(Protocol):
-    """A tool with all that it needs loaded: what :class:`dptools.pipe.cached_files.CachedFileStage` runs on samples that have pixels."""
+    """A tool with everything loaded that it needs. :class:`dptools.pipe.cached_files.CachedFileWorker` calls it."""
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        """The outputs that are wanted of a sample, as samples whose ids differ."""
+        """Return one sample for each output that this sample gets, each with an id of its own."""
 
     def params(self, sample: Sample) -> Record:
-        """All that determines this sample's output besides the input, the seed and the version of dptools."""
+        """Return everything that determines the output, besides the input, the seed and the version of dptools."""
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        """The samples with the tool's own key set and, from a tool that makes images, with new pixels; one that fails
-        while others do not, as an error record. Whatever is raised, the samples are tried again one by one."""
+        """Process samples that have pixels.
+
+        Returns:
+            One sample for each, in the same order, with the tool's own key set in its record and, from a tool that
+            makes images, with new pixels. A sample that fails is returned as an error record.
+
+        Raises:
+            Exception: The batch failed. The samples are tried again in smaller batches, at last one by one.
+        """
 
 
 class ToolOptions(Protocol):
-    """A tool's options, from which :class:`dptools.pipe.cached_files.CachedFileStage` makes a stage.
+    """The options of a tool, from which :class:`dptools.pipe.cached_files.CachedFileStage` makes a stage.
 
     Attributes:
-        tool: the program's name.
-        key: the tool's own key in the record.
-        makes_images: it does; else its results are records only.
-        gpu_batch: how many images it gains from at once on a GPU.
+        tool: The name of the program.
+        key: The tool's own key in the record.
+        makes_images: Whether its results are images; otherwise they are records only.
+        gpu_batch: The number of images that a GPU processes together most efficiently.
     """
 
     tool: ClassVar[str]
@@ -57,49 +69,50 @@ class ToolOptions(Protocol):
 
     @property
     def seed(self) -> int | None:
-        """The run's seed; None for a tool that draws nothing at random."""
+        """The seed of the run; None for a tool that uses no randomness."""
         return None
 
     @property
     def waits(self) -> bool:
-        """It waits for others more than it computes: threads run it, more of them than there are cores."""
+        """Whether the tool mostly waits for a service. It then runs in threads, more of them than there are cores."""
         return False
 
     @property
     def alone(self) -> bool:
-        """Samples go one by one, and are not tried again for the sake of others: a service has answered for them."""
+        """Whether samples are processed one by one, so that a failure does not repeat requests to a service."""
         return self.waits
 
     @property
     def trace(self) -> Path | None:
-        """The file for what records hold under :data:`dptools.pipe.trace.TRACE`; None for a tool that traces
-        nothing."""
+        """The file for the trace; None if no trace was requested. See :mod:`dptools.pipe.sidecar`."""
         return None
 
     @property
     def text(self) -> Callable[[Record], str] | None:
-        """What standard output gets of a finished record, lines, in the record's place; None for the record itself.
-        With it, images need not be kept."""
+        """The function that formats a finished record for standard output, including newlines.
+
+        None writes the record itself. With a text, images need not be written.
+        """
         return None
 
     @property
     def directories(self) -> tuple[Path, ...]:
-        """Those that it writes images into besides that of the output."""
+        """The directories that the tool writes files into, besides the output directory."""
         return ()
 
     @property
     def for_one(self) -> str | None:
-        """The option, as it was given, that is for one image only; None if there is none."""
+        """The option that is valid for a single input image only, as the user gave it; None if there is none."""
         return None
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """What the ids of the images that each one becomes have behind its own."""
+        """The suffixes that :meth:`Processor.expand` appends to the id, one for each output."""
         return ("",)
 
     def load(self) -> Processor:
-        """The tool with all that it needs.
+        """Load everything the tool needs.
 
         Raises:
-            DptoolsError: what it needs cannot be had, or the options name nothing that there is.
+            DptoolsError: Something it needs is missing, or an option is invalid.
         """

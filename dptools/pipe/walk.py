@@ -1,4 +1,4 @@
-"""The images below a directory."""
+"""Find the images below a directory."""
 
 import os
 import stat
@@ -8,35 +8,36 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".tga", ".ico"),
 )
-"""Names that count as images in a directory. A file that is named itself may have any name."""
+"""The suffixes of image files in a directory. A file that is named explicitly may have any name."""
 
 
 def walk(root: str, leave_out: Collection[str] = ()) -> Iterator[tuple[str, OSError | None]]:
-    """Image files below a directory, in the order of their names; links are followed, but never round in a circle.
+    """Find the image files below a directory, sorted by name; symbolic links are followed, cycles are not entered.
 
     Args:
-        leave_out: real paths of directories not to enter, unless one is the root itself.
+        root: The directory.
+        leave_out: Real paths of directories not to enter, unless one is the root itself.
 
     Yields:
-        Paths; with the error, those of directories that cannot be read.
+        Pairs of a path and None; for a directory that cannot be read, its path and the error.
     """
-    waiting: list[tuple[str, tuple[str, ...]]] = [(root, ())]  # a stack, since trees may be deeper than Python's
-    while waiting:
-        path, above = waiting.pop()
+    stack: list[tuple[str, tuple[str, ...]]] = [(root, ())]  # no recursion: a tree can be deeper than Python's limit
+    while stack:
+        path, ancestors = stack.pop()
         if not os.path.isdir(path):
             yield path, None
             continue
-        here = os.path.realpath(path)
-        if here in above or (above and here in leave_out):
+        real = os.path.realpath(path)
+        if real in ancestors or (ancestors and real in leave_out):
             continue
         try:
-            waiting += [(each, (*above, here)) for each in reversed(_listed(path))]
+            stack += [(child, (*ancestors, real)) for child in reversed(_children(path))]
         except OSError as error:
             yield path, error
 
 
-def _listed(directory: str) -> list[str]:
-    """The directories and images in a directory, but for hidden ones."""
+def _children(directory: str) -> list[str]:
+    """Return the directories and images in a directory, without hidden ones."""
     with os.scandir(directory) as entries:
         visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
         return [
@@ -47,7 +48,7 @@ def _listed(directory: str) -> list[str]:
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:
-    """A link that leads round in a circle is none, and fails when read if it has an image's name."""
+    """Return whether an entry is a directory; False for a cyclic link, which fails later if its name is an image's."""
     try:
         return entry.is_dir()
     except OSError:
@@ -55,7 +56,7 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_special(entry: os.DirEntry[str]) -> bool:
-    """A pipe, socket or device, in which reading may wait for ever; a broken link is none, and fails when read."""
+    """Return whether an entry is a pipe, socket or device, where reading could block; False for a broken link."""
     try:
         return not stat.S_ISREG(entry.stat().st_mode)
     except OSError:

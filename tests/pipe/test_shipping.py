@@ -1,4 +1,4 @@
-"""Images carried to workers that see no files of ours: the same records and files as without."""
+"""Shipping: workers that share no files give the same records and files."""
 
 import io
 import os
@@ -27,8 +27,8 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def far(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Workers that stand elsewhere: no relative name leads anywhere."""
+def remote(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Run workers in another directory, where no relative path exists."""
     for item in samples:
         here = os.getcwd()
         os.chdir("/")
@@ -40,17 +40,17 @@ def far(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
 
 
 def both(stage: Invert, items: list[Sample], force: bool = False) -> list[list[dict[str, Any]]]:
-    """Records of a run without and with shipping, each into a directory of its own, by the same name."""
-    found = []
-    for engine, name in ((inline, "near"), (shipping(far), "far")):
+    """Return the records of a run without and with shipping, each into its own directory with the same name."""
+    records = []
+    for engine, name in ((inline, "local"), (shipping(remote), "remote")):
         Path(name).mkdir(exist_ok=True)
         Path("out").unlink(missing_ok=True)
         Path("out").symlink_to(name)
         done = list(engine(CachedFileStage(stage, Path("out"), force), items))
-        assert all(each.encoded is None and each.there is None for each in done)
-        found.append([without_seconds(each.record) for each in done])
-    assert images("near") == images("far")
-    return found
+        assert all(result.encoded is None and result.existing is None for result in done)
+        records.append([without_seconds(result.record) for result in done])
+    assert images("local") == images("remote")
+    return records
 
 
 def without_seconds(record: dict[str, Any]) -> dict[str, Any]:
@@ -59,47 +59,47 @@ def without_seconds(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def images(directory: str) -> dict[str, bytes]:
-    return {path.name: decode(path.read_bytes()).pixels.tobytes() for path in Path(directory).iterdir()}
+    return {path.name: decode(path.read_bytes()).pixels.tobytes() for path in Path(directory).glob("*.png")}
 
 
 @pytest.fixture(autouse=True)
-def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_all_is_as_without(picture: Picture, log: Path) -> None:
+def test_records_and_files_are_the_same(picture: Picture, log: Path) -> None:
     items = [sample(name, path=str(picture(Path(name)))) for name in ("a.png", "bad.png", "c.png", "gone.png")]
     Path("gone.png").unlink()
     stage = Invert(log, variants=("@x", "@y"))
-    near, carried = both(stage, items)
-    assert near == carried
-    assert len(near) == 7
-    near, carried = both(stage, items)
-    assert near == carried
-    assert sum(bool(record.get("cached")) for record in carried) == 4
+    local, shipped = both(stage, items)
+    assert local == shipped
+    assert len(local) == 7
+    local, shipped = both(stage, items)
+    assert local == shipped
+    assert sum(bool(record.get("cached")) for record in shipped) == 4
     assert "cached" not in str(both(stage, items, force=True))
 
 
-def test_what_others_made_is_not_overwritten(picture: Picture, log: Path) -> None:
+def test_file_not_made_by_dptools_is_not_overwritten(picture: Picture, log: Path) -> None:
     items = [sample("a.png", path=str(picture(Path("a.png"))))]
-    for name in ("near", "far"):
+    for name in ("local", "remote"):
         picture(Path(name) / "a.png", seed=5)
-    near, carried = both(Invert(log), items)
-    assert near == carried
-    assert "not made by dptools" in near[0]["error"]["message"]
+    local, shipped = both(Invert(log), items)
+    assert local == shipped
+    assert "not made by dptools" in local[0]["error"]["message"]
 
 
-def test_an_image_without_a_name_goes_by_the_one_in_its_record(picture: Picture, log: Path) -> None:
-    data = encode(decode(picture(Path("a.png")).read_bytes()).pixels, {"schema": 1, "id": "inner.png", "source": "x"})
+def test_image_on_stdin_has_the_id_in_its_record(picture: Picture, log: Path) -> None:
+    data = encode(decode(picture(Path("a.png")).read_bytes()).pixels, {"schema": 2, "id": "inner.png", "source": "x"})
     items = list(open_source(["-"], io.BytesIO(data)).samples)
-    near, carried = both(Invert(log), items)
-    assert near == carried
-    assert near[0]["path"] == "out/inner.png"
-    near, carried = both(Invert(log), items)
-    assert near == carried
-    assert carried[0]["cached"]
+    local, shipped = both(Invert(log), items)
+    assert local == shipped
+    assert local[0]["path"] == "out/inner.png"
+    local, shipped = both(Invert(log), items)
+    assert local == shipped
+    assert shipped[0]["cached"]
 
 
-def test_what_is_over_already_is_not_read(log: Path) -> None:
+def test_finished_sample_is_not_read(log: Path) -> None:
     failed = replace(sample("a.png"), reported=True).fail("dp-other", "X", "no")
     assert both(Invert(log), [failed])[0] == both(Invert(log), [failed])[1]

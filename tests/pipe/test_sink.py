@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and never outside the directory."""
+"""Output files: named after ids, complete or not at all, never outside the directory."""
 
 import os
 import re
@@ -30,12 +30,12 @@ OUT = Path("out")
         (".png", "out/.png.png"),
     ],
 )
-def test_names_follow_from_ids(sample_id: str, path: str) -> None:
+def test_target_is_derived_from_the_id(sample_id: str, path: str) -> None:
     assert target(OUT, sample_id) == Path(path)
 
 
 @given(st.text(st.characters(), min_size=1) | st.from_regex(re.compile(r"[./@a\0-]{1,20}"), fullmatch=True))
-def test_no_id_leads_out_of_the_directory(sample_id: str) -> None:
+def test_target_stays_in_the_directory(sample_id: str) -> None:
     try:
         path = target(OUT, sample_id)
     except SampleError:
@@ -45,18 +45,18 @@ def test_no_id_leads_out_of_the_directory(sample_id: str) -> None:
     assert "\0" not in str(path)
 
 
-def test_half_of_a_surrogate_pair_makes_no_name() -> None:
+def test_half_of_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(SampleError, match="surrogate"):
         target(OUT, "a/\ud800.png")
-    assert target(OUT, "\udcff.png") == OUT / "\udcff.png"  # a byte that is no UTF-8, as names have
+    assert target(OUT, "\udcff.png") == OUT / "\udcff.png"  # a byte of a file name that is not UTF-8
 
 
-def test_names_too_long_for_a_file_are_refused() -> None:
+def test_name_too_long_for_a_file_is_refused() -> None:
     with pytest.raises(SampleError, match="more than 255 bytes"):
         target(OUT, "n01/" + "ü" * 130)
 
 
-def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
+def test_file_is_replaced_and_no_temporary_file_remains(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b.png"
     write(path, b"one", tmp_path)
     write(path, b"two", tmp_path)
@@ -66,7 +66,7 @@ def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> No
     assert path.stat().st_mode & 0o777 == 0o666 & ~mask
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "b.png"
     write(path, b"old", tmp_path)
 
@@ -79,7 +79,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     assert [entry.read_bytes() for entry in tmp_path.iterdir()] == [b"old"]
 
 
-def test_a_link_out_of_the_directory_is_not_followed(tmp_path: Path) -> None:
+def test_link_out_of_the_directory_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out" / "n01").symlink_to(tmp_path / "elsewhere")
@@ -90,7 +90,7 @@ def test_a_link_out_of_the_directory_is_not_followed(tmp_path: Path) -> None:
     assert not list((tmp_path / "elsewhere").iterdir())
 
 
-def test_a_file_in_the_way_of_a_directory_is_an_error(tmp_path: Path) -> None:
+def test_file_with_the_name_of_a_directory_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     with pytest.raises(SampleError):
         write(tmp_path / "a" / "b.png", b"x", tmp_path)

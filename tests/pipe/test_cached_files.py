@@ -1,4 +1,4 @@
-"""Between files: reading, reuse of finished output, isolation of failures, and the record of it all."""
+"""CachedFileStage: reading images, reusing outputs, isolating failures, and recording what was done."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from toys import Invert, sample
 
 from dptools.pipe.cached_files import CachedFileStage
-from dptools.pipe.image import decode, encode, steady
+from dptools.pipe.image import decode, encode, without_volatile
 from dptools.pipe.record import validate
 from dptools.pipe.sample import Sample
 
@@ -27,7 +27,7 @@ def work(stage: Invert, out: Path | None, *samples: Sample, force: bool = False)
     return list(CachedFileStage(stage, out, force).build()(samples))
 
 
-def test_an_image_is_read_worked_on_and_written(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_image_is_read_processed_and_written(tmp_path: Path, picture: Picture, log: Path) -> None:
     path = picture(tmp_path / "a.png")
     (done,) = work(Invert(log), tmp_path / "out", sample("a.png", path=str(path), other=[1]))
     validate(done.record)
@@ -41,27 +41,27 @@ def test_an_image_is_read_worked_on_and_written(tmp_path: Path, picture: Picture
     assert done.record["other"] == [1]
 
 
-def test_without_a_directory_the_image_stays_in_the_sample(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_image_stays_in_sample_without_output_directory(tmp_path: Path, picture: Picture, log: Path) -> None:
     data = picture(tmp_path / "a.png").read_bytes()
-    (done,) = work(Invert(log), None, Sample({"schema": 1, "id": "stdin", "path": "-", "source": "-"}, encoded=data))
+    (done,) = work(Invert(log), None, Sample({"schema": 2, "id": "stdin", "path": "-", "source": "-"}, encoded=data))
     assert done.encoded is not None
     inside = decode(done.encoded).record
     assert inside is not None
     assert inside["stages"][0]["tool"] == "dp-invert"
 
 
-def test_finished_output_is_used_again(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_existing_output_is_reused(tmp_path: Path, picture: Picture, log: Path) -> None:
     item = sample("a.png", path=str(picture(tmp_path / "a.png")), note="new")
     (first,) = work(Invert(log), tmp_path / "out", item)
     (again,) = work(Invert(log), tmp_path / "out", item)
     assert again.record["cached"] is True
-    assert steady(again.record) == steady(first.record)
+    assert without_volatile(again.record) == without_volatile(first.record)
     assert again.path == first.path
     assert log.read_text() == "a.png\n"
 
 
 @pytest.mark.parametrize("change", ["params", "seed", "input", "damage", "half", "force", "id", "label"])
-def test_output_of_anything_else_is_made_again(tmp_path: Path, picture: Picture, log: Path, change: str) -> None:
+def test_output_of_another_fingerprint_is_remade(tmp_path: Path, picture: Picture, log: Path, change: str) -> None:
     path = picture(tmp_path / "a.png")
     item = sample("a.png", path=str(path))
     (first,) = work(Invert(log), tmp_path / "out", item)
@@ -82,65 +82,65 @@ def test_output_of_anything_else_is_made_again(tmp_path: Path, picture: Picture,
     assert len(log.read_text().splitlines()) == 2
 
 
-def test_a_sample_can_become_several(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_tool_can_expand_a_sample_into_several(tmp_path: Path, picture: Picture, log: Path) -> None:
     item = sample("n/a.jpg", path=str(picture(tmp_path / "a.png")))
     done = work(Invert(log, variants=("@x", "@y")), tmp_path / "out", item)
-    assert [Path(each.path).name for each in done] == ["a@x.png", "a@y.png"]
+    assert [Path(result.path).name for result in done] == ["a@x.png", "a@y.png"]
     assert done[0].record["invert"] != done[1].record["invert"]
 
 
-def test_a_failure_takes_no_other_image_with_it(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_failure_of_one_image_does_not_affect_others(tmp_path: Path, picture: Picture, log: Path) -> None:
     names = ["a.png", "bad.png", "c.png", "gone.png"]
     items = [sample(name, path=str(picture(tmp_path / name))) for name in names]
     Path(items[3].path).unlink()
     done = work(Invert(log), tmp_path / "out", *items)
-    assert [each.id for each in done] == names
-    assert [each.failed for each in done] == [False, True, False, True]
+    assert [result.id for result in done] == names
+    assert [result.failed for result in done] == [False, True, False, True]
     assert done[1].record["error"] == {
         "stage": "dp-invert",
         "type": "ValueError",
         "message": "unexpected ValueError: cannot invert this one",
     }
     assert done[3].record["error"]["type"] == "FileNotFoundError"
-    for each in done:
-        validate(each.record)
+    for result in done:
+        validate(result.record)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
 
 
-def test_outputs_of_one_kind_are_made_together(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_jobs_in_the_same_position_are_processed_together(tmp_path: Path, picture: Picture, log: Path) -> None:
     items = [sample(name, path=str(picture(tmp_path / name))) for name in ("a.png", "b.png", "gone.png")]
     Path(items[2].path).unlink()
     done = work(Invert(log, variants=("@x", "@y")), tmp_path / "out", *items)
-    assert [each.id for each in done] == ["a.png@x", "a.png@y", "b.png@x", "b.png@y", "gone.png"]
+    assert [result.id for result in done] == ["a.png@x", "a.png@y", "b.png@x", "b.png@y", "gone.png"]
     assert log.read_text().split() == ["a.png@x", "b.png@x", "a.png@y", "b.png@y"]
 
 
-def test_what_is_too_much_for_the_memory_is_done_by_halves(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_batch_too_large_for_memory_is_halved(tmp_path: Path, picture: Picture, log: Path) -> None:
     items = [sample(name, path=str(picture(tmp_path / f"{name}.png"))) for name in "abcdefgh"]
     worker = CachedFileStage(Invert(log, room=2), tmp_path / "out").build()
     done = list(worker(items))
-    assert [each.id for each in done] == list("abcdefgh")
-    assert not any(each.failed for each in done)
+    assert [result.id for result in done] == list("abcdefgh")
+    assert not any(result.failed for result in done)
     assert log.read_text().split() == [*"abcdefgh"]
-    assert list(worker(items[:3]))  # and from now on
+    assert list(worker(items[:3]))  # the capacity is remembered
     tries = (tmp_path / "log.tries").read_text().split()
     assert tries == ["8", "4", "2", "2", "2", "2"]
 
 
-def test_one_image_too_large_for_the_memory_is_an_error_record(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_image_too_large_for_memory_becomes_an_error_record(tmp_path: Path, picture: Picture, log: Path) -> None:
     items = [sample(name, path=str(picture(tmp_path / f"{name}.png"))) for name in "ab"]
     done = list(CachedFileStage(Invert(log, room=0), tmp_path / "out").build()(items))
-    assert [each.record["error"]["type"] for each in done] == ["OutOfMemory", "OutOfMemory"]
+    assert [result.record["error"]["type"] for result in done] == ["OutOfMemory", "OutOfMemory"]
 
 
-def test_failed_and_skipped_records_pass_untouched(tmp_path: Path, log: Path) -> None:
+def test_failed_and_skipped_records_pass_unchanged(tmp_path: Path, log: Path) -> None:
     reason = {"stage": "dp-attack", "type": "T", "message": "m"}
     items = [sample("a", error=reason), sample("b", skipped=reason)]
     assert work(Invert(log), tmp_path / "out", *items) == items
     assert log.read_text() == ""
 
 
-def test_the_output_never_overwrites_the_input(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_output_does_not_overwrite_the_input(tmp_path: Path, picture: Picture, log: Path) -> None:
     path = picture(tmp_path / "a.png")
     before = path.read_bytes()
     for force in (False, True):
@@ -149,12 +149,12 @@ def test_the_output_never_overwrites_the_input(tmp_path: Path, picture: Picture,
     assert path.read_bytes() == before
 
 
-def test_what_a_file_knows_of_itself_serves_where_no_record_came_with_it(tmp_path: Path, log: Path) -> None:
-    inside = {"schema": 1, "id": "old", "source": "first.jpg", "label": 7, "attack": {"name": "gs"}, "stages": []}
+def test_embedded_record_is_used_for_keys_that_the_sample_lacks(tmp_path: Path, log: Path) -> None:
+    inside = {"schema": 2, "id": "old", "source": "first.jpg", "label": 7, "attack": {"name": "gs"}, "stages": []}
     path = tmp_path / "b.png"
     path.write_bytes(encode(np.zeros((2, 2, 3), np.uint8), inside))
-    bare, told = sample("b.png", path=str(path)), sample("b.png", path=str(path), label=3)
-    for item, label in ((bare, 7), (told, 3)):
+    bare, labelled = sample("b.png", path=str(path)), sample("b.png", path=str(path), label=3)
+    for item, label in ((bare, 7), (labelled, 3)):
         (done,) = work(Invert(log), tmp_path / "out", item, force=True)
         assert (done.id, done.record["source"], done.record["label"]) == ("b.png", "first.jpg", label)
         assert done.record["attack"] == {"name": "gs"}
@@ -162,12 +162,12 @@ def test_what_a_file_knows_of_itself_serves_where_no_record_came_with_it(tmp_pat
     assert "label" not in done.record
 
 
-def test_equal_seeds_and_ids_give_equal_bytes_and_others_do_not(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_output_bytes_depend_on_seed_and_id_only(tmp_path: Path, picture: Picture, log: Path) -> None:
     path = str(picture(tmp_path / "a.png"))
     item = sample("a.png", path=path)
     made = [
-        Path(work(Invert(log, seed=seed), tmp_path / out, each)[0].path).read_bytes()
-        for out, seed, each in [
+        Path(work(Invert(log, seed=seed), tmp_path / out, input_sample)[0].path).read_bytes()
+        for out, seed, input_sample in [
             ("1", 0, item),
             ("2", 0, item),
             ("3", 1, item),
@@ -178,18 +178,18 @@ def test_equal_seeds_and_ids_give_equal_bytes_and_others_do_not(tmp_path: Path, 
     assert len(set(made)) == 3
 
 
-def test_what_dptools_did_not_make_is_not_overwritten(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_file_not_made_by_dptools_is_not_overwritten(tmp_path: Path, picture: Picture, log: Path) -> None:
     item = sample("a.jpg", path=str(picture(tmp_path / "a.jpg")))
-    mine = picture(tmp_path / "out" / "a.png", seed=9).read_bytes()
+    foreign = picture(tmp_path / "out" / "a.png", seed=9).read_bytes()
     (done,) = work(Invert(log), tmp_path / "out", item)
     assert "not made by dptools; --force replaces it" in done.record["error"]["message"]
-    assert (tmp_path / "out" / "a.png").read_bytes() == mine
+    assert (tmp_path / "out" / "a.png").read_bytes() == foreign
     (done,) = work(Invert(log), tmp_path / "out", item, force=True)
     assert not done.failed
 
 
-def test_one_bad_output_of_several_takes_no_other_with_it(tmp_path: Path, picture: Picture, log: Path) -> None:
+def test_failure_of_one_output_does_not_affect_other_outputs(tmp_path: Path, picture: Picture, log: Path) -> None:
     (tmp_path / "out" / "a@x.png").mkdir(parents=True)
     item = sample("a.jpg", path=str(picture(tmp_path / "a.png")))
     done = work(Invert(log, variants=("@x", "@y")), tmp_path / "out", item)
-    assert [(each.id, each.failed) for each in done] == [("a.jpg@x", True), ("a.jpg@y", False)]
+    assert [(result.id, result.failed) for result in done] == [("a.jpg@x", True), ("a.jpg@y", False)]

@@ -1,0 +1,96 @@
+"""Keep the trace of each output image in a sidecar file, so that a reused image still has its trace.
+
+A tool may produce trace lines for each sample. It puts them into the record, as a list under ``record[key][TRACE]``.
+The worker moves them to :attr:`Sample.trace` and, if the image is written into a directory, to a file beside it.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from dptools.pipe.record import TRACE, Record, dump
+from dptools.pipe.sample import Sample
+from dptools.pipe.sink import check_name_length, remove, write
+
+SUFFIX = ".trace.jsonl"
+"""What the name of a sidecar has after the name of its image."""
+
+
+def sidecar_path(image: Path) -> Path:
+    """Return the path of an image's sidecar.
+
+    Raises:
+        SampleError: The name is too long.
+    """
+    path = image.with_name(image.name + SUFFIX)
+    check_name_length(path.name)
+    return path
+
+
+def pop_trace(sample: Sample, key: str) -> tuple[Sample, list[Record]]:
+    """Return the sample with the trace removed from its record, and the trace; empty if there is none.
+
+    Args:
+        sample: A sample that a tool has processed.
+        key: The tool's own key in the record.
+    """
+    own = sample.record.get(key)
+    if not isinstance(own, dict) or TRACE not in own:
+        return sample, []
+    return sample.update(**{key: {name: value for name, value in own.items() if name != TRACE}}), own[TRACE]
+
+
+def trace_lines(record: Record, trace: Iterable[Record]) -> tuple[Record, ...]:
+    """Return the trace with each line naming its sample: its id, source and label, and the name of each named object.
+
+    A named object is one of the record's objects that has a ``name``; it is listed as ``key: name``.
+    """
+    context = {name: record[name] for name in ("id", "source", "label") if name in record}
+    for key, value in record.items():
+        if isinstance(value, dict) and isinstance(value.get("name"), str):
+            context[key] = value["name"]
+    return tuple({**context, **line, **context} for line in trace)
+
+
+def dump_trace(trace: Iterable[Record]) -> bytes:
+    """Return a trace as JSON Lines."""
+    return "".join(f"{dump(line)}\n" for line in trace).encode("ascii")
+
+
+def read_sidecar(path: Path) -> tuple[Record, ...] | None:
+    """Return the trace in a sidecar; None if the file does not exist or is damaged.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    if not path.is_file():
+        return None
+    try:
+        trace = tuple(json.loads(line) for line in path.read_bytes().splitlines())
+    except (ValueError, RecursionError):
+        return None
+    return trace if all(isinstance(line, dict) for line in trace) else None
+
+
+def write_output(path: Path, image: bytes, trace: Iterable[Record] | None, root: Path) -> None:
+    """Write an image and its sidecar, each complete or not at all.
+
+    The sidecar is written before the image, so an image that exists has one. An older image is removed before that,
+    so it never appears to have the trace of another.
+
+    Args:
+        path: The path of the image.
+        image: The image file.
+        trace: The lines of the sidecar. None removes a sidecar that an older image had.
+        root: The directory that the files must lie in.
+
+    Raises:
+        SampleError: A file cannot be written, or a symbolic link leads out of the root.
+    """
+    if trace is not None:
+        remove(path, root)
+        write(sidecar_path(path), dump_trace(trace), root)
+    elif os.path.lexists(sidecar := path.with_name(path.name + SUFFIX)):
+        remove(sidecar, root)
+    write(path, image, root)
