@@ -82,8 +82,11 @@ class DenoiseOptions(ToolOptions):
         return is_service(self.tracing.model or "")
 
     def load(self) -> Processor:
-        processor = self._load()
-        return processor if self.if_suspect is None else Gate(processor, str(self.chosen), self.if_suspect)
+        processor, method = self._load(), self.chosen
+        if self.if_suspect is None:
+            return processor
+        name = f"{method} {self.overrides.fit(method).stop}" if method.fits else str(method)
+        return Gate(processor, name, self.if_suspect)
 
     def _load(self) -> Processor:
         method = self.chosen
