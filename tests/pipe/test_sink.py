@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dptools.errors import SampleError
-from dptools.pipe.sink import target, write
+from dptools.pipe.sample import Sample
+from dptools.pipe.sink import target, write, write_extra
 
 OUT = Path("out")
 
@@ -94,3 +95,15 @@ def test_file_with_the_name_of_a_directory_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     with pytest.raises(SampleError):
         write(tmp_path / "a" / "b.png", b"x", tmp_path)
+
+
+def test_extra_file_does_not_overwrite_what_the_sample_was_made_from(tmp_path: Path) -> None:
+    for name in ("image.png", "source.png", "other.png"):
+        (tmp_path / name).write_text("old")
+    paths = {"path": str(tmp_path / "image.png"), "source": str(tmp_path / "source.png")}
+    sample = Sample({"schema": 2, "id": "a", **paths})
+    for path in paths.values():
+        with pytest.raises(SampleError, match="would overwrite the input"):
+            write_extra(Path(path), b"new", tmp_path, sample)
+    write_extra(tmp_path / "other.png", b"new", tmp_path, sample)
+    assert [path.read_text() for path in sorted(tmp_path.iterdir())] == ["old", "new", "old"]

@@ -1,0 +1,64 @@
+"""The loop: exit status, reports, and inputs whose outputs would be the same file."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toys import Invert, sample
+
+from dptools.engine.inline import inline
+from dptools.pipe.cached_files import CachedFileStage
+from dptools.pipe.run import emit_lines, run
+from dptools.pipe.sample import Sample
+
+Picture = Callable[..., Path]
+
+
+@dataclass(frozen=True)
+class InvertWithExtras(Invert):
+    """A tool that writes further files into directories of its own."""
+
+    directories: tuple[Path, ...] = ()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    (tmp_path / "log").touch()
+    return tmp_path / "log"
+
+
+def process(stage: CachedFileStage, *samples: Sample) -> tuple[int, list[dict[str, Any]], list[str]]:
+    stream, messages = io.BytesIO(), list[str]()
+    status = run(stage, samples, inline, emit_lines(stream), messages.append)
+    return status, [json.loads(line) for line in stream.getvalue().splitlines()], messages
+
+
+@pytest.mark.parametrize("where", ["output", "directory"])
+def test_second_input_with_the_same_output_is_refused(tmp_path: Path, picture: Picture, log: Path, where: str) -> None:
+    samples = [sample(f"n/a{suffix}", path=str(picture(tmp_path / f"a{suffix}"))) for suffix in (".png", ".jpg")]
+    directory = tmp_path / "out"
+    if where == "output":
+        stage = CachedFileStage(Invert(log), directory)
+    else:
+        stage = CachedFileStage(InvertWithExtras(log, directories=(directory,)))
+    status, records, messages = process(stage, *samples)
+    assert status == 1
+    assert ["error" in record for record in records] == [False, True]
+    assert records[1]["error"]["type"] == "SameOutput"
+    assert messages == [f"{samples[1].path}: its output {directory}/n/a.png is that of an earlier input"]
+
+
+def test_failure_of_an_earlier_tool_counts_but_is_not_reported_again(log: Path) -> None:
+    error = {"stage": "dp-other", "type": "T", "message": "m"}
+    failed = Sample({"schema": 2, "id": "a", "error": error}, reported=True)
+    assert process(CachedFileStage(Invert(log)), failed) == (1, [failed.record], [])
+
+
+def test_failure_of_the_source_names_the_tool(log: Path) -> None:
+    failed = sample("a", path="a").fail("", "T", "m")
+    status, (record,), messages = process(CachedFileStage(Invert(log)), failed)
+    assert (status, record["error"]["stage"], messages) == (1, "dp-invert", ["a: m"])
