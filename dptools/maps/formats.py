@@ -84,9 +84,16 @@ def overlay(pixels: Pixels, words: Sequence[WordRecord]) -> Pixels:
     for word in words:
         outline = [tuple(point) for point in word["polygon"]]
         draw.line([*outline, outline[0]], fill=OUTLINE_COLOUR, width=width)
-        corner = min(x for x, _ in outline), min(y for _, y in outline)
-        style = {"fill": OUTLINE_COLOUR, "font": font, "stroke_width": 2, "stroke_fill": HALO_COLOUR}
-        draw.text(corner, word["text"], anchor="lb", **style)
+        left, top = min(x for x, _ in outline), min(y for _, y in outline)
+        draw.text(
+            (left, top),
+            word["text"],
+            fill=OUTLINE_COLOUR,
+            font=font,
+            anchor="lb",
+            stroke_width=2,
+            stroke_fill=HALO_COLOUR,
+        )
     return np.asarray(image)
 
 

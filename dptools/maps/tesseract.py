@@ -11,8 +11,9 @@ from PIL import Image
 
 from dptools.errors import SampleError, SetupError, UsageError
 from dptools.maps.images import Grey
+from dptools.maps.outlines import box_polygon
 from dptools.maps.readers import Crop
-from dptools.maps.words import Character, Word, box_polygon
+from dptools.maps.words import Character, Word
 
 PROGRAM = "tesseract"
 

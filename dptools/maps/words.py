@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from dptools.maps.images import Mask
+from dptools.maps.outlines import word_outline
 from dptools.maps.textline import Point, RectifiedLine
 
 MIN_GAP, MIN_ONLY_GAP, MIN_RELATIVE_GAP = 0.16, 0.3, 2.2
@@ -66,7 +67,7 @@ def extract_words(line: RectifiedLine, characters: Sequence[Character]) -> Itera
     pitch = _pitch(characters, line.foreground.shape[0])
     for word in split_words(line.foreground, characters):
         start, end = round(word[0].column - pitch / 2), round(word[-1].column + pitch / 2)
-        polygon = _polygon(line, *_tight_box(line.foreground, start, end))
+        polygon = word_outline(line, start, end)
         confidences = [char.confidence for char in word]
         text = "".join(char.text for char in word)
         yield Word(text, float(np.mean(confidences)), polygon, _angle(polygon), math.prod(confidences))
@@ -89,11 +90,6 @@ def split_words(foreground: Mask, characters: Sequence[Character]) -> list[Seque
     return [characters[start:end] for start, end in pairwise([0, *starts, len(characters)])]
 
 
-def box_polygon(left: float, top: float, width: float, height: float) -> tuple[Point, ...]:
-    """Return the corners of a box, clockwise from the top left."""
-    return (left, top), (left + width, top), (left + width, top + height), (left, top + height)
-
-
 def _min_gap(gaps: Sequence[int], height: int) -> float:
     """Return the width in columns above which a gap separates two words."""
     if len(gaps) < 2:
@@ -112,52 +108,6 @@ def _pitch(characters: Sequence[Character], height: int) -> float:
     """Return the median distance between consecutive characters, in columns."""
     columns = [char.column for char in characters]
     return float(np.median(np.diff(columns))) if len(columns) > 1 else height / 2
-
-
-def _tight_box(foreground: Mask, start: int, end: int) -> tuple[int, int, int, int]:
-    """Return the bounding box of the foreground near some columns: top, bottom, left and right, all inclusive."""
-    height, width = foreground.shape
-    start, end = max(0, min(start, width - 2)), max(1, min(end, width - 1))
-    top, bottom = _text_rows(foreground[:, start : end + 1].max(1))
-    filled = foreground[top : bottom + 1].max(0)
-    left, right = _snap(filled, start, height, 1), _snap(filled, end, height, -1)
-    if right - left < 0.3 * (end - start):
-        left, right = start, max(end, start + 1)
-    return (*_text_rows(foreground[:, left : right + 1].max(1)), left, right)
-
-
-def _snap(filled: Mask, column: int, height: int, step: int) -> int:
-    """Return the first filled column in the direction of ``step``, from the empty column nearest to ``column``."""
-    slack = round(0.175 * height)
-    nearby = (column + offset * sign for offset in range(slack + 1) for sign in (-1, 1))
-    edge = next((other for other in nearby if 0 <= other < len(filled) and not filled[other]), column)
-    while 0 < edge < len(filled) - 1 and not filled[edge] and abs(edge - column) < height:
-        edge += step
-    return edge
-
-
-def _text_rows(filled: Mask) -> tuple[int, int]:
-    """Return the first and last row of the filled run nearest to the middle.
-
-    A run may have small gaps, such as the one below the dot of an i. If it is too short for text, the middle half of
-    the rows is returned.
-    """
-    height = len(filled)
-    rows = np.flatnonzero(filled)
-    if len(rows):
-        runs = np.split(rows, np.flatnonzero(np.diff(rows) > height // 9 + 1) + 1)
-        run = min(runs, key=lambda run: abs(run - height // 2).min())
-        if run[-1] - run[0] > height // 6:
-            return int(run[0]), int(run[-1])
-    return height // 4, height * 3 // 4
-
-
-def _polygon(line: RectifiedLine, top: int, bottom: int, left: int, right: int) -> tuple[Point, ...]:
-    """Return the outline on the map of a box in the rectified line: its upper side, then its lower side backwards."""
-    columns = np.linspace(left, right, max(2, min(8, (right - left) // 20))).astype(int)
-    upper = [line.map_point(top, column) for column in columns]
-    lower = [line.map_point(bottom, column) for column in columns[::-1]]
-    return (*upper, *lower)
 
 
 def _angle(polygon: tuple[Point, ...]) -> float:

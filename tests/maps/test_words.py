@@ -5,8 +5,9 @@ import pytest
 
 from dptools.maps.letters import Letters
 from dptools.maps.merging import merge_readings, normalised
+from dptools.maps.outlines import box_polygon
 from dptools.maps.textline import TextLine, reading_directions, rectify
-from dptools.maps.words import Character, Word, box_polygon, extract_words, split_words
+from dptools.maps.words import Character, Word, extract_words, split_words
 
 
 def text_lines(centres: list[tuple[float, float]], size: float = 20) -> list[TextLine]:

@@ -1,0 +1,64 @@
+"""Outlines of words on the map."""
+
+import numpy as np
+
+from dptools.maps.images import Mask
+from dptools.maps.textline import Point, RectifiedLine
+
+
+def box_polygon(left: float, top: float, width: float, height: float) -> tuple[Point, ...]:
+    """Return the corners of a box, clockwise from the top left."""
+    return (left, top), (left + width, top), (left + width, top + height), (left, top + height)
+
+
+def word_outline(line: RectifiedLine, start: int, end: int) -> tuple[Point, ...]:
+    """Return the outline on the map of a word in a rectified line: its upper side, then its lower side backwards.
+
+    Args:
+        line: The rectified line.
+        start: Estimated first column of the word. The outline is fitted to the foreground near it.
+        end: Estimated last column of the word.
+    """
+    top, bottom, left, right = _tight_box(line.foreground, start, end)
+    columns = np.linspace(left, right, max(2, min(8, (right - left) // 20))).astype(int)
+    upper = [line.map_point(top, column) for column in columns]
+    lower = [line.map_point(bottom, column) for column in columns[::-1]]
+    return (*upper, *lower)
+
+
+def _tight_box(foreground: Mask, start: int, end: int) -> tuple[int, int, int, int]:
+    """Return the bounding box of the foreground near some columns: top, bottom, left and right, all inclusive."""
+    height, width = foreground.shape
+    start, end = max(0, min(start, width - 2)), max(1, min(end, width - 1))
+    top, bottom = _text_rows(foreground[:, start : end + 1].max(1))
+    filled = foreground[top : bottom + 1].max(0)
+    left, right = _snap(filled, start, height, 1), _snap(filled, end, height, -1)
+    if right - left < 0.3 * (end - start):
+        left, right = start, max(end, start + 1)
+    return (*_text_rows(foreground[:, left : right + 1].max(1)), left, right)
+
+
+def _snap(filled: Mask, column: int, height: int, step: int) -> int:
+    """Return the first filled column in the direction of ``step``, from the empty column nearest to ``column``."""
+    slack = round(0.175 * height)
+    nearby = (column + offset * sign for offset in range(slack + 1) for sign in (-1, 1))
+    edge = next((other for other in nearby if 0 <= other < len(filled) and not filled[other]), column)
+    while 0 < edge < len(filled) - 1 and not filled[edge] and abs(edge - column) < height:
+        edge += step
+    return edge
+
+
+def _text_rows(filled: Mask) -> tuple[int, int]:
+    """Return the first and last row of the filled run nearest to the middle.
+
+    A run may have small gaps, such as the one below the dot of an i. If it is too short for text, the middle half of
+    the rows is returned.
+    """
+    height = len(filled)
+    rows = np.flatnonzero(filled)
+    if len(rows):
+        runs = np.split(rows, np.flatnonzero(np.diff(rows) > height // 9 + 1) + 1)
+        run = min(runs, key=lambda run: abs(run - height // 2).min())
+        if run[-1] - run[0] > height // 6:
+            return int(run[0]), int(run[-1])
+    return height // 4, height * 3 // 4
