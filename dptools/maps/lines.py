@@ -24,7 +24,7 @@ across a letter that was not detected."""
 def find_lines(letters: Letters) -> list[Line]:
     """Return all text lines: words, spaced words of three letters or more, and words joined across a missing letter.
 
-    A letter may be in several lines. The lines of one letter are left out.
+    A letter may be in several lines. A single letter is not a line.
     """
     if len(letters) < 2:
         return []
@@ -115,7 +115,7 @@ def _regular_links(centres: Floats, links: list[Link], max_turn: float = 22, max
 
 
 def _bridged_lines(centres: Floats, sizes: Floats, lines: list[Line]) -> list[Line]:
-    """Return the concatenation of each two lines where one continues the other across a gap."""
+    """Return the concatenation of each pair of lines that continue each other across a gap."""
     from scipy.spatial import cKDTree
 
     directed = [way for line in lines for way in (line, line[::-1])]
