@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,8 @@ def tool_name() -> str:
 
 def _show_version(requested: bool) -> None:
     if requested:
+        from importlib.metadata import version  # not needed for anything else, and slow to import
+
         typer.echo(f"{tool_name()} (dptools) {version('deep-protection')}")
         raise typer.Exit
 

@@ -46,7 +46,7 @@ def trace_lines(record: Record, trace: Iterable[Record]) -> tuple[Record, ...]:
 
     A named object is one of the record's objects that has a ``name``; it is listed as ``key: name``.
     """
-    context = {name: record[name] for name in ("id", "source", "label") if name in record}
+    context: Record = {name: record[name] for name in ("id", "source", "label") if name in record}
     for key, value in record.items():
         if isinstance(value, dict) and isinstance(value.get("name"), str):
             context[key] = value["name"]
