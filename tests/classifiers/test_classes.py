@@ -1,4 +1,4 @@
-"""Classes: every way in which a person writes one."""
+"""Classes: lookup by index, WordNet id and name."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from dptools.classifiers import imagenet
 from dptools.classifiers.classes import numbered
 
 
-def test_imagenet_has_its_thousand_classes_in_order() -> None:
+def test_imagenet_has_1000_classes_ordered_by_wnid() -> None:
     classes = imagenet()
     assert len(classes) == 1000
     assert list(classes.wnids) == sorted(set(classes.wnids))
@@ -15,7 +15,7 @@ def test_imagenet_has_its_thousand_classes_in_order() -> None:
 
 
 @pytest.mark.parametrize("text", [243, "243", "n02108422", "bull mastiff", "Bull_Mastiff", "  bull  mastiff "])
-def test_a_class_goes_by_index_wnid_or_name(text: str | int) -> None:
+def test_lookup_by_index_wnid_or_name(text: str | int) -> None:
     assert imagenet().index(text) == 243
 
 
@@ -30,13 +30,13 @@ def test_a_class_goes_by_index_wnid_or_name(text: str | int) -> None:
         ("9" * 5000, "unknown label"),
     ],
 )
-def test_what_names_no_class_is_refused(text: str, message: str) -> None:
+def test_unknown_label_is_an_error(text: str, message: str) -> None:
     with pytest.raises(ValueError, match="label") as caught:
         imagenet().index(text)
     assert message in str(caught.value)
 
 
-def test_other_class_counts_go_by_their_index() -> None:
+def test_classes_with_other_counts_are_numbered() -> None:
     classes = numbered(3)
     assert classes.describe(2) == {"index": 2, "name": "class 2"}
     assert classes.index("2") == 2

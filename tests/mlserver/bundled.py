@@ -1,4 +1,4 @@
-"""The bundled classifier as a model of MLServer: for tests against a server that is nobody's imitation."""
+"""The bundled classifier as an MLServer model, for tests with a real server."""
 
 import io
 from typing import Any
@@ -14,7 +14,7 @@ from dptools.classifiers import load
 
 
 class Bundled(MLModel):  # type: ignore[misc]
-    """Takes what its settings say: FP32, as the network does; UINT8, channels last; or files as BYTES."""
+    """Accepts FP32 with channels first, UINT8 with channels last, or image files as BYTES."""
 
     async def load(self) -> bool:
         self.classifier = load("efficientnet-lite0", device="cpu")

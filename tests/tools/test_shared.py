@@ -1,4 +1,4 @@
-"""Labels: who is asked first, and what is said when nobody knows."""
+"""Labels: order of the sources, and errors."""
 
 import pytest
 from toys import sample
@@ -12,7 +12,7 @@ def find(labels: Labels, **record: object) -> int | None:
     return labels.find(sample("x.jpg", **record), imagenet())
 
 
-def test_the_option_comes_before_the_record_and_that_before_the_directory() -> None:
+def test_given_label_precedes_record_and_record_precedes_directory() -> None:
     record: dict[str, object] = {"source": "imgs/n01443537/x.jpg", "label": "toilet_tissue"}
     assert find(Labels("243"), **record) == 243
     assert find(Labels(), **record) == 999
@@ -21,24 +21,24 @@ def test_the_option_comes_before_the_record_and_that_before_the_directory() -> N
     assert find(Labels(), source="imgs/7/x.jpg") == 7
 
 
-def test_one_source_can_be_chosen() -> None:
+def test_source_can_be_chosen() -> None:
     record: dict[str, object] = {"source": "imgs/n01443537/x.jpg", "label": 5}
     assert find(Labels(source=LabelFrom.DIRECTORY), **record) == 1
     assert find(Labels(source=LabelFrom.RECORD), source="imgs/n01443537/x.jpg") is None
     assert find(Labels(source=LabelFrom.PREDICTION), **record) is None
 
 
-def test_a_directory_that_is_no_class_says_nothing_unless_it_was_chosen() -> None:
+def test_unknown_directory_is_an_error_only_if_directories_are_the_source() -> None:
     assert find(Labels(), source="holiday/x.jpg") is None
     with pytest.raises(SampleError, match="unknown label 'holiday'"):
         find(Labels(source=LabelFrom.DIRECTORY), source="holiday/x.jpg")
 
 
-def test_a_wrong_label_in_the_record_is_an_error() -> None:
+def test_unknown_label_in_the_record_is_an_error() -> None:
     with pytest.raises(SampleError, match="unknown label 'n0'"):
         find(Labels(), label="n0")
 
 
-def test_a_wrong_option_is_a_usage_error_before_any_image() -> None:
+def test_unknown_given_label_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="unknown label 'crow bar'"):
         Labels("crow bar").check(imagenet())
