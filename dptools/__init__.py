@@ -1,15 +1,35 @@
-"""Deep Protection: clean adversarial images with a deep image prior, as five small Unix tools.
+"""Deep Protection: purify adversarial images before they are classified.
 
-The house, from the street to the cellar; each floor knows only those below it:
+The folders, each of which knows only those below it:
 
-    commands/      one file a tool: options in, a Stage out
-    stages/        what a tool does to one Sample: the bridge from the pipe to a domain
-    engine/        where a Stage runs
-    pipe/          what flows (Sample), and the one loop that runs every tool
-    classifiers/   image -> class scores         }
-    attacks/       image -> adversarial image    }  the domains: functions of tensors and plain values,
-    prior/         image -> restored image       }  which know nothing of the pipe, and serve as a library:
-    filters/       image -> filtered image       }  `from dptools.purifiers.dip import restore`
-    evaluation/    records -> figures            }
-    maps/          map -> text mask              }
+    tools/         the five tools: options, and the code between records and tensors
+    cli/           what all command lines share
+    engine/        where a stage runs: in this process, in workers, on a Ray cluster
+    pipe/          samples, sources, sinks, and the loop that runs every tool
+    purifiers/     image -> purified image
+    detection/     how suspicious an image is
+    classifiers/   image -> class scores
+    attacks/       image -> adversarial image
+    evaluation/    records -> rates, intervals, figures, reports
+    maps/          map -> mask and words of its text
+
+The last six are a library on tensors and plain values, which does not know the pipe:
+
+>>> purify = dptools.purifiers.load("denoiser")  # a torch.nn.Module
 """
+
+from importlib import import_module
+from types import ModuleType
+
+_LIBRARIES = ("attacks", "classifiers", "detection", "evaluation", "maps", "purifiers")
+
+
+def __getattr__(name: str) -> str | ModuleType:
+    """Return the version, or import a library (PEP 562), so that ``import dptools`` is fast."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("deep-protection")
+    if name in _LIBRARIES:
+        return import_module(f"dptools.{name}")
+    raise AttributeError(f"module 'dptools' has no attribute {name!r}")

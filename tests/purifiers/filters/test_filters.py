@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dptools.errors import UsageError
-from dptools.purifiers.filters import FORMS, Filter, apply, parse_filter
+from dptools.purifiers.filters import PARAMETERS, Filter, apply, parse_filter
 
 Pixels = NDArray[np.uint8]
 
@@ -52,7 +52,7 @@ def test_bits_leave_so_many_levels(clean: Pixels) -> None:
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.sampled_from(sorted(FORMS)), st.integers(1, 9), st.integers(1, 9), st.integers(0, 255))
+@given(st.sampled_from(sorted(PARAMETERS)), st.integers(1, 9), st.integers(1, 9), st.integers(0, 255))
 def test_any_image_keeps_its_shape(name: str, height: int, width: int, level: int) -> None:
     pixels = np.full((height, width, 3), level, np.uint8)
     pixels[0, 0] = 255 - level
@@ -69,13 +69,13 @@ def test_a_filter_is_written_as_it_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("blur", "unknown method 'blur': choose dip, jpeg, median, bilateral, tv, nlm, bits"),
+        ("blur", "unknown filter 'blur': choose jpeg, median, bilateral, tv, nlm, bits"),
         ("jpeg:0", "method jpeg:0: give quality from 1 to 95"),
         ("jpeg:", "method jpeg:: give quality from 1 to 95"),
         ("jpeg:5.5", "method jpeg:5.5: give quality from 1 to 95"),
         ("median:4", "method median:4: give side of the square, odd from 3 to 31"),
         ("tv:-1", "method tv:-1: give weight from 0.0001 to 10"),
-        ("bits:8", "method bits:8: give bits a channel from 1 to 7"),
+        ("bits:8", "method bits:8: give bits per channel from 1 to 7"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(text: str, message: str) -> None:

@@ -10,7 +10,7 @@ from conftest import Run
 from toys import sample
 
 from dptools.classifiers import load
-from dptools.detection.detector import detector
+from dptools.detection import load_detector
 from dptools.errors import SampleError, UsageError
 from dptools.pipe.image import decode
 from dptools.purifiers.filters import parse_filter
@@ -69,7 +69,7 @@ def test_options_that_do_not_go_together_are_refused() -> None:
 def test_the_detector_looks_at_what_the_classifier_sees_only(dog: Path) -> None:
     """A border that is cut off before the classifier sees the image changes nothing."""
     classifier = load("efficientnet-lite0", device="cpu")
-    suspecting = detector("squeezing", classifier, "cpu")
+    suspecting = load_detector("squeezing", classifier, "cpu")
     seen = classifier.geometry(decode(dog.read_bytes()).pixels)
     probabilities = classifier.probabilities(classifier.tensor(seen))[0]
     assert suspecting(seen, probabilities) == suspecting(decode(dog.read_bytes()).pixels, probabilities)
@@ -78,9 +78,9 @@ def test_the_detector_looks_at_what_the_classifier_sees_only(dog: Path) -> None:
 def test_with_other_classes_only_the_classifier_itself_is_asked(dog: Path) -> None:
     classifier = load("efficientnet-lite0", device="cpu")
     classifier.classes = replace(classifier.classes, names=classifier.classes.names[:10])
-    assert detector(None, classifier, "cpu").name == "squeezing"
+    assert load_detector(None, classifier, "cpu").name == "squeezing"
     with pytest.raises(UsageError, match="choose squeezing"):
-        detector("both", classifier, "cpu")
+        load_detector("both", classifier, "cpu")
 
 
 def test_the_gate_in_a_pipe(sh: Run, samples: Path, environment: dict[str, str]) -> None:

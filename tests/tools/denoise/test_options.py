@@ -1,52 +1,103 @@
-"""The options of dp-denoise and what they make of a preset."""
+"""The options of dp-denoise, and the settings that follow from them."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dptools.errors import UsageError
 from dptools.pipe.sample import Sample
-from dptools.purifiers.dip.published import LossThreshold, Oracle, Variance
-from dptools.purifiers.dip.stopping import Fixed, HeldOut
-from dptools.tools.denoise.options import DenoiseOptions, Overrides
+from dptools.purifiers.dip import Fixed, HeldOut, LossThreshold, Oracle, StoppingCriterion, Variance
+from dptools.purifiers.method import parse_method
+from dptools.tools.denoise.options import DenoiseOptions
+from dptools.tools.denoise.overrides import Overrides
 from dptools.tools.denoise.tracing import TraceOptions
 
 
 @pytest.mark.parametrize(
-    ("preset", "options", "rule", "iterations"),
+    ("method", "options", "stop", "iterations"),
     [
-        ("cold", {}, HeldOut(), 350),
-        ("cold", {"iterations": 50}, HeldOut(), 50),
-        ("cold", {"stop": "fixed:500"}, Fixed(500), 500),
-        ("cold", {"stop": "fixed:500", "iterations": 90}, Fixed(500), 90),
+        ("dip", {}, HeldOut(), 350),
+        ("dip", {"iterations": 50}, HeldOut(), 50),
+        ("dip", {"stop": "fixed:500"}, Fixed(500), 500),
+        ("dip", {"stop": "fixed:500", "iterations": 90}, Fixed(500), 90),
         ("paper", {}, Fixed(1750), 1750),
-        ("cold", {"stop": "variance"}, Variance(), 3000),
-        ("cold", {"stop": "loss:0.001", "iterations": 500}, LossThreshold(0.001), 500),
-        ("cold", {"stop": "oracle"}, Oracle(), 3000),
+        ("dip", {"stop": "variance"}, Variance(), 3000),
+        ("dip", {"stop": "loss:0.001", "iterations": 500}, LossThreshold(0.001), 500),
+        ("dip", {"stop": "oracle"}, Oracle(), 3000),
         ("paper", {"iterations": 3000}, Fixed(3000), 3000),
-        ("paper", {"stop": "held-out"}, HeldOut(), 3000),
+        ("paper", {"stop": "held-out", "iterations": 3000}, HeldOut(), 3000),
     ],
 )
-def test_iterations_are_the_most_and_all_of_a_fixed_rule(
-    preset: str, options: dict[str, str], rule: Fixed | HeldOut, iterations: int
+def test_iterations_are_a_limit_and_the_number_of_a_fixed_stop(
+    method: str, options: dict[str, str], stop: StoppingCriterion, iterations: int
 ) -> None:
-    settings = Overrides(**options).settings(preset)  # type: ignore[arg-type]
-    assert (settings.rule, settings.iterations) == (rule, iterations)
+    settings = Overrides(**options).fit(parse_method(method))  # type: ignore[arg-type]
+    assert (settings.stop, settings.max_iterations) == (stop, iterations)
 
 
-def test_options_replace_what_the_preset_says() -> None:
-    settings = Overrides(average=0.9, precision="bf16").settings("paper")
-    assert (settings.average, settings.precision, settings.network) == (0.9, "bf16", "paper")
+def test_options_replace_the_settings_of_the_method() -> None:
+    settings = Overrides(average=0.9, precision="bf16").fit(parse_method("paper"))
+    assert (settings.ema_decay, settings.precision, settings.network) == (0.9, "bf16", "paper")
+    assert Overrides(tile=100).denoiser(parse_method("denoiser")).tile == 100
 
 
-def test_one_image_that_cannot_be_restored_costs_no_other() -> None:
-    """In one batch, and none of the others is done twice."""
-    stage = DenoiseOptions("cold", Overrides(iterations=2, tile=64), TraceOptions(every=1, trace=Path("unused.jsonl")))
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("denoiser", {"stop": "fixed:3"}, "--stop is for a fit, and method denoiser fits nothing: choose --method dip"),
+        ("photo", {"iterations": 3}, "--iterations is for a fit"),
+        ("jpeg:50", {"precision": "bf16"}, "--precision is for networks, and --method jpeg:50 is a filter"),
+        ("dip", {"tile": 10}, "tiles have 64 pixels or more"),
+        ("dip", {"network": "warm"}, "unknown network 'warm': choose small, paper, decoder"),
+        ("denoiser", {"precision": "fp8"}, "unknown precision 'fp8'"),
+        ("cold", {}, "unknown method 'cold'"),
+    ],
+)
+def test_options_that_a_method_does_not_have_are_refused(method: str, options: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        DenoiseOptions(method, Overrides(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("method", "tracing", "message"),
+    [
+        ("denoiser", TraceOptions(trace=Path("t")), "--trace is for a fit"),
+        ("median:3", TraceOptions(keep=Path("k")), "--keep is for a fit"),
+        ("dip", TraceOptions(model="efficientnet-lite0"), "--model is for --stop oracle, --trace or --keep"),
+    ],
+)
+def test_traces_are_for_fits(method: str, tracing: TraceOptions, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        DenoiseOptions(method, tracing=tracing)
+
+
+def test_the_oracle_needs_a_classifier() -> None:
+    with pytest.raises(UsageError, match="--stop oracle asks a classifier"):
+        DenoiseOptions("dip", Overrides(stop="oracle"))
+
+
+def test_one_image_that_cannot_be_fitted_does_not_affect_the_others() -> None:
+    tracing = TraceOptions(every=1, trace=Path("unused.jsonl"))
+    options = DenoiseOptions("dip", Overrides(iterations=2, tile=64), tracing)
     samples = [
         Sample({"id": name, "path": name}, pixels=np.full((side, side, 3), 90, np.uint8))
         for name, side in (("a.png", 48), ("large.png", 80), ("b.png", 48))
     ]
-    done = list(stage.load()(samples))
+    done = list(options.load()(samples))
     assert [sample.failed for sample in done] == [False, True, False]
     assert "give --tile 0" in done[1].record["error"]["message"]
     assert [sample.record["denoise"]["stop"]["iterations"] for sample in (done[0], done[2])] == [2, 2]
+
+
+def test_images_of_several_sizes_are_denoised_in_order() -> None:
+    samples = [
+        Sample({"id": f"{side}", "path": "-"}, pixels=np.full((side, side, 3), side, np.uint8)) for side in (40, 40, 64)
+    ]
+    done = list(DenoiseOptions().load()(samples))
+    assert [sample.id for sample in done] == ["40", "40", "64"]
+    for sample, side in zip(done, (40, 40, 64), strict=True):
+        assert sample.pixels is not None
+        assert sample.pixels.shape == (side, side, 3)
+        assert abs(float(sample.pixels.mean()) - side) < 3
+        assert (sample.record["denoise"]["method"], sample.record["denoise"]["passes"]) == ("denoiser", 8)

@@ -94,7 +94,6 @@ def train(
     progress, device = state.progress, next(state.network.parameters()).device
     before, begun = progress.seconds, time.monotonic()
     total, count = torch.zeros((), device=device), 0
-    state.network.to(memory_format=torch.channels_last)
     network = torch.compile(state.network) if compiled else state.network
     while schedule.done(progress.iteration, progress.seconds) < 1:
         made = batch if photographs is None else round(share * batch) if synthetic else 0

@@ -44,6 +44,10 @@ class State:
     draw: random.Random
     progress: Progress = field(default_factory=Progress)
 
+    def __post_init__(self) -> None:
+        self.network.to(memory_format=torch.channels_last)
+        self.average.to(memory_format=torch.channels_last)
+
     def save(self, folder: Path) -> None:
         """Write the run into a folder, in files of at most 16 MiB; each appears complete or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +76,9 @@ class State:
         known: dict[int, dict[str, Tensor]] = {}
         for name, value in load_file(folder / "optimizer.safetensors").items():
             at, _, key = name.partition(".")
-            known.setdefault(int(at), {})[key] = value
+            # Fused optimisers pair values by their place in memory, so moments need the layout of the weights.
+            layout = torch.channels_last if value.ndim == 4 else torch.contiguous_format
+            known.setdefault(int(at), {})[key] = value.contiguous(memory_format=layout)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": known})
         states = load_file(folder / "random.safetensors")
         torch.set_rng_state(states["cpu"])

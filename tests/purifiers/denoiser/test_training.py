@@ -1,0 +1,159 @@
+"""Training of the denoiser: from photographs and synthetic images, resumable, and with less noise at its end."""
+
+import copy
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from dptools.purifiers.denoiser import DenoiserUNet
+from dptools.purifiers.denoiser.training.dead_leaves import dead_leaves
+from dptools.purifiers.denoiser.training.images import TILE, patches, read_tiles
+from dptools.purifiers.denoiser.training.loop import Schedule, Synthetic, train
+from dptools.purifiers.denoiser.training.noise import NOISES, Noise, corrupt, none
+from dptools.purifiers.denoiser.training.state import State
+from dptools.purifiers.denoiser.training.validation import validate
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Write a photograph of waves, and a disc on a transparent ground; return their directory."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    x, y = np.meshgrid(np.arange(620), np.arange(400))
+    waves = np.stack([127 + 100 * np.sin(x / k) * np.cos(y / 20) for k in (5, 9, 30)], axis=-1).astype(np.uint8)
+    Image.fromarray(waves).save(folder / "waves.png")
+    alpha = 255 * (np.hypot(x - 150, y - 150) < 140)[:300, :300].astype(np.uint8)
+    Image.fromarray(np.dstack([waves[:300, :300], alpha]), "RGBA").save(folder / "disc.png")
+    return folder
+
+
+def state() -> State:
+    """Return a run that begins, always with the same weights."""
+    torch.manual_seed(0)
+    network = DenoiserUNet()
+    optimizer = torch.optim.AdamW(network.parameters(), fused=True)
+    return State(network, copy.deepcopy(network), optimizer, random.Random(0))
+
+
+def test_photographs_are_cut_into_tiles_at_several_scales(photographs: Path) -> None:
+    tiles = read_tiles(photographs)
+    assert tiles.shape[1:] == (3, TILE, TILE)
+    assert tiles.dtype == torch.uint8
+    assert len(tiles) > 6
+    found = patches(tiles, 9, 64)
+    assert found.shape == (9, 3, 64, 64)
+    assert -0.01 <= found.min() <= found.max() <= 1.01
+
+
+def test_a_folder_without_photographs_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no photograph of 256 pixels or more a side"):
+        read_tiles(tmp_path)
+
+
+def test_synthetic_images_cover_the_canvas_and_differ() -> None:
+    torch.manual_seed(0)
+    first, second = (dead_leaves(2, 64, torch.device("cpu"), leaves=80) for _ in range(2))
+    assert first.shape == (2, 3, 64, 64)
+    assert first.dtype == torch.uint8
+    assert not torch.equal(first, second)
+    assert not torch.equal(first[0], first[1])
+    assert all(len(image.flatten(1).unique(dim=1).T) > 50 for image in first)
+
+
+@pytest.mark.parametrize("kind", NOISES)
+def test_each_kind_of_noise_changes_the_image(kind: Noise) -> None:
+    torch.manual_seed(0)
+    images = torch.full((3, 3, 64, 64), 0.5)
+    noisy = kind(images)
+    assert noisy.shape == images.shape
+    assert torch.equal(noisy, images) == (kind is none)
+
+
+def test_the_seeds_decide_the_noise() -> None:
+    def draw() -> torch.Tensor:
+        torch.manual_seed(3)
+        return corrupt(torch.full((20, 3, 16, 16), 0.5), random.Random(3))
+
+    assert torch.equal(draw(), draw())
+
+
+def test_training_reduces_the_loss() -> None:
+    run, pool = state(), Synthetic(4, torch.device("cpu"), 1)
+    settings = {"batch": 4, "side": 48, "share": 1.0, "report_every": 15, "renew_every": 1000}
+    losses = list(train(run, None, pool, Schedule(60, warm_up=5), **settings))  # type: ignore[arg-type]
+    assert len(losses) == 4
+    assert losses[-1] < losses[0] - 0.005
+    assert (run.progress.iteration, run.progress.patches) == (60, 240)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """Weights, their average, the optimiser and all random draws are the same as without the interruption."""
+    pool = Synthetic(3, torch.device("cpu"), 1)
+    settings = {"batch": 2, "side": 32, "share": 1.0}
+    whole = state()
+    list(train(whole, None, pool, Schedule(6, warm_up=2, cooldown=0), **settings))  # type: ignore[arg-type]
+    half = state()
+    list(train(half, None, pool, Schedule(3, warm_up=2, cooldown=0), **settings))  # type: ignore[arg-type]
+    half.save(tmp_path)
+    torch.rand(7)
+    resumed = state()
+    assert resumed.load(tmp_path)
+    list(train(resumed, None, pool, Schedule(6, warm_up=2, cooldown=0), **settings))  # type: ignore[arg-type]
+    for one, other in ((whole.network, resumed.network), (whole.average, resumed.average)):
+        for expected, value in zip(one.parameters(), other.parameters(), strict=True):
+            assert torch.allclose(expected, value, atol=1e-7)
+    assert all(path.stat().st_size <= 16 * 2**20 for path in tmp_path.iterdir())
+
+
+def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path: Path) -> None:
+    assert not state().load(tmp_path)
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    schedule = Schedule(1000, rate=1.0, warm_up=100, cooldown=0.5)
+    assert schedule.at(0, 0) == pytest.approx(0.01)
+    assert schedule.at(300, 0) == pytest.approx(1)
+    assert schedule.at(750, 0) == pytest.approx(0.505)
+    assert schedule.at(1000, 0) == pytest.approx(0.01)
+    assert Schedule(1000, seconds=10).done(100, 5) == 0.5
+
+
+def test_validation_is_the_same_every_time_and_sees_the_noise() -> None:
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    first, again = (validate(torch.nn.Identity(), images) for _ in range(2))
+    assert first == again
+    assert first["gaussian:25"] == pytest.approx(20.3, abs=0.5)  # -20 log10(25 / 255), less what clipping removes
+    assert first["clean"] == 100
+
+
+def test_the_command_writes_weights_and_resumes(photographs: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dptools.purifiers.denoiser.training", "--photographs", photographs, "-o"]
+    command += [
+        tmp_path / "out",
+        "--pool",
+        "2",
+        "--batch",
+        "2",
+        "--side",
+        "32",
+        "--report-every",
+        "1",
+        "--device",
+        "cpu",
+    ]
+    for iterations, resumed in ((1, False), (2, True)):
+        ran = subprocess.run([*command, "--iterations", str(iterations)], capture_output=True, text=True, check=True)
+        lines = [json.loads(line) for line in ran.stdout.splitlines()]
+        assert lines[0]["resumed"] == resumed
+        assert [line["iteration"] for line in lines[1:]] == [iterations]
+    weights = load_file(tmp_path / "out" / "weights.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.float16}
+    DenoiserUNet().load_state_dict({name: value.float() for name, value in weights.items()})

@@ -1,0 +1,152 @@
+"""The library interface: purifiers are modules that compose, check their input, and have true gradients or none."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import dptools
+from dptools.errors import UsageError
+from dptools.purifiers import METHODS, DeepImagePrior, Denoiser, Purifier, load, parse_method
+from dptools.purifiers.dip import FitSettings, Fixed
+
+FAST = {"dip": FitSettings(stop=Fixed(2)), "paper": FitSettings("paper", "mse", stop=Fixed(1), precision="fp32")}
+
+
+def make(name: str) -> Purifier:
+    """Return the purifier of this name; fits are cut short."""
+    return DeepImagePrior(FAST[name]) if name in FAST else load(name)
+
+
+def images(count: int = 2) -> Tensor:
+    return torch.rand(count, 3, 40, 56, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_returns_images_of_the_same_shape(name: str) -> None:
+    purify = make(name)
+    assert isinstance(purify, nn.Module)
+    output = purify(images())
+    assert output.shape == (2, 3, 40, 56)
+    assert output.dtype == torch.float32
+    assert output.min() >= 0
+    assert output.max() <= 1
+    assert not torch.equal(output, images())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_seed_of_an_image_alone_decides_its_output(name: str) -> None:
+    purify = make(name)
+    both = purify(images(), seeds=[5, 6])
+    alone = purify(images()[1:], seeds=[6])
+    assert torch.equal(both[1:], alone)
+    assert torch.equal(purify(images()[1:], seeds=[7]), alone) == (not purify.random)
+
+
+@pytest.mark.parametrize("name", ["denoiser", "dip"])
+def test_without_seeds_the_global_generator_decides(name: str) -> None:
+    purify = make(name)
+    torch.manual_seed(1)
+    first, second = purify(images()), purify(images())
+    torch.manual_seed(1)
+    assert torch.equal(purify(images()), first)
+    assert not torch.equal(first, second)
+
+
+def test_no_images_give_no_images() -> None:
+    assert load("denoiser")(torch.zeros(0, 3, 8, 8)).shape == (0, 3, 8, 8)
+
+
+@pytest.mark.parametrize("name", ["denoiser", "dip", "median:3"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (torch.zeros(3, 8, 8), r"B x 3 x H x W, got \(3, 8, 8\)"),
+        (torch.zeros(1, 1, 8, 8), r"got \(1, 1, 8, 8\)"),
+        (torch.zeros(1, 3, 0, 8), r"got \(1, 3, 0, 8\)"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), "got torch.uint8; divide 8-bit values by 255"),
+        (torch.full((1, 3, 8, 8), float("nan")), "finite"),
+    ],
+)
+def test_wrong_input_is_refused_with_what_was_given(name: str, wrong: Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(name)(wrong)
+
+
+def test_seeds_must_match_the_images() -> None:
+    with pytest.raises(ValueError, match="one seed for each of 2 images, got 1"):
+        load("denoiser")(images(), seeds=[1])
+
+
+def test_values_beyond_the_range_are_accepted() -> None:
+    """Certification adds unclipped noise."""
+    assert load("denoiser")(images() * 3 - 1).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["dip", "paper", "jpeg:50", "median:3"])
+def test_methods_without_gradients_raise_under_autograd(name: str) -> None:
+    purify = make(name)
+    with pytest.raises(RuntimeError, match="has no gradient"):
+        purify(images().requires_grad_())
+    with torch.no_grad():
+        assert purify(images().requires_grad_()).shape == (2, 3, 40, 56)
+
+
+def test_the_gradient_of_the_denoiser_is_that_of_its_output() -> None:
+    """Compare with a finite difference along the gradient, for fixed draws, without texture."""
+    purify = Denoiser(dptools.purifiers.denoiser.DenoiserSettings(passes=2, precision="fp32")).double()
+    image = 0.3 + 0.4 * images(1).double()
+
+    def value(x: Tensor) -> Tensor:
+        total: Tensor = (purify(x, seeds=[3]) * torch.linspace(0, 1, 56).double()).sum()
+        return total
+
+    variable = image.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(value(variable), variable)
+    direction = gradient / gradient.norm()
+    step = 1e-6
+    with torch.no_grad():
+        difference = (value(image + step * direction) - value(image - step * direction)) / (2 * step)
+    assert difference.item() == pytest.approx(gradient.norm().item(), rel=1e-3)
+
+
+def test_a_purifier_composes_with_a_classifier_and_an_optimiser_reaches_the_image() -> None:
+    classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 5))
+    model = nn.Sequential(load("photo"), classifier)
+    variable = images().requires_grad_()
+    model(variable).sum().backward()
+    assert variable.grad is not None
+    assert variable.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cold", "unknown method 'cold': choose denoiser, photo, dip, paper, jpeg"),
+        ("dip:3", "dip takes no value"),
+        ("jpeg:500", "quality from 1 to 95"),
+        ("median:4", "odd"),
+        ("", "unknown method ''"),
+    ],
+)
+def test_unknown_methods_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_method(text)
+
+
+def test_names_are_canonical() -> None:
+    assert [str(parse_method(text)) for text in ("dip", "jpeg", "jpeg:050", "tv")] == [
+        "dip",
+        "jpeg:75",
+        "jpeg:50",
+        "tv",
+    ]
+
+
+def test_only_fits_are_deep_image_priors() -> None:
+    assert [name for name in METHODS if parse_method(name).fits] == ["dip", "paper"]
+
+
+def test_the_package_states_its_version() -> None:
+    from importlib.metadata import version
+
+    assert dptools.__version__ == version("deep-protection")
