@@ -45,6 +45,8 @@ def in_tiles(
     height, width = image.shape[-2:]
     side = side or max(height, width)
     parts = tiles(height, width, side)
+    if len(parts) == 1:
+        return purify(image, [seed])
     total, weights = torch.zeros_like(image), torch.zeros_like(image[:, :1])
     for start in range(0, len(parts), batch):
         group = parts[start : start + batch]
