@@ -1,7 +1,8 @@
-# What can be made here; `make` alone lists it.
-#   make demo    install into .venv and run the whole pipe on real images (a few minutes on 2 cores)
-#   make test    ruff, mypy and the tests
-#   make paper   the Deep Protection paper's experiment: IMAGES=DIR
+# `make` without a target lists the targets. The most important ones:
+#   make demo    install into .venv and run the pipe on real images (a few minutes on 2 cores)
+#   make unit    the tests that finish within a minute
+#   make test    ruff, mypy, import-linter and all default tests
+#   make paper   the experiment of the Deep Protection paper: IMAGES=DIR
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -30,15 +31,17 @@ $(BIN)/dp-attack: pyproject.toml constraints.txt
 .PHONY: install-dev
 install-dev: $(BIN)/dp-attack  ## make .venv with the tools, ready for development
 
-# --- demo: the whole pipe on eight of the ImageNet images that Foolbox ships
+# --- demo: the pipe on eight of the ImageNet images that Foolbox ships, with three methods side by side
 
 DEMO := results/demo
 TIMED = @SECONDS=0; echo "$@ ..." >&2;
 TIME = ; echo "$@: $${SECONDS} s" >&2
 
+DEMO_METHODS := denoiser dip jpeg-50
+
 .PHONY: demo
-demo: $(DEMO)/classified.jsonl  ## attack, restore, classify and count eight real images
-	@dp-eval --table $< || test $$? = 1
+demo: $(DEMO_METHODS:%=$(DEMO)/%.jsonl)  ## attack eight real images, purify them with three methods, compare
+	@dp-eval --table --by method $^ || test $$? = 1
 	@echo "images and records are in $(DEMO)"
 
 $(DEMO)/images.txt: | $(BIN)/dp-attack
@@ -48,16 +51,13 @@ $(DEMO)/images.txt: | $(BIN)/dp-attack
 $(DEMO)/attacked.jsonl: $(DEMO)/images.txt
 	$(TIMED) dp-attack --attack gs --attack deepfool -o $(DEMO)/attacked $$(cat $<) > $@ $(TIME)
 
-$(DEMO)/restored.jsonl: $(DEMO)/attacked.jsonl
-	$(TIMED) dp-denoise -o $(DEMO)/restored < $< > $@ $(TIME)
+$(DEMO_METHODS:%=$(DEMO)/%.jsonl): $(DEMO)/%.jsonl: $(DEMO)/attacked.jsonl
+	$(TIMED) dp-denoise --method $(subst -,:,$*) -o $(DEMO)/$* < $< | dp-classify > $@ $(TIME)
 
-$(DEMO)/classified.jsonl: $(DEMO)/restored.jsonl
-	$(TIMED) dp-classify < $< > $@ $(TIME)
-
-# --- where users look for it: the tools in an environment of their own, their manual pages, and completions
+# --- installation for users: the tools in an environment of their own, manual pages, completions
 #
-#   PREFIX   where to: /usr/local by default, ~/.local without being root
-#   DESTDIR  a directory that stands for the root of the file system meanwhile, for those who make packages
+#   PREFIX   where to install: /usr/local by default; ~/.local needs no root
+#   DESTDIR  a directory that replaces the root of the file system, for building packages
 #   PIP_INSTALL  more options for pip install, for instance --no-deps
 
 PREFIX ?= /usr/local
@@ -80,119 +80,125 @@ install:  ## install for users: PREFIX=/usr/local DESTDIR=
 	for file in $(LINKS); do mkdir -p "$(ROOT)/$$(dirname $$file)"; \
 		ln -sfr "$(ROOT)/$(HOUSE)/$$file" "$(ROOT)/$$file"; done
 
-uninstall:  ## take away what install put there: the same PREFIX and DESTDIR
+uninstall:  ## remove what install wrote: the same PREFIX and DESTDIR
 	rm -rf $(ROOT)/$(HOUSE)
 	rm -f $(LINKS:%=$(ROOT)/%)
 
 .PHONY: completions
-completions: $(BIN)/dp-attack  ## write the completions for bash, zsh and fish anew
+completions: $(BIN)/dp-attack  ## regenerate the completions for bash, zsh and fish
 	rm -rf $@
 	python -m dptools.cli.completions $@
 
-# --- README's picture, of photographs that come with scikit-image
+# --- the README's picture, from photographs of scikit-image
 
 .PHONY: picture
-picture: | $(BIN)/dp-attack  ## attack and restore two photographs, and draw docs/results.jpg
+picture: | $(BIN)/dp-attack  ## attack and purify two photographs, and draw docs/results.jpg
 	rm -rf results/picture
 	mkdir -p results/picture/images docs
 	cp $(VENV)/lib/python*/site-packages/skimage/data/{coffee.png,rocket.jpg} results/picture/images
-	cd results/picture; { for each in deepfool:coffee.png gs:rocket.jpg spn:coffee.png; do \
-		dp-attack --label-from prediction -a $${each%:*} -o adv images/$${each#*:}; done; } | dp-classify > adv.jsonl
+	cd results/picture; { for pair in deepfool:coffee.png gs:rocket.jpg spn:coffee.png; do \
+		dp-attack --label-from prediction -a $${pair%:*} -o adv images/$${pair#*:}; done; } | dp-classify > adv.jsonl
 	cd results/picture; dp-denoise -o clean < adv.jsonl | dp-classify > clean.jsonl
 	cd results/picture; dp-eval --table --attacked adv.jsonl --figures figures clean.jsonl
 	python -c 'from PIL import Image; Image.open("results/picture/figures/images.png").convert("RGB").save("docs/results.jpg")'
 
 # --- development
 
-.PHONY: test lint test-docs test-slow
-test: lint  ## ruff, mypy --strict and the tests, without the slow ones
+.PHONY: unit test lint test-docs test-slow gpu
+unit: $(BIN)/dp-attack  ## the tests that finish within a minute: for every change
+	$(BIN)/python -m pytest -m unit -n auto --dist loadfile
+
+test: lint  ## ruff, mypy --strict, import-linter and the tests, without the slow ones
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-lint: $(BIN)/dp-attack  ## ruff and mypy --strict
+lint: $(BIN)/dp-attack  ## ruff, mypy --strict and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
-test-docs: $(BIN)/dp-attack  ## every command of the README and every example of the manual pages (10 minutes)
+test-docs: $(BIN)/dp-attack  ## all commands of the README and the manual pages (10 minutes)
 	$(BIN)/python -m pytest -m docs
 
 test-slow: $(BIN)/dp-attack  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+gpu:  ## on a machine with a GPU: tests of its code paths, and speeds (five minutes); needs PyTorch, not .venv
+	$(PYTHON) tests/gpu/check.py
+
 .PHONY: bench-attack
-bench-attack: $(BIN)/dp-attack  ## the attacks' speed beside Foolbox alone, a table and results/bench-attack.json (half an hour)
+bench-attack: $(BIN)/dp-attack  ## the attacks' speed beside plain Foolbox (half an hour); writes results/bench-attack.json
 	python tests/benchmarks/attacks.py --out results/bench-attack.json
 
-# --- the Deep Protection paper's section 4: each of its figures by its number, `make paper` for all of them
+# --- the experiment of the Deep Protection paper, section 4: each figure by its number, `make paper` for all
 #
-#   IMAGES   a folder of images, in directories named after their classes
-#   PRESET   the prior: cold by default; paper, to the letter of the paper, takes 25 minutes a fit on one core
-#   STEPS    of the fixed stop; MOST of the stop that knows the label; LOSS at which the stop of earlier work ends
-#   MODEL    the classifier; ATTACKS, JOBS, ENGINE as dp-attack and all tools take them
-#   SERVICE  the classifier of figure 7, a service for instance, as dp-classify takes it; MAPS the scanned maps of figure 8
+#   IMAGES   a directory of images, in subdirectories named after their classes
+#   METHOD   the fit: dip by default; paper is exactly as published and takes 25 minutes a fit on one core
+#   STEPS    iterations of the fixed stop; LIMIT for the oracle; LOSS for the loss-threshold stop
+#   MODEL    the classifier; ATTACKS, JOBS and ENGINE as dp-attack and all tools take them
+#   SERVICE  the classifier of figure 7, for example a service; MAPS the scanned maps of figure 8
 
 IMAGES ?= results/samples
 MODEL ?= efficientnet-lite0
-ifneq ($(filter oip+% clarifai:%,$(MODEL)),)  # gives no gradients, so that another model is attacked
+ifneq ($(filter oip+% clarifai:%,$(MODEL)),)  # a service gives no gradients, so another model is attacked
 SERVICE := $(MODEL)
 override MODEL := efficientnet-lite0
 endif
 SERVICE ?= $(MODEL)
 ATTACKS ?= all
-PRESET ?= cold
-STEPS ?= $(if $(filter paper,$(PRESET)),1750,350)
-MOST ?= 3000
+METHOD ?= dip
+STEPS ?= $(if $(filter paper,$(METHOD)),1750,350)
+LIMIT ?= 3000
 LOSS ?= 0.002
 MAPS ?= results/maps
 JOBS ?=
 ENGINE ?=
-PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(PRESET)-$(MODEL)
+PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(METHOD)-$(MODEL)
 
 ifneq ($(filter paper bench bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
 ifneq ($(words $(IMAGES)),1)
-$(error IMAGES=$(IMAGES): make can do nothing with a space in a name)
+$(error IMAGES=$(IMAGES): make cannot handle a space in a name)
 else ifeq ($(origin IMAGES),file)
-$(info No IMAGES=DIR given, a folder of images in directories named after their classes: taking the 20 samples.)
+$(info No IMAGES=DIR given (a directory of images, in subdirectories named after their classes): using the 20 samples.)
 else ifneq ($(filter $(abspath $(IMAGES))/%,$(abspath $(PAPER))/),)
-$(error PAPER=$(PAPER) lies in IMAGES=$(IMAGES), so that what is made would be taken for images)
+$(error PAPER=$(PAPER) lies in IMAGES=$(IMAGES), so outputs would be taken for inputs)
 else ifeq ($(wildcard $(IMAGES)/.)$(filter results/samples results/three,$(IMAGES)),)
-$(error IMAGES=$(IMAGES) is no directory: give a folder of images, in directories named after their classes)
+$(error IMAGES=$(IMAGES) is no directory: give a directory of images, in subdirectories named after their classes)
 endif
 endif
 
 ifneq ($(filter paper figure8,$(MAKECMDGOALS)),)
 ifeq ($(wildcard $(MAPS)/.)$(filter results/maps,$(MAPS)),)
-$(error MAPS=$(MAPS) is no directory: give a folder of scanned maps)
+$(error MAPS=$(MAPS) is no directory: give a directory of scanned maps)
 endif
 endif
 
 RUN := $(if $(JOBS),-j $(JOBS)) $(if $(ENGINE),--engine $(ENGINE))
 CLASSIFY = dp-classify --model $(MODEL) $(RUN)
 
-# A pipeline of tools ends in a file that is there when it is whole. Status 1 of any of them says that some record failed,
-# which it says itself; of several, pipefail would tell the last only. Its own name for each run, since a pipeline may
-# live on when make is killed.
+# A pipeline of tools writes a temporary file, which is renamed when it is complete. Status 1 of a tool means that some
+# record failed, which the tool reports itself. PIPESTATUS is used because pipefail returns the status of one tool only.
+# The name of the temporary file contains the process id, because a pipeline may survive a killed make.
 START = part=$@.$$$$.part; rm -f $@.*.part; set +e;
 WHOLE = > $$part; for status in "$${PIPESTATUS[@]}"; do test $$status -le 1 || exit $$status; done; mv $$part $@
-SOME = || test $$? = 1  # some record failed: dp-eval counts them
+SOME = || test $$? = 1  # some record failed; dp-eval counts them
 
-automatic := --preset $(PRESET) --stop oracle --iterations $(MOST) --model $(MODEL)
-fixed := --preset $(PRESET) --stop fixed:$(STEPS)
-threshold := --preset $(PRESET) --stop loss:$(LOSS) --iterations $(MOST)
+automatic := --method $(METHOD) --stop oracle --iterations $(LIMIT) --model $(MODEL)
+fixed := --method $(METHOD) --stop fixed:$(STEPS)
+threshold := --method $(METHOD) --stop loss:$(LOSS) --iterations $(LIMIT)
 default :=
 jpeg := --method jpeg:50
 median := --method median:3
 letters := --words
-alone := --rule sauvola --words --reader tesseract-page
+page := --rule sauvola --words --reader tesseract-page
 rule := --rule paper
-MAPPED := $(patsubst %,$(PAPER)/maps-%.jsonl,letters rule $(if $(shell command -v tesseract),alone))
+MAPPED := $(patsubst %,$(PAPER)/maps-%.jsonl,letters rule $(if $(shell command -v tesseract),page))
 DEFENCES := default fixed threshold jpeg median
-COMPARED := $(foreach each,$(DEFENCES),$(PAPER)/$(each).jsonl $(PAPER)/$(each)-clean.jsonl)
+COMPARED := $(foreach defence,$(DEFENCES),$(PAPER)/$(defence).jsonl $(PAPER)/$(defence)-clean.jsonl)
 FIGURES := figure2 figure3 figure4 figure5 figure6 figure7
 
-# What everything else hangs on, so that other settings and images make it anew; what is the same already is not made
-# again, but found.
-SETTINGS = MODEL=$(MODEL) ATTACKS=$(ATTACKS) PRESET=$(PRESET) STEPS=$(STEPS) MOST=$(MOST) LOSS=$(LOSS) SERVICE=$(SERVICE) \
+# All targets depend on this file, which changes with the settings and the images; outputs that are unchanged are reused.
+SETTINGS = MODEL=$(MODEL) ATTACKS=$(ATTACKS) METHOD=$(METHOD) STEPS=$(STEPS) LIMIT=$(LIMIT) LOSS=$(LOSS) SERVICE=$(SERVICE) \
 	MAPS=$(MAPS) IMAGES=$(abspath $(IMAGES)) $(shell find $(IMAGES) -type f 2> /dev/null | sort | cksum)
 $(PAPER)/settings.txt: $(if $(filter-out $(file < $(PAPER)/settings.txt),$(SETTINGS)),FORCE) | $(IMAGES) $(BIN)/dp-attack
 	mkdir -p $(@D)
@@ -201,18 +207,18 @@ $(PAPER)/settings.txt: $(if $(filter-out $(file < $(PAPER)/settings.txt),$(SETTI
 FORCE:
 
 .PHONY: paper $(FIGURES) figure8 smoke sample
-paper: $(FIGURES) figure8 $(PAPER)/report.html  ## the whole experiment: IMAGES=DIR, PRESET=paper for the paper's network
+paper: $(FIGURES) figure8 $(PAPER)/report.html  ## the whole experiment: IMAGES=DIR, METHOD=paper for the paper's network
 	@echo "$@: $(PAPER)/report.html"
 
-figure2: $(PAPER)/automatic/termination.png  ## after how many iterations a stop that knows the label ends, by attack
-figure3: $(PAPER)/automatic/accuracy.png  ## top-5 by that stop, by attack
-figure4: $(PAPER)/fixed/accuracy.png  ## top-1 and top-5 after STEPS iterations, by attack
-figure5: $(PAPER)/fixed/errors.png  ## which of the errors are over-fits and under-fits
-figure6: $(PAPER)/methods/methods.png  ## clean and attacked images, beside the loss-threshold stop and others
-figure7: $(PAPER)/service/probabilities.png  ## the classes of one image before and after: MODEL=NAME, a service for instance
-figure8: $(PAPER)/maps/maps.png  ## the text of maps by the paper's rule and by ours: MAPS=DIR, with NAME.geojson where known
+figure2: $(PAPER)/automatic/termination.png  ## iterations until the oracle stops, by attack
+figure3: $(PAPER)/automatic/accuracy.png  ## top-5 accuracy with the oracle, by attack
+figure4: $(PAPER)/fixed/accuracy.png  ## top-1 and top-5 accuracy after STEPS iterations, by attack
+figure5: $(PAPER)/fixed/errors.png  ## errors by over-fit and under-fit
+figure6: $(PAPER)/methods/methods.png  ## clean and attacked images, with the loss-threshold stop and other methods
+figure7: $(PAPER)/service/probabilities.png  ## the classes of one image before and after: MODEL=NAME, for example a service
+figure8: $(PAPER)/maps/maps.png  ## the text of maps by the paper's rule and by ours: MAPS=DIR, with NAME.geojson as ground truth
 $(FIGURES) figure8:
-	@test -e $< || { echo "$@: the records have nothing to draw" >&2; exit 1; }
+	@test -e $< || { echo "$@: the records contain nothing to draw" >&2; exit 1; }
 	@echo "$@: $<"
 
 results/samples: | $(BIN)/dp-attack
@@ -274,27 +280,27 @@ results/three: | results/samples
 	cp -R $$(find results/samples -mindepth 1 -type d | sort | sed 3q) $@.part
 	mv $@.part $@
 
-smoke: | results/three  ## all of it on three images and two attacks, with short fits (some minutes)
-	$(MAKE) paper IMAGES=results/three PAPER=results/smoke ATTACKS="gs deepfool" STEPS=100 MOST=150
+smoke: | results/three  ## the experiment on three images and two attacks, with short fits (minutes)
+	$(MAKE) paper IMAGES=results/three PAPER=results/smoke ATTACKS="gs deepfool" STEPS=100 LIMIT=150
 
 CLASSES ?= 25
 PER_CLASS ?= 4
 SEED ?= 0
 sample: | $(BIN)/dp-attack  ## draw images of IMAGENET=DIR as the paper did: CLASSES=25 PER_CLASS=4 SEED=0
-	@$(if $(IMAGENET),,$(error sample needs IMAGENET=DIR, a folder of images in directories named after their classes))
+	@$(if $(IMAGENET),,$(error sample needs IMAGENET=DIR, a directory of images in subdirectories named after their classes))
 	rm -rf results/sample
 	python -m dptools.samples results/sample --of $(IMAGENET) --classes $(CLASSES) --per-class $(PER_CLASS) \
 		--seed $(SEED) > /dev/null
 	@echo "now: make paper IMAGES=results/sample"
 
-# --- benchmark of the restoration: IMAGES=DIR names a folder of labelled images
+# --- benchmark of the methods: IMAGES=DIR names a directory of labelled images
 
 BENCH := results/bench
 PART ?= all
 METHODS ?=
 
 .PHONY: bench
-bench: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl  ## the restoration beside filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
+bench: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl  ## the methods beside filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
 	python tests/benchmarks/restore.py $< --part $(PART) --out results/bench.json $(METHODS)
 
 $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
@@ -318,10 +324,10 @@ $(GATE)/restored.jsonl: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl
 	$(START) { dp-classify --suspect $(RUN) $(IMAGES); dp-classify --suspect $(RUN) < $<; } | \
 		dp-denoise $(RUN) -o $(GATE)/restored | $(CLASSIFY) $(WHOLE)
 
-bench-suspicion: | $(IMAGES) $(BIN)/dp-attack  ## how much clean images are doubted, for each detector: IMAGES=DIR
+bench-suspicion: | $(IMAGES) $(BIN)/dp-attack  ## the scores of clean images, for each detector: IMAGES=DIR
 	python tests/benchmarks/suspicion.py $(IMAGES)
 
-# --- the weights that the restoration starts from, of photographs in Debian's packages and scikit-image
+# --- the weights of the denoiser, trained on photographs of Debian's packages and scikit-image and on synthetic images
 
 PHOTOS ?= results/photos
 DEBIAN := mate-backgrounds lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 plasma-workspace-wallpapers \
@@ -332,12 +338,11 @@ STAMPS := animals clothes food hobbies household military/vehicles people plants
 SKIMAGE := astronaut.png brick.png chelsea.png coffee.png coins.png grass.png gravel.png hubble_deep_field.jpg ihc.png \
 	motorcycle_left.png page.png retina.jpg rocket.jpg
 
-.PHONY: weights
-weights: results/warm.pt  ## train the network that restoration starts from, on free photographs (hours); copy it to dptools/prior
+TRAINING ?=
 
-results/warm.pt: | $(PHOTOS) $(BIN)/dp-attack
-	python -m dptools.purifiers.dip.training $(PHOTOS) -o $@.part
-	python -m dptools.purifiers.dip.training $(PHOTOS) -o $@ --start $@.part --rate 4e-4 --iterations 10000 --seed 1
+.PHONY: weights
+weights: | $(PHOTOS) $(BIN)/dp-attack  ## train the denoiser (many hours on CPUs), or go on with it; TRAINING="more options"
+	python -m dptools.purifiers.denoiser.training --photographs $(PHOTOS) -o results/training $(TRAINING)
 
 results/photos: | $(BIN)/dp-attack
 	rm -rf results/debian $@.part
@@ -353,5 +358,5 @@ results/photos: | $(BIN)/dp-attack
 	mv $@.part $@
 
 .PHONY: clean
-clean:  ## delete what was made, but for .venv
+clean:  ## delete all outputs, but not .venv
 	rm -rf results build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,20 +9,21 @@ import json
 import tarfile
 import time
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import torch
+from dptools.purifiers.dip.hourglass import paper
 from PIL import Image
 from torch import Tensor
 
 from dptools.classifiers import load
 from dptools.purifiers.dip.cuda_graph import STATISTICS, Slot, run
-from dptools.purifiers.dip.hourglass import paper
 
 EVERY = 50
 
 
-def read(path: Path) -> Tensor:
+def _read(path: Path) -> Tensor:
     """Return an image file, 1 x 3 x H x W in [0, 1]."""
     with Image.open(path) as image:
         return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None].float() / 255
@@ -62,11 +63,18 @@ def main() -> None:
             print(f"{start + len(batch)} of {len(jobs)} fits, {last:.1f} s for {len(batch)}", flush=True)
 
 
-def fit(batch, slots, classifier, given, lines, images) -> None:
+def fit(
+    batch: list[dict[str, Any]],
+    slots: list[Slot],
+    classifier: Any,
+    given: argparse.Namespace,
+    lines: IO[str],
+    images: tarfile.TarFile,
+) -> None:
     """Fit one round of images, each in its slot."""
     slots = slots[: len(batch)]
     for job, slot in zip(batch, slots, strict=True):
-        slot.load(read(given.folder / job["file"]), read(given.folder / job["clean"]), given.seed)
+        slot.load(_read(given.folder / job["file"]), _read(given.folder / job["clean"]), given.seed)
     points = [[] for _ in batch]
     for step in range(EVERY, given.steps + 1, EVERY):
         run(slots, EVERY)
