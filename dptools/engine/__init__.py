@@ -1,1 +1,4 @@
-"""Where a Stage runs. An engine turns samples into finished samples and knows nothing of what is done to them."""
+"""Engines: run a stage over samples in this process, in worker processes or threads, or on a Ray cluster.
+
+An engine turns samples into finished samples. It does not know what the stage does with them.
+"""

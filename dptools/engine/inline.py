@@ -1,20 +1,30 @@
-"""In this process, one sample after the other: for a single image, where a second process only costs its start."""
+"""The inline engine: run a stage in this process. For one image, a second process would only add its start-up time."""
 
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator
 
-from dptools.engine.threads import one_thread
+from dptools.engine.worker_setup import limit_torch_to_one_thread
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Stage
 
 
 def inline(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Run the stage here; what a library prints goes to standard error, since standard output holds results."""
-    one_thread()
+    """Run the stage in this process, one sample after another.
+
+    What libraries print goes to standard error, because standard output holds the results.
+
+    Args:
+        stage: The stage. It is built when the first sample arrives.
+        samples: The input.
+
+    Yields:
+        The finished samples, in the order of the input.
+    """
+    limit_torch_to_one_thread()
     worker = None
     for sample in samples:
         with contextlib.redirect_stdout(sys.stderr):
             worker = worker or stage.build()
-            done = list(worker([sample]))
-        yield from done
+            finished = list(worker([sample]))
+        yield from finished

@@ -1,157 +1,134 @@
-"""Runners at work side by side: who takes what, in which order results come, and how much may be under way."""
+"""The worker pool: runs batches in several workers and handles workers that crash.
+
+Neither pebble 5.2 nor concurrent.futures can replace this module and :mod:`dptools.engine.process`. Both lack ordered
+results with bounded input, and batches that form while all workers are busy, so most of this code would remain.
+``concurrent.futures.ProcessPoolExecutor`` fails all pending work when one process dies, does not say how it died, and
+cannot kill its processes before Python 3.14. ``pebble.ProcessPool`` starts all its processes for the first image, waits
+forever for a task whose process called ``os._exit(0)``, leaves busy processes running when the parent is killed, and
+has no channel for log messages.
+"""
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from dptools.engine.job_queue import Batch, Job, JobQueue
 from dptools.pipe.sample import Sample
 
-Batch = list[Sample]
-
 WINDOW = 8
-"""Batches a runner that may be under way, or done and waiting for an earlier one: what bounds the memory."""
+"""The number of batches per runner that may be read and not yet yielded. It bounds the memory."""
+
+
+class WorkerDiedError(Exception):
+    """The worker that had a batch ended before it answered. The message states the cause."""
 
 
 class Runner(Protocol):
-    """What runs a stage, for one thread: a process of its own, or a share of something."""
+    """Runs a stage for one thread of the pool, usually in a process of its own.
 
-    def ready(self) -> None:
-        """Wait until it can take a batch; a crew waits for none of its runners but with another's work at hand.
+    Attributes:
+        attempts: The number of workers that must die on one image before the image becomes an error record.
+    """
+
+    attempts: int
+
+    def wait_until_ready(self) -> None:
+        """Wait until a batch can be run. Meanwhile, other runners may take the samples.
 
         Raises:
-            DptoolsError: it never will.
+            DptoolsError: The runner can never run a batch.
         """
 
     def run(self, batch: Batch) -> Batch:
-        """The finished samples.
+        """Return the finished samples of a batch.
 
         Raises:
-            DptoolsError: the stage cannot be built, or there is nothing to run it.
+            DptoolsError: The stage cannot be built, or no worker can be started.
+            WorkerDiedError: The worker ended before it answered.
         """
 
     def stop(self) -> None:
-        """End it at once, whatever it does."""
-
-
-@dataclass
-class _Ticket:
-    """A batch that was taken, and where its results will be."""
-
-    batch: Batch
-    results: Future[Batch] = field(default_factory=Future)
+        """End the worker at once, whatever it does."""
 
 
 class WorkerPool:
-    """One run's threads: a reader, and one for each runner, so that a slow source holds up no result."""
+    """Runs a stage in several runners for one run.
 
-    def __init__(self, runners: Sequence[Runner], batch_size: int, ordered: bool) -> None:
-        """
+    Each runner has a thread. So has the input, so that a slow source delays no result.
+    """
+
+    def __init__(self, tool: str, runners: Sequence[Runner], batch_size: int, ordered: bool) -> None:
+        """Prepare the pool. Nothing starts before the first result is requested.
+
         Args:
-            batch_size: the most samples that a runner is given at once; it never waits for a batch to fill.
-            ordered: results in the order of the input; else as they come.
+            tool: The name of the tool, for error records.
+            runners: The runners. A further one starts for every ``batch_size`` samples that have been read.
+            batch_size: The maximum number of samples in a batch. No runner waits for a batch to fill.
+            ordered: Whether results are in the order of the input. Otherwise they come in the order of completion.
         """
-        self.runners, self.batch_size, self.ordered = runners, batch_size, ordered
-        self.room = threading.Semaphore(WINDOW * len(runners) * batch_size)
-        self.samples: SimpleQueue[Sample | None] = SimpleQueue()
-        self.tickets: SimpleQueue[_Ticket | None] = SimpleQueue()
-        self.lock = threading.Lock()
-        self.all_taken, self.under_way = False, 0
-        self.read, self.ended, self.news = 0, False, threading.Condition()
+        self._tool, self._runners, self._batch_size = tool, runners, batch_size
+        self._queue = JobQueue(batch_size, WINDOW * len(runners) * batch_size, ordered)
+        self._source_error: BaseException | None = None
 
     def __call__(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        """Yield the finished samples.
+
+        Raises:
+            DptoolsError: The stage cannot be built, or no worker can be started.
+            Exception: What ``samples`` raised, after the results of the samples before it.
+        """
+        threading.Thread(target=self._read, args=(samples,), daemon=True).start()
         try:
-            threading.Thread(target=self._read, args=(samples,), daemon=True).start()
-            for place, runner in enumerate(self.runners):
-                threading.Thread(target=self._work, args=(place, runner), daemon=True).start()
-            while ticket := self.tickets.get():
-                yield from ticket.results.result()
-                self.room.release(len(ticket.batch))
+            while job := self._queue.next_finished():
+                if isinstance(job.outcome, BaseException):
+                    raise job.outcome
+                yield from job.outcome or ()
+                self._queue.release(job)
+            if self._source_error:
+                raise self._source_error
         finally:
-            for runner in self.runners:
+            self._queue.close()
+            for runner in self._runners:
                 runner.stop()
 
     def _read(self, samples: Iterable[Sample]) -> None:
+        """Read the input and start runners as they are needed."""
+        idle = list(reversed(self._runners))
         try:
-            for sample in samples:
-                self.room.acquire()
-                self.samples.put(sample)
-                self._tell(1)
+            for number, sample in enumerate(samples):
+                if not self._queue.put(sample):
+                    return
+                if idle and number % self._batch_size == 0:
+                    threading.Thread(target=self._work, args=(idle.pop(),), daemon=True).start()
         except BaseException as error:
-            self._raise(error)
-        finally:
-            self.samples.put(None)
-            self._tell(0, ended=True)
-            if not self.read:
-                self.tickets.put(None)
+            self._source_error = error
+        self._queue.end_input()
 
-    def _tell(self, more: int, ended: bool = False) -> None:
-        with self.news:
-            self.read, self.ended = self.read + more, ended
-            self.news.notify_all()
-
-    def _needed(self, place: int) -> bool:
-        """Whether there is work for so many: waits until that is known."""
-        with self.news:
-            self.news.wait_for(lambda: self.ended or self.read > place * self.batch_size)
-            return self.read > place * self.batch_size
-
-    def _work(self, place: int, runner: Runner) -> None:
+    def _work(self, runner: Runner) -> None:
+        """Run jobs until none is left."""
         try:
-            while self._needed(place) and (ticket := self._next(runner)):
-                self._run(runner, ticket)
+            runner.wait_until_ready()
+            while job := self._queue.take():
+                self._run(runner, job)
+                runner.wait_until_ready()
         except BaseException as error:
-            self._raise(error)
+            self._queue.fail(error)
 
-    def _next(self, runner: Runner) -> _Ticket | None:
-        runner.ready()
-        return self._take()
-
-    def _run(self, runner: Runner, ticket: _Ticket) -> None:
+    def _run(self, runner: Runner, job: Job) -> None:
         try:
-            ticket.results.set_result(runner.run(ticket.batch))
+            self._queue.finish(job, runner.run(job.batch))
+        except WorkerDiedError as error:
+            self._recover(job, runner.attempts, str(error))
         except BaseException as error:
-            ticket.results.set_exception(error)
-        if not self.ordered:
-            with self.lock:
-                self.tickets.put(ticket)
-                self.under_way -= 1
-                self._close()
+            self._queue.finish(job, error)
 
-    def _take(self) -> _Ticket | None:
-        """The next batch: what is there by now. Taken under a lock, so tickets stand in the order of the input."""
-        with self.lock:
-            if not (batch := self._batch()):
-                self.all_taken = True
-                self._close()
-                return None
-            ticket = _Ticket(batch)
-            if self.ordered:
-                self.tickets.put(ticket)
-            else:
-                self.under_way += 1
-            return ticket
-
-    def _batch(self) -> Batch:
-        batch: Batch = []
-        try:
-            while len(batch) < self.batch_size:
-                if (sample := self.samples.get(block=not batch)) is None:
-                    self.samples.put(None)
-                    break
-                batch.append(sample)
-        except Empty:
-            pass
-        return batch
-
-    def _close(self) -> None:
-        """Say that no ticket will come, once that is so."""
-        if self.all_taken and not self.under_way:
-            self.tickets.put(None)
-
-    def _raise(self, error: BaseException) -> None:
-        ticket = _Ticket([])
-        ticket.results.set_exception(error)
-        self.tickets.put(ticket)
+    def _recover(self, job: Job, attempts: int, cause: str) -> None:
+        """Run the job again. After too many crashes, run its samples one by one; record a single one as failed."""
+        job.crashes += 1
+        if job.crashes < attempts:
+            self._queue.retry(job)
+        elif len(job.batch) > 1:
+            self._queue.split(job)
+        else:
+            message = cause if attempts == 1 else f"{attempts} workers died on this image: {cause}"
+            self._queue.finish(job, [sample.fail(self._tool, "WorkerDied", message) for sample in job.batch])

@@ -1,18 +1,19 @@
-"""One worker process: it builds the stage once and then answers batches until its parent goes away."""
+"""A worker process of the local engine: it builds the stage once and then answers batches until its parent ends."""
 
-import contextlib
 import logging
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 
-from dptools.engine.pool import Batch
-from dptools.engine.threads import one_thread
+from dptools.engine.job_queue import Batch
+from dptools.engine.pool import WorkerDiedError
+from dptools.engine.worker_setup import forward_log, limit_torch_to_one_thread
 from dptools.errors import SetupError
 from dptools.pipe.stage import Stage
 
@@ -20,90 +21,81 @@ logger = logging.getLogger("dptools")
 
 
 @dataclass(frozen=True)
-class Note:
-    """What a worker tells on the way to an answer."""
+class LogMessage:
+    """A message that a worker process logs before it answers a batch."""
 
     text: str
 
 
-class Process:
-    """A worker process, started with its first batch and again after it died."""
+class ProcessRunner:
+    """Run a stage in a process of its own. It starts with the first batch, and again after a crash."""
+
+    attempts = 1
 
     def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.stopped = False
-        self._starting = threading.Lock()
-        self._connection: Connection | None = None
+        self._stage = stage
+        self._stopped = False
+        self._lock = threading.Lock()  # Held while a process starts, so that stop() kills that process too.
+        self._process: BaseProcess | None = None
+        self._connection: Connection
 
-    def ready(self) -> None:
-        """At once: a process is started with its first batch."""
+    def wait_until_ready(self) -> None:
+        """Return at once: the first batch starts the process."""
 
     def run(self, batch: Batch) -> Batch:
-        """The finished samples; an error record for the one on which the process died.
-
-        Raises:
-            DptoolsError: the stage cannot be built, or no process started.
-        """
+        """Return the finished samples of the batch; see :class:`dptools.engine.pool.Runner`."""
+        if self._process and not self._process.is_alive():  # It died between two batches.
+            self._process = None
+        process = self._process or self._start()
         try:
-            return self._ask(batch)
+            self._connection.send(batch)
+            while isinstance(answer := self._connection.recv(), LogMessage):
+                logger.info("%s", answer.text)
         except (EOFError, OSError):
-            if self.stopped:
-                raise
-        cause = self._bury()
-        if len(batch) > 1:
-            return [done for sample in batch for done in self.run([sample])]
-        return [sample.fail(self.stage.tool, "WorkerDied", cause) for sample in batch]
-
-    def stop(self) -> None:
-        """End the process at once, whatever it does."""
-        with self._starting:
-            self.stopped = True
-        if self._connection:
-            self._process.kill()
-            self._process.join()
-
-    def _ask(self, batch: Batch) -> Batch:
-        if self._connection and not self._process.is_alive():  # it died while it had nothing to do
-            self._bury()
-        connection = self._connection or self._start()
-        connection.send(batch)
-        while isinstance(answer := connection.recv(), Note):
-            logger.info("%s", answer.text)
+            self._process = None
+            raise WorkerDiedError(_death_of(process)) from None
         if isinstance(answer, BaseException):
             raise answer
-        done: Batch = answer
-        return done
+        finished: Batch = answer
+        return finished
 
-    def _start(self) -> Connection:
-        # Spawned, not forked: it inherits no other worker's connection, so it sees the end of its own.
+    def stop(self) -> None:
+        """Kill the process, whatever it does, and start no other."""
+        with self._lock:
+            self._stopped = True
+        if process := self._process:
+            process.kill()
+            process.join()
+
+    def _start(self) -> BaseProcess:
+        # Unlike a forked process, a spawned one inherits no connection of another worker, so it sees its own close.
         context = get_context("spawn")
-        with self._starting:
-            if self.stopped:
-                raise EOFError
+        with self._lock:
+            if self._stopped:
+                raise WorkerDiedError("the run has ended")
             try:
-                ours, theirs = context.Pipe()
-                self._process = context.Process(target=_serve, args=(theirs, self.stage), daemon=True)
-                with _without_interrupts():
+                self._connection, remote = context.Pipe()
+                self._process = context.Process(target=_serve, args=(remote, self._stage), daemon=True)
+                with _sigint_blocked():
                     self._process.start()
             except OSError as error:
                 raise SetupError(f"a worker process cannot be started: {error.strerror or error}") from error
-            theirs.close()
-            self._connection = ours
-        return ours
+            remote.close()
+            return self._process
 
-    def _bury(self) -> str:
-        self._process.join()
-        self._connection = None
-        code = self._process.exitcode or 0
-        if code >= 0:
-            return f"the worker process ended with status {code}"
-        hint = "; is there enough memory?" if code == -signal.SIGKILL else ""
-        return f"the worker process was killed by {signal.Signals(-code).name}{hint}"
+
+def _death_of(process: BaseProcess) -> str:
+    process.join()
+    code = process.exitcode or 0
+    if code >= 0:
+        return f"the worker process ended with status {code}"
+    hint = "; is there enough memory?" if code == -signal.SIGKILL else ""
+    return f"the worker process was killed by {signal.Signals(-code).name}{hint}"
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """What is started inside never gets a ^C: the parent gets it too, and ends its workers."""
+def _sigint_blocked() -> Iterator[None]:
+    """Block SIGINT in processes that start inside. The terminal sends it to the parent too, which ends its workers."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -112,13 +104,12 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _serve(connection: Connection, stage: Stage) -> None:
+    """Answer each batch with the finished samples or an exception, until the parent closes the connection."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what the parent reads is not for workers
-    os.dup2(2, 1)  # standard output holds results; what a library prints goes to standard error
-    one_thread()
-    logger.addHandler(_Tell(connection))
-    logger.setLevel(logging.INFO)
-    logger.propagate = False  # some libraries make the root logger print
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # Standard input belongs to the parent.
+    os.dup2(2, 1)  # Standard output holds the results; what a library prints goes to standard error.
+    limit_torch_to_one_thread()
+    forward_log(lambda text: _send_message(connection, text))
     worker = None
     while True:
         try:
@@ -127,30 +118,23 @@ def _serve(connection: Connection, stage: Stage) -> None:
             return
         try:
             worker = worker or stage.build()
-            answer: Batch | BaseException = list(worker(batch))
+            answer: Batch | Exception = list(worker(batch))
         except Exception as error:
             answer = error
         _send(connection, answer)
 
 
-class _Tell(logging.Handler):
-    """Sends what is logged to the parent."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__()
-        self.connection = connection
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(OSError):
-            self.connection.send(Note(record.getMessage()))
+def _send_message(connection: Connection, text: str) -> None:
+    with suppress(OSError):
+        connection.send(LogMessage(text))
 
 
-def _send(connection: Connection, answer: Batch | BaseException) -> None:
+def _send(connection: Connection, answer: Batch | Exception) -> None:
     try:
         connection.send(answer)
     except OSError:
         raise
-    except Exception as error:  # whatever pickle raises on what it cannot send
+    except Exception as error:  # Pickle raises many types of exceptions.
         connection.send(RuntimeError(f"{type(answer).__name__} cannot be sent: {error}"))
 
 

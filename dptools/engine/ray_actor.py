@@ -1,130 +1,131 @@
-"""One worker of a Ray cluster."""
+"""A worker on a Ray cluster: the actor, and the runner that gives batches to it.
+
+Ray restarts an actor that dies, on any machine with room (``max_restarts``). Its ``max_task_retries`` is not used for
+batches, because Ray retries a call on the same actor only. If a machine is lost and no other has room, that actor never
+starts again, and its batch would wait forever while other actors are free. Instead, the call fails, and the pool gives
+the batch to whichever runner is ready first. It also limits the attempts, so that an image that kills its workers
+becomes an error record.
+"""
 
 import logging
-import threading
-from collections.abc import Sequence
+import os
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from dptools.engine.pool import Batch
-from dptools.engine.ray_worker import RemoteStage
+from dptools.engine.job_queue import Batch
+from dptools.engine.pool import WorkerDiedError
+from dptools.engine.worker_setup import forward_log, limit_torch_to_one_thread
 from dptools.errors import SetupError
-from dptools.pipe.stage import Stage
+from dptools.pipe.stage import Stage, Worker
 
-TRIES = 3
-"""Workers that are lost on one image before it is that image's fault."""
-
-PATIENCE = 5.0
-"""Seconds after which the work of a lost worker goes to another rather than wait for its successor."""
+DISTRIBUTION = "deep-protection"
 
 logger = logging.getLogger("dptools")
 
 
-class Actor:
-    """An actor, started when there is work, and again, wherever there is room, after it was lost."""
+class ActorRunner:
+    """Run a stage in an actor, which is created when there is work for it."""
 
-    def __init__(self, stage: Stage, options: dict[str, float], directory: str | None, crew: Sequence["Actor"]) -> None:
-        """
+    attempts = 3  # A worker may also be lost with its machine, which is not the fault of an image.
+
+    def __init__(self, stage: Stage, resources: dict[str, float], directory: str | None) -> None:
+        """Describe the actor.
+
         Args:
-            options: resources that it takes.
-            directory: where it finds files by the names that they have here; None where it finds none.
-            crew: those beside it.
+            stage: The stage to run.
+            resources: The resources that the actor takes, as options of ``ray.remote``.
+            directory: The directory in which relative paths of the samples are valid. None if the samples carry their
+                images.
         """
-        self.stage, self.options, self.directory, self.crew = stage, options, directory, crew
-        self.alive = self.stopped = False
-        self._lock = threading.Lock()
-        self._handle: Any = None
-        self._greeting: Any = None
+        self._stage, self._resources, self._directory = stage, resources, directory
+        self._actor: Any = None
+        self._ready = False
 
-    def ready(self) -> None:
-        while not self.stopped and not self._is_up(1.0):
-            pass
+    def wait_until_ready(self) -> None:
+        """Wait until the actor runs. On a full cluster, that takes until there is room."""
+        if self._ready:
+            return
+        if self._actor is None:
+            options = {"max_restarts": -1, "max_task_retries": -1, **self._resources}
+            actor_class = ray.remote(RemoteStage).options(**options)
+            self._actor = actor_class.remote(self._stage, self._directory, version(DISTRIBUTION))
+        try:
+            ray.get(self._actor.ready.remote())
+        except RayActorError as error:
+            raise SetupError(f"a Ray worker cannot be started: {_first_line(error)}") from error
+        self._ready = True
 
     def run(self, batch: Batch) -> Batch:
-        for _ in range(TRIES):
-            try:
-                return self._alive().ask(batch)
-            except RayActorError as error:
-                cause = _first_line(error)
-                logger.info("a worker was lost, and its images go to another: %s", cause)
-        if len(batch) > 1:
-            return [done for sample in batch for done in self.run([sample])]
-        return [
-            sample.fail(self.stage.tool, "WorkerDied", f"{TRIES} workers were lost on it: {cause}") for sample in batch
-        ]
-
-    def ask(self, batch: Batch) -> Batch:
-        """
-        Raises:
-            DptoolsError: the stage cannot be built.
-            RayActorError: the worker is lost.
-        """
-        if (handle := self._handle) is None:
-            raise RayActorError(error_msg="it was lost a moment ago")
+        """Return the finished samples of the batch; see :class:`dptools.engine.pool.Runner`."""
         try:
-            answer, notes = ray.get(handle.run.remote(batch))
-        except RayActorError:
-            self._lose(handle)
-            raise
-        for note in notes:
-            logger.info("%s", note)
-        if isinstance(answer, BaseException):
-            raise answer
-        done: Batch = answer
+            call = self._actor.run.options(max_task_retries=0)
+            finished, messages = ray.get(call.remote(batch))
+        except RayTaskError as error:
+            raise error.cause from None
+        except RayError as error:
+            self._ready = False
+            logger.info("a Ray worker died, and its images are given to another: %s", _first_line(error))
+            ended = isinstance(error, RayActorError)
+            raise WorkerDiedError("the process or its machine ended" if ended else _first_line(error)) from None
+        for message in messages:
+            logger.info("%s", message)
+        done: Batch = finished
         return done
 
     def stop(self) -> None:
-        self.stopped = True
-        self._lose(self._handle)
-
-    def _alive(self) -> "Actor":
-        """This one or, where that takes long, any that is."""
-        if self._is_up(PATIENCE):
-            return self
-        while not self.stopped:
-            for other in self.crew:
-                if other.alive:
-                    return other
-            if self._is_up(1.0):
-                return self
-        raise SetupError("the run has ended")
-
-    def _is_up(self, seconds: float) -> bool:
-        """Start it, unless it is started, and wait so long at most.
-
-        Raises:
-            DptoolsError: it cannot work here, or all is over.
-        """
-        if self.stopped:
-            raise SetupError("the run has ended")
-        if self.alive:
-            return True
-        if self._handle is None:
-            self._handle = ray.remote(RemoteStage).options(**self.options).remote(self.stage)
-            self._greeting = self._handle.greet.remote(self.directory, version("deep-protection"))
-        done, _ = ray.wait([self._greeting], timeout=seconds)
-        if done:
-            try:
-                if complaint := ray.get(done[0]):
-                    raise SetupError(complaint)
-                self.alive = True
-            except RayActorError:
-                self._lose(self._handle)
-        return self.alive
-
-    def _lose(self, handle: Any) -> None:
-        """Let go of what is left of it, unless another thread has, and began anew."""
-        with self._lock:
-            if handle is None or handle is not self._handle:
-                return
-            self.alive, self._handle = False, None
-        with suppress(RayError):
-            ray.kill(handle)
+        """Kill the actor."""
+        if self._actor is not None:
+            with suppress(RayError):
+                ray.kill(self._actor)
 
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0][:200]
+
+
+class RemoteStage:
+    """The actor: runs a stage, perhaps on another machine."""
+
+    def __init__(self, stage: Stage, directory: str | None, expected_version: str) -> None:
+        """Prepare the process. The stage is built with the first batch.
+
+        Args:
+            stage: The stage to run.
+            directory: The directory in which to run it. None for the root directory.
+            expected_version: The version of dptools that sends the samples.
+        """
+        self.stage, self.directory, self.expected_version = stage, directory, expected_version
+        self.worker: Worker | None = None
+        self.messages: list[str] = []
+        limit_torch_to_one_thread()
+        forward_log(self.messages.append)
+
+    def ready(self) -> None:
+        """Return when the actor runs. Ray repeats this call after a restart."""
+
+    def run(self, batch: Batch) -> tuple[Batch, list[str]]:
+        """Return the finished samples and the messages that were logged.
+
+        Raises:
+            SetupError: This machine has another version of dptools, or lacks the directory.
+            DptoolsError: The stage cannot be built.
+        """
+        self.messages.clear()
+        self.worker = self.worker or self._build()
+        return list(self.worker(batch)), self.messages
+
+    def _build(self) -> Worker:
+        host = os.uname().nodename
+        if (found := version(DISTRIBUTION)) != self.expected_version:
+            raise SetupError(f"{host} in the Ray cluster has dptools {found}, but this is {self.expected_version}")
+        try:
+            os.chdir(self.directory or "/")
+        except OSError:
+            raise SetupError(
+                f"{host} in the Ray cluster has no directory {self.directory}: share it or send the images"
+            ) from None
+        return self.stage.build()

@@ -1,4 +1,4 @@
-"""Workers on the machines of a Ray cluster: actors, of which one that is lost, or its machine, loses no image."""
+"""The Ray engine: run a stage on the machines of a Ray cluster that is running already."""
 
 import logging
 import os
@@ -9,18 +9,18 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 
-# Before Ray is imported: or a thread that asks when all is over begins anew, and SIGTERM prints a trace and aborts.
+# Ray reads both when it is imported. Without the first, a thread that calls Ray after the end connects again. Without
+# the second, SIGTERM prints a stack trace and aborts.
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
 os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
 
 import ray
 
-from dptools.engine.keeper import own_ray
 from dptools.engine.pool import WorkerPool
-from dptools.engine.ray_actor import Actor
+from dptools.engine.ray_actor import ActorRunner
 from dptools.errors import SetupError, UsageError
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Stage
@@ -31,14 +31,14 @@ class Cluster:
     """Run a stage on a Ray cluster.
 
     Attributes:
-        address: of the cluster, as ``ray.init`` takes it; None for that of ``RAY_ADDRESS`` or, without it, a cluster of
-            this machine, which ends with the run.
-        jobs: workers; None for as many as the cluster has cores, or shares of GPUs.
-        batch_size: the most samples that a worker is given at once; None for ``gpu_batch`` on GPUs, else 1.
-        ordered: results in the order of the input; else as they come.
-        gpus: that a worker takes, of which 0.5 is half of one; 0 for a core instead; None for one, if there are any.
-        gpu_batch: images that a GPU gains from at once.
-        shared: workers find files where this process does; else they are given all that they need.
+        address: The address of the cluster, as ``ray.init`` takes it. None for that in ``RAY_ADDRESS``.
+        jobs: The number of workers. None for the number of cores in the cluster, or of workers that its GPUs can hold.
+        batch_size: The maximum number of samples that a worker gets at once. None for ``gpu_batch`` on GPUs, else 1.
+        ordered: Whether results are in the order of the input. Otherwise they come in the order of completion.
+        gpus: The number of GPUs that a worker takes; 0.5 is half a GPU, 0 a core instead. None for one, if there are
+            any.
+        gpu_batch: The batch size that uses a GPU well.
+        shared: Whether workers find files under the same paths as this process. Otherwise samples carry their images.
     """
 
     address: str | None = None
@@ -50,83 +50,96 @@ class Cluster:
     shared: bool = True
 
     def __call__(self, stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # who runs an image tool does not expect it to tell
-        with _silence(), self._there() as address:
-            _connect(address)
+        """Run the stage; see :class:`dptools.pipe.stage.Engine`.
+
+        Raises:
+            SetupError: No cluster is named, the cluster does not answer, or it lacks a GPU.
+            UsageError: The cluster cannot hold one worker, and ``jobs`` is not set.
+        """
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Users of an image tool do not expect usage reports.
+        with _silence_ray():
+            _connect(_known_address(self.address))
             try:
-                yield from self._crew(stage)(samples)
+                yield from self._pool(stage)(samples)
             finally:
                 ray.shutdown()
 
-    def _there(self) -> AbstractContextManager[str]:
-        """The address of a cluster that is there already or, without one, of a new one."""
-        address = self.address or os.environ.get("RAY_ADDRESS") or "local"
-        return own_ray() if address == "local" else nullcontext(address)
+    def _pool(self, stage: Stage) -> WorkerPool:
+        gpus = self._gpus_per_worker()
+        resources: dict[str, float] = {"num_gpus": gpus, "num_cpus": 0} if gpus else {"num_gpus": 0, "num_cpus": 1}
+        directory = os.getcwd() if self.shared else None
+        runners = [ActorRunner(stage, resources, directory) for _ in range(self._jobs(gpus))]
+        return WorkerPool(stage.tool, runners, self.batch_size or (self.gpu_batch if gpus else 1), self.ordered)
 
-    def _crew(self, stage: Stage) -> WorkerPool:
-        gpus = self._gpus()
-        options: dict[str, float] = {"num_gpus": gpus, "num_cpus": 0} if gpus else {"num_gpus": 0, "num_cpus": 1}
-        place = os.getcwd() if self.shared else None
-        actors: list[Actor] = []
-        actors += (Actor(stage, options, place, actors) for _ in range(self._jobs(gpus)))
-        return WorkerPool(actors, self.batch_size or (self.gpu_batch if gpus else 1), self.ordered)
-
-    def _gpus(self) -> float:
-        there = ray.cluster_resources().get("GPU", 0.0)
-        if self.gpus and not there:
+    def _gpus_per_worker(self) -> float:
+        available = ray.cluster_resources().get("GPU", 0.0)
+        if self.gpus and not available:
             raise SetupError("the Ray cluster has no GPU")
-        return (1.0 if there else 0.0) if self.gpus is None else self.gpus
+        return (1.0 if available else 0.0) if self.gpus is None else self.gpus
 
     def _jobs(self, gpus: float) -> int:
-        there = ray.cluster_resources()
-        room = there.get("GPU", 0.0) // gpus if gpus else there.get("CPU", 0.0)
-        if not (jobs := self.jobs or int(room)):
-            raise UsageError("the Ray cluster has no room for one worker: give -j, if it grows when it is asked")
+        resources = ray.cluster_resources()
+        capacity = resources.get("GPU", 0.0) // gpus if gpus else resources.get("CPU", 0.0)
+        if not (jobs := self.jobs or int(capacity)):
+            raise UsageError("the Ray cluster cannot hold one worker: if it grows on demand, set the number of jobs")
         return jobs
 
 
+def _known_address(address: str | None) -> str:
+    """Return the address, or that in ``RAY_ADDRESS``. No cluster is started: Ray may leave processes of it behind."""
+    address = address or os.environ.get("RAY_ADDRESS")
+    if not address or address == "local":
+        raise SetupError(
+            "no Ray cluster is named: start one with 'ray start --head' and give its address, such as "
+            "ray:127.0.0.1:6379, or set RAY_ADDRESS"
+        )
+    return address
+
+
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Ray tells of what it lost on standard output, which holds results: only a developer sees that."""
-    with open(os.devnull, "w") as nowhere, redirect_stdout(sys.stderr if os.environ.get("DPTOOLS_DEBUG") else nowhere):
+def _silence_ray() -> Iterator[None]:
+    """Discard what Ray prints on standard output, which holds the results. With DPTOOLS_DEBUG, it goes to stderr."""
+    with open(os.devnull, "w") as null, redirect_stdout(sys.stderr if os.environ.get("DPTOOLS_DEBUG") else null):
         yield
 
 
 def _connect(address: str) -> None:
-    """
+    """Connect this process to the cluster.
+
     Raises:
-        SetupError: there is no cluster.
+        SetupError: There is no cluster at the address.
     """
     _check_answers(address)
-    logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of what is meant
-    done: Future[None] = Future()
-    # In the main thread Ray would take SIGTERM for itself, and end with a status that says nothing of a signal.
-    threading.Thread(target=_join, args=(address, done), daemon=True).start()
+    logging.getLogger("ray").setLevel(logging.ERROR)  # Its warnings are about settings that are intended here.
+    connected: Future[None] = Future()
+    # In the main thread, Ray would install its own handler of SIGTERM, which hides the signal in the exit status.
+    threading.Thread(target=_initialise, args=(address, connected), daemon=True).start()
     try:
-        done.result()
+        connected.result()
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise SetupError(f"no Ray cluster at {address}: {reason}") from None
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))  # an older Ray prints a trace all the same
+    # Older versions of Ray install a handler in C that prints a stack trace. This puts Python's back.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
-def _join(address: str, done: Future[None]) -> None:
+def _initialise(address: str, connected: Future[None]) -> None:
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-        done.set_result(None)
+        connected.set_result(None)
     except BaseException as error:
-        done.set_exception(error)
+        connected.set_exception(error)
 
 
 def _check_answers(address: str) -> None:
-    """Find out quickly what Ray would find out in minutes.
+    """Check within seconds that something listens at the address. Ray alone would take minutes.
 
     Raises:
-        SetupError: nobody answers there.
+        SetupError: Nothing does.
     """
-    found = re.fullmatch(r"(?:ray://)?\[?([^/\]]+?)\]?:(\d{1,5})", address)
+    host_and_port = re.fullmatch(r"(?:ray://)?\[?([^/\]]+?)\]?:(\d{1,5})", address)
     try:
-        if found:
-            socket.create_connection((found[1], int(found[2])), timeout=10).close()
+        if host_and_port:
+            socket.create_connection((host_and_port[1], int(host_and_port[2])), timeout=10).close()
     except (OSError, OverflowError) as error:
         raise SetupError(f"no Ray cluster at {address}: {error}") from None

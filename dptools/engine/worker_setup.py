@@ -1,0 +1,35 @@
+"""What a process does before it runs a stage."""
+
+import logging
+import os
+from collections.abc import Callable
+
+
+def limit_torch_to_one_thread() -> None:
+    """Make torch and NumPy compute on one thread. Must run before torch is imported.
+
+    With one process per core, more threads only slow each other down. The order of floating-point sums, and with it the
+    result, then no longer depends on the number of cores.
+    """
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = "1"
+
+
+def forward_log(send: Callable[[str], None]) -> None:
+    """Pass the text of every message that dptools logs to ``send`` instead of printing it here.
+
+    The root logger is bypassed because some libraries make it print.
+    """
+    logger = logging.getLogger("dptools")
+    logger.addHandler(_Forwarder(send))
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+class _Forwarder(logging.Handler):
+    def __init__(self, send: Callable[[str], None]) -> None:
+        super().__init__()
+        self.send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.send(record.getMessage())
