@@ -102,7 +102,7 @@ def test_a_targeted_attack_by_a_foolbox_class(dog: Path, sh: Run) -> None:
     assert record["attack"]["target"] == record["attack"]["adversarial_label"] == 283
     assert record["attack"]["norms"]["linf_255"] <= 4
     (same,) = records(sh(f"dp-attack -a pgd --target 243 --label 243 {dog} -o adv").stdout)
-    assert same["skipped"]["message"] == "bull mastiff is the target already"
+    assert same["skipped"]["message"] == "bull mastiff is already the target"
 
 
 def test_an_unknown_target_is_a_usage_error(dog: Path, sh: Run) -> None:
@@ -147,7 +147,7 @@ def test_an_image_that_is_misclassified_before_the_attack_is_skipped(dog: Path, 
     )
     summary, *lines = done.stdout.splitlines()
     (record,) = records(lines)
-    assert record["skipped"]["message"] == "efficientnet-lite0 already sees bull mastiff"
+    assert record["skipped"]["message"] == "efficientnet-lite0 already predicts bull mastiff"
     assert record["path"].startswith("adv/")
     assert json.loads(summary)["groups"][0]["skipped"] == 1
     assert json.loads(summary)["groups"][0]["success"]["n"] == 0

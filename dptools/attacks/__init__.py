@@ -1,14 +1,18 @@
-"""Adversarial attacks: image -> an image that a classifier gets wrong."""
+"""Adversarial attacks on any classifier: image -> image that the classifier gets wrong.
+
+>>> from dptools.attacks import find, perturb
+>>> results = perturb(find("deepfool"), model, images, labels)
+"""
 
 import os
 from typing import TYPE_CHECKING
 
-from dptools.attacks.attack import Attack
+from dptools.attacks.attack import Attack, SettingError
 from dptools.attacks.registry import ATTACKS, PAPER, find
-from dptools.attacks.settings import Setting, configure
 from dptools.lazy import lazy
 
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # Foolbox imports GitPython, which fails where git is missing
+# Foolbox imports GitPython, which otherwise fails where git is not installed.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 if TYPE_CHECKING:
     from dptools.attacks.adef import ADefAttack
@@ -26,8 +30,7 @@ __all__ = [
     "Attack",
     "AttackResult",
     "DefendedModel",
-    "Setting",
-    "configure",
+    "SettingError",
     "find",
     "perturb",
 ]

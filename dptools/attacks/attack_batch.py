@@ -1,4 +1,4 @@
-"""What an attack has to solve: images, what they must not (or must) be taken for, and a classifier to ask."""
+"""A batch of images under attack, with the classifier, the labels and the query counts."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,21 +8,20 @@ from foolbox import PyTorchModel
 from foolbox.criteria import Misclassification, TargetedMisclassification
 from torch import Tensor, nn
 
-from dptools.attacks.query_counter import QueryCounter, in_blocks
+from dptools.attacks.query_counter import QueryCounter, query_in_batches
 
 
 class AttackBatch:
     """Images under attack.
 
     Attributes:
-        classifier: images in [0, 1] to scores.
-        images: B x 3 x H x W in [0, 1], on the 8-bit lattice.
+        classifier: Maps images in [0, 1] to logits.
+        images: B x 3 x H x W, multiples of 1/255 in [0, 1].
         labels: B true classes.
-        target: the class to reach; None where any other than the label will do.
-        seeds: B seeds for what is drawn at random.
-        wanted: how many of the images matter; the rest fill the batch.
-        model: the classifier for Foolbox; it takes as many images as the problem has, each in its row, and asks about
-            ``block`` at once.
+        target: Class that the classifier shall predict; None for an untargeted attack.
+        seeds: B seeds for random draws.
+        num_images: Number of images under attack. The rows after them are padding.
+        model: The classifier for Foolbox. Its input must have B rows, in the order of the images.
     """
 
     def __init__(
@@ -33,74 +32,89 @@ class AttackBatch:
         *,
         seeds: Sequence[int],
         target: int | None = None,
-        block: int | None = None,
-        wanted: int | None = None,
+        query_batch_size: int | None = None,
+        num_images: int | None = None,
     ) -> None:
+        """Create a batch.
+
+        Args:
+            classifier: See the class.
+            images: See the class.
+            labels: See the class.
+            seeds: See the class.
+            target: See the class.
+            query_batch_size: Number of images that ``model`` passes to the classifier at once; None for the default.
+            num_images: See the class; None for all.
+        """
         self.classifier, self.images, self.seeds, self.target = classifier, images, tuple(seeds), target
-        self.wanted = len(images) if wanted is None else wanted
+        self.num_images = len(images) if num_images is None else num_images
         self.labels = torch.tensor(list(labels), device=images.device)
-        self._asked = QueryCounter(classifier, len(images), block)
-        self.model = PyTorchModel(self._asked, bounds=(0, 1), device=images.device)
-        self._known: list[dict[int, Tensor]] = [{} for _ in images]
+        self._counter = QueryCounter(classifier, len(images), query_batch_size)
+        self.model = PyTorchModel(self._counter, bounds=(0, 1), device=images.device)
+        self._known_scores: list[dict[int, Tensor]] = [{} for _ in images]
 
     @property
     def queries(self) -> list[int]:
-        """For each image, how many images the classifier was asked about; one that is judged again does not count."""
-        return self._asked.queries
+        """Number of images that the classifier has seen for each row, without repetitions of the same image."""
+        return self._counter.queries
 
     @property
     def criterion(self) -> Misclassification | TargetedMisclassification:
-        """What Foolbox is to reach."""
+        """Foolbox's success criterion."""
         if self.target is None:
             return Misclassification(self.labels)
         return TargetedMisclassification(torch.full_like(self.labels, self.target))
 
     def generator(self, row: int) -> torch.Generator:
-        """The image's own source of randomness; on the CPU, so that every device draws the same."""
+        """Return a new generator with the row's seed. It is on the CPU, so that all devices draw the same numbers."""
         return torch.Generator().manual_seed(self.seeds[row])
 
     @contextmanager
-    def until_all_succeed(self) -> Iterator[None]:
-        """Raise AllSucceeded out of the model as soon as it is asked about images that are all adversarial."""
-        self._asked.until = self.criterion
+    def stop_when_all_succeed(self) -> Iterator[None]:
+        """Let ``model`` raise AllSucceeded as soon as all images of a query are adversarial."""
+        self._counter.stop_criterion = self.criterion
         try:
             yield
         finally:
-            self._asked.until = None
+            self._counter.stop_criterion = None
 
-    def forget(self) -> None:
-        """Let go of what was kept for gradients, when no more are asked for."""
-        self._asked.forget()
+    def release_graph(self) -> None:
+        """Free the graph that was kept for further gradients."""
+        self._counter.release_graph()
 
     def scores(self, row: int, candidates: Tensor) -> Tensor:
-        """K x classes: scores of candidates, K x 3 x H x W, for the image in this row.
+        """Return the logits, K x classes, of K candidates (K x 3 x H x W) for the image in this row.
 
-        They are remembered, unless the classifier says that it is ``random``: then each is a fresh answer.
+        Logits are cached, unless the classifier has a true attribute ``stochastic``.
         """
-        keys = [hash(each.cpu().numpy().tobytes()) for each in candidates]
-        known: dict[int, Tensor] = {} if getattr(self.classifier, "random", False) else self._known[row]
-        if new := {key: at for at, key in enumerate(keys) if key not in known}:
+        keys = [hash(candidate.cpu().numpy().tobytes()) for candidate in candidates]
+        known: dict[int, Tensor] = {} if getattr(self.classifier, "stochastic", False) else self._known_scores[row]
+        if new := {key: index for index, key in enumerate(keys) if key not in known}:
             with torch.no_grad():
-                known.update(zip(new, in_blocks(self.classifier, candidates[list(new.values())]), strict=True))
+                known.update(zip(new, query_in_batches(self.classifier, candidates[list(new.values())]), strict=True))
             self.queries[row] += len(new)
         return torch.stack([known[key] for key in keys])
 
     def margins(self, row: int, candidates: Tensor) -> Tensor:
-        """K numbers: how far each candidate is beyond the border, in scores; above 0 it is adversarial."""
-        return self.margin(row, self.scores(row, candidates))
+        """Return the margins of K candidates (K x 3 x H x W), K logit differences; see :meth:`margins_of`."""
+        return self.margins_of(row, self.scores(row, candidates))
 
-    def margin(self, row: int, scores: Tensor) -> Tensor:
-        """The same of K x classes scores."""
-        wanted = int(self.labels[row]) if self.target is None else self.target
+    def margins_of(self, row: int, scores: Tensor) -> Tensor:
+        """Return the margins, K numbers, of K x classes logits: an image is adversarial if its margin is above 0.
+
+        Without a target, the margin is the largest logit of the other classes minus the logit of the label. With a
+        target, it is the logit of the target minus the largest logit of the other classes.
+        """
+        reference = int(self.labels[row]) if self.target is None else self.target
         others = scores.clone()
-        others[:, wanted] = -torch.inf
-        lead = others.amax(dim=1) - scores[:, wanted]
+        others[:, reference] = -torch.inf
+        lead = others.amax(dim=1) - scores[:, reference]
         return lead if self.target is None else -lead
 
     def margin_gradient(self, row: int, image: Tensor) -> Tensor:
-        """The margin's gradient at an image 1 x 3 x H x W, of the same shape."""
+        """Return the gradient of the margin at an image, 1 x 3 x H x W."""
         image = image.detach().requires_grad_()
         self.queries[row] += 1
-        margin = self.margin(row, in_blocks(self.classifier, image)).sum()
+        margin = self.margins_of(row, query_in_batches(self.classifier, image)).sum()
         (gradient,) = torch.autograd.grad(margin, image)
         return gradient

@@ -1,43 +1,56 @@
-"""An attacker who knows the defence: gradients straight through it, averaged over its randomness."""
+"""A classifier behind a purifier, as seen by an attacker who knows both."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import count
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from dptools.attacks.query_counter import in_blocks
+from dptools.attacks.query_counter import query_in_batches
 
-Defence = Callable[[Tensor, int], Tensor]
-"""Image 1 x 3 x H x W in [0, 1] and seed to the restored image."""
+
+class SeededPurifier(Protocol):
+    """A purifier whose random draws follow from seeds, such as :class:`dptools.purifiers.Purifier`."""
+
+    def __call__(self, images: Tensor, *, seeds: Sequence[int]) -> Tensor:
+        """Return purified images, B x 3 x H x W in [0, 1], given B images and B seeds."""
 
 
 class DefendedModel(nn.Module):
-    """A classifier behind a defence that cannot be differentiated.
+    """A classifier behind a purifier, with an approximate gradient.
 
-    The gradient takes the defence for the identity (BPDA, arXiv 1802.00420) and is the mean over several of its seeds
-    (EOT, arXiv 1707.07397). Every restoration has a fresh seed, so an attack cannot fit itself to a few.
+    The backward pass treats the purifier as the identity (BPDA, arXiv 1802.00420). Logits and gradients are means
+    over several seeds of the purifier (expectation over transformation, arXiv 1707.07397). Every purification has a
+    fresh seed, so an attack cannot fit itself to a few of them.
+
+    >>> model = DefendedModel(classifier, dptools.purifiers.load("denoiser"), eot_samples=20, seed=0)
+    >>> results = perturb("pgd", model, images, labels)
     """
 
-    block = 1  # no copies to fill a block: each image costs several restorations
-    random = True
+    query_batch_size = 1  # Padding a batch with copies would cost several purifications each.
+    stochastic = True
 
-    def __init__(self, classifier: nn.Module, defence: Defence, *, draws: int, seed: int) -> None:
-        """
+    def __init__(self, classifier: nn.Module, purifier: SeededPurifier, *, eot_samples: int, seed: int) -> None:
+        """Combine a classifier and a purifier.
+
         Args:
-            draws: how many seeds to average over.
-            seed: from which those seeds follow.
+            classifier: Maps images in [0, 1] to logits.
+            purifier: Called with one image and one seed at a time, without gradients.
+            eot_samples: Number of purifications that are averaged.
+            seed: Seed of the first purification; the following ones count up from it.
         """
         super().__init__()
-        self.classifier, self.defence, self.draws = classifier, defence, draws
-        self.seeds = (seed + number for number in count())
-        self.train(classifier.training)
+        self.classifier, self.purifier, self.eot_samples = classifier, purifier, eot_samples
+        self._seeds = count(seed)
+        self.training = classifier.training  # train() would change the modes of the classifier's submodules
 
     def forward(self, images: Tensor) -> Tensor:
-        """Mean scores, B x classes."""
-        return torch.cat([self._mean_scores(image) for image in images[:, None]])
+        """Return the mean logits, B x classes."""
+        return torch.cat([self._mean_logits(image) for image in images[:, None]])
 
-    def _mean_scores(self, image: Tensor) -> Tensor:
-        restored = [self.defence(image.detach(), next(self.seeds)) for _ in range(self.draws)]
-        behind = torch.cat([image + (output - image).detach() for output in restored])
-        return in_blocks(self.classifier, behind).mean(dim=0, keepdim=True)
+    def _mean_logits(self, image: Tensor) -> Tensor:
+        with torch.no_grad():
+            purified = [self.purifier(image.detach(), seeds=[next(self._seeds)]) for _ in range(self.eot_samples)]
+        straight_through = torch.cat([image + (output - image).detach() for output in purified])
+        return query_in_batches(self.classifier, straight_through).mean(dim=0, keepdim=True)

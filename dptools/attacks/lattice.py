@@ -1,94 +1,83 @@
-"""From an adversarial image in real numbers to one of 8 bits that is adversarial still."""
+"""Rounding of adversarial images to 8 bits, so that they stay adversarial."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from foolbox import distances
-from foolbox.distances import LpDistance
 from torch import Tensor
 
 from dptools.attacks.attack_batch import AttackBatch
+from dptools.attacks.norms import Budget
 
-ROUNDS = 8
-"""How many times the gradient is taken anew, and every value may move one step further."""
+# The repair computes the gradient at most this many times. In each round, a value moves by at most one 8-bit step.
+MAX_ROUNDS = 8
 
-FEWEST = 16
-"""So many values move at least, then twice as many, until the image is adversarial again."""
+# The repair moves at least this many values, then twice as many, until the image is adversarial again.
+MIN_MOVES = 16
 
-SHARPNESS = 16
-"""The search ends when a sixteenth of the moves more or less is all that is left open."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """The largest perturbation that is allowed; none if there is no epsilon."""
-
-    distance: LpDistance | None = None
-    epsilon: float | None = None
-
-    @classmethod
-    def of(cls, norm: str | None, epsilon: float | None) -> "Budget":
-        """By the norm's name in Foolbox: ``l0``, ``l1``, ``l2``, ``linf``."""
-        return cls(getattr(distances, norm) if norm else None, epsilon)
-
-    def allows(self, clean: Tensor, image: Tensor) -> bool:
-        """Whether an image 1 x 3 x H x W is near enough; distances are on the [0, 1] scale."""
-        if self.distance is None or self.epsilon is None:
-            return True
-        return float(self.distance(clean, image)) <= self.epsilon * (1 + 1e-6) + 1e-6
+# The search for the number of moves ends when it is known to within count / SEARCH_PRECISION.
+SEARCH_PRECISION = 16
 
 
-def to_lattice(problem: AttackBatch, row: int, adversarial: Tensor, budget: Budget) -> Tensor:
-    """The 8-bit image nearest to an adversarial image, as far as can be told, that is adversarial too.
-
-    Minimal attacks end so close behind the border between two classes that rounding to 8 bits brings them back. So
-    values move by one step in the direction of the margin's gradient, first those that are nearly half way between two
-    steps anyway and those that gain the most; only as many move as it takes.
-
-    Args:
-        row: the image's place in the problem.
-        adversarial: 1 x 3 x H x W in [0, 1].
-
-    Returns:
-        Multiples of 1/255, within the budget; not adversarial where nothing helps.
-    """
-    clean = problem.images[row : row + 1]
-    image = plain = nearest(clean, adversarial, budget)
-
-    def succeeds(image: Tensor) -> bool:
-        return budget.allows(clean, image) and bool(problem.margins(row, image) > 0)
-
-    for attempt in range(ROUNDS):
-        if succeeds(image):
-            return image
-        moves = _Moves.towards(problem.margin_gradient(row, image), image, adversarial)
-        most = moves.most(clean, budget)
-        first = min(moves.enough(-float(problem.margins(row, image))), most)
-        # The first gradient, that of the plain rounding, is followed only as far as it should take: the next is better.
-        image = _fewest(moves, succeeds, first, most if attempt else first)
-    return image if succeeds(image) else plain
-
-
-def rounded(image: Tensor) -> Tensor:
-    """The nearest multiples of 1/255 in [0, 1]."""
+def round_to_8bit(image: Tensor) -> Tensor:
+    """Return the image rounded to multiples of 1/255 in [0, 1]."""
     return (image * 255).round().clamp(0, 255) / 255
 
 
-def nearest(clean: Tensor, adversarial: Tensor, budget: Budget) -> Tensor:
-    """An image rounded to multiples of 1/255, or, where that is beyond the budget, rounded towards the clean one."""
-    if budget.allows(clean, image := rounded(adversarial)):
+def round_within_budget(clean: Tensor, adversarial: Tensor, budget: Budget) -> Tensor:
+    """Return an image rounded to multiples of 1/255. If that exceeds the budget, round towards the clean image."""
+    if budget.allows(clean, image := round_to_8bit(adversarial)):
         return image
     steps = (adversarial.double() - clean) * 255
-    for tolerance in (1e-4, 0.0):  # of whole steps in real numbers
-        image = rounded(clean + (steps + tolerance * steps.sign()).trunc().float() / 255)
+    for tolerance in (1e-4, 0.0):  # Floating-point values can lie just below a whole step.
+        image = round_to_8bit(clean + (steps + tolerance * steps.sign()).trunc().float() / 255)
         if budget.allows(clean, image):
             break
     return image
 
 
+def round_adversarial(batch: AttackBatch, row: int, adversarial: Tensor, budget: Budget) -> Tensor:
+    """Return an 8-bit image near an adversarial image that is adversarial too.
+
+    Attacks that minimise the perturbation end so close to the decision boundary that rounding often undoes them. The
+    repair moves values by one 8-bit step along the gradient of the margin. It starts with the values that gain most
+    for the least distance from the unrounded image, and moves about as few as are needed.
+
+    Args:
+        batch: Batch under attack.
+        row: Row of the image in the batch.
+        adversarial: 1 x 3 x H x W in [0, 1].
+        budget: Largest perturbation.
+
+    Returns:
+        1 x 3 x H x W, multiples of 1/255 within the budget. If the repair fails, the rounded image, not adversarial.
+    """
+    clean = batch.images[row : row + 1]
+    image = plain = round_within_budget(clean, adversarial, budget)
+
+    def succeeds(image: Tensor) -> bool:
+        return budget.allows(clean, image) and bool(batch.margins(row, image) > 0)
+
+    for round_ in range(MAX_ROUNDS):
+        if succeeds(image):
+            return image
+        moves = _Moves.along_gradient(batch.margin_gradient(row, image), image, adversarial)
+        max_count = moves.count_within(clean, budget)
+        first = min(moves.count_for_gain(-float(batch.margins(row, image))), max_count)
+        # The first gradient belongs to the plain rounding. The next one is better, so do not search further with it.
+        image = _fewest_moves(moves, succeeds, first, max_count if round_ else first)
+    return image if succeeds(image) else plain
+
+
 @dataclass(frozen=True)
 class _Moves:
-    """Steps of one value each, in the order in which they are made."""
+    """Changes of single values by one 8-bit step, best first.
+
+    Attributes:
+        image: The 8-bit image before the moves.
+        order: Flat indices of the values, in the order of the moves.
+        steps: Direction of each value's move: -1, 0 or 1; flat.
+        gains: Cumulative gain in margin after each move, if the margin were linear.
+    """
 
     image: Tensor
     order: Tensor
@@ -96,45 +85,49 @@ class _Moves:
     gains: Tensor
 
     @classmethod
-    def towards(cls, gradient: Tensor, image: Tensor, adversarial: Tensor) -> "_Moves":
-        """The most gain for the least way from the real-valued image first."""
+    def along_gradient(cls, gradient: Tensor, image: Tensor, adversarial: Tensor) -> "_Moves":
+        """Order the moves by their gain per increase of the distance from the unrounded image."""
         steps = gradient.sign()
         moved = image * 255 + steps
         steps = steps.where((moved > -0.5) & (moved < 255.5), 0)
-        off = (image - adversarial) * 255
-        way = (1 + 2 * steps * off).clamp(min=0.05)
+        offset = (image - adversarial) * 255
+        distance_increase = (1 + 2 * steps * offset).clamp(min=0.05)
         gains = (gradient * steps).flatten() / 255
-        order = (gains / way.flatten()).argsort(descending=True, stable=True)[: int(steps.count_nonzero())]
+        order = (gains / distance_increase.flatten()).argsort(descending=True, stable=True)
+        order = order[: int(steps.count_nonzero())]
         return cls(image, order, steps.flatten(), gains[order].cpu().double().cumsum(0))
 
-    def __call__(self, count: int) -> Tensor:
-        """The image after so many moves."""
+    def apply(self, count: int) -> Tensor:
+        """Return the image after the first ``count`` moves."""
         moved = self.image.clone().flatten()
         chosen = self.order[:count]
         moved[chosen] += self.steps[chosen] / 255
-        return rounded(moved.view_as(self.image))
+        return round_to_8bit(moved.view_as(self.image))
 
-    def enough(self, gain: float) -> int:
-        """How many moves gain so much, if the margin is as linear as its gradient says."""
-        return min(max(FEWEST, int((self.gains < gain).sum()) + 1), len(self.order))
+    def count_for_gain(self, gain: float) -> int:
+        """Return the number of moves that would give this gain in margin, if the margin were linear."""
+        return min(max(MIN_MOVES, int((self.gains < gain).sum()) + 1), len(self.order))
 
-    def most(self, clean: Tensor, budget: Budget) -> int:
-        """How many moves the budget allows; after fewer, the image may be beyond it, for some moves lead back."""
+    def count_within(self, clean: Tensor, budget: Budget) -> int:
+        """Return a number of moves that keeps the budget.
+
+        Fewer moves can exceed the budget, because some moves lead back towards the clean image.
+        """
         low, high = 0, len(self.order)
         while low < high:
             middle = (low + high + 1) // 2
-            low, high = (middle, high) if budget.allows(clean, self(middle)) else (low, middle - 1)
+            low, high = (middle, high) if budget.allows(clean, self.apply(middle)) else (low, middle - 1)
         return low
 
 
-def _fewest(moves: _Moves, succeeds: Callable[[Tensor], bool], first: int, most: int) -> Tensor:
-    """The image after about the fewest moves that succeed, looked for from ``first`` on; after ``most`` if none do."""
+def _fewest_moves(moves: _Moves, succeeds: Callable[[Tensor], bool], first: int, max_count: int) -> Tensor:
+    """Return the image after about the fewest moves that succeed, tried from ``first`` on; else after ``max_count``."""
     count, failed = first, 0
-    while not succeeds(moves(count)):
-        if count == most:
-            return moves(most)
-        failed, count = count, min(2 * count, most)
-    while count - failed > max(1, count // SHARPNESS):
+    while not succeeds(moves.apply(count)):
+        if count == max_count:
+            return moves.apply(max_count)
+        failed, count = count, min(2 * count, max_count)
+    while count - failed > max(1, count // SEARCH_PRECISION):
         middle = (failed + count) // 2
-        failed, count = (failed, middle) if succeeds(moves(middle)) else (middle, count)
-    return moves(count)
+        failed, count = (failed, middle) if succeeds(moves.apply(middle)) else (middle, count)
+    return moves.apply(count)

@@ -1,11 +1,14 @@
-"""What an attack can be given, and how it is written."""
+"""Parameters of attacks: their types, ranges and text form."""
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 Value = bool | int | float | str | None
+
+# The default of a parameter that the user must set.
+REQUIRED: Any = ...
 
 
 @dataclass(frozen=True)
@@ -13,82 +16,88 @@ class Param:
     """One parameter of an attack.
 
     Attributes:
-        default: what it is without being set; ``...`` where it must be.
-        kinds: the types that it takes, out of bool, int, float and NoneType; its default's if not given.
-        least: the smallest number that it takes.
-        choices: the words that it takes.
+        default: Default value; REQUIRED if the user must set the parameter.
+        types: Accepted types, out of bool, int, float and NoneType. Empty for the type of the default.
+        minimum: Smallest accepted number.
+        choices: Accepted words.
     """
 
     default: Any
-    kinds: tuple[type, ...] = ()
-    least: float = -math.inf
-    choices: tuple[str, ...] = field(default=())
+    types: tuple[type, ...] = ()
+    minimum: float = -math.inf
+    choices: tuple[str, ...] = ()
+
+    def accepts(self, value: object) -> bool:
+        """Return whether the parameter can have this value."""
+        if isinstance(value, str):
+            return value in self.choices
+        if isinstance(value, bool) or value is None:
+            return type(value) in self._types
+        if not isinstance(value, int | float) or value < self.minimum or not -math.inf < value < math.inf:
+            return False
+        return float in self._types or (int in self._types and isinstance(value, int))
 
     def parse(self, text: str) -> Value:
-        """The value that a user wrote; fractions such as 8/255 are numbers too.
+        """Return the value that a text stands for. Fractions such as 8/255 are numbers.
 
         Raises:
-            ValueError: it is none that the parameter takes.
+            ValueError: The parameter does not accept the text.
         """
         word = text.strip().lower()
         for choice in self.choices:
             if word == choice.lower():
                 return choice
-        for kind, read in _READERS.items():
-            if kind in self._kinds and (value := read(word)) is not ...:
-                return self._checked(value)
-        raise ValueError(text)
+        for type_, parse in _PARSERS.items():
+            if type_ in self._types and (value := parse(word)) is not ... and self.accepts(value):
+                return value  # type: ignore[no-any-return]
+        raise ValueError(f"expected {self}, got {text!r}")
 
     def __str__(self) -> str:
-        """What it takes, for people."""
-        kinds = [name for kind, name in _NAMES.items() if kind in self._kinds]
-        if int in self._kinds and float in self._kinds:
-            kinds.remove(_NAMES[int])
-        least = f" from {self.least:g}" if self.least > -math.inf else ""
-        return " or ".join([*(kind + least if "number" in kind else kind for kind in kinds), *self.choices])
+        """Describe the accepted values."""
+        descriptions = [text for type_, text in _DESCRIPTIONS.items() if type_ in self._types]
+        if int in self._types and float in self._types:
+            descriptions.remove(_DESCRIPTIONS[int])
+        minimum = f" from {self.minimum:g}" if self.minimum > -math.inf else ""
+        return " or ".join([*(text + minimum if "number" in text else text for text in descriptions), *self.choices])
 
     @property
-    def _kinds(self) -> tuple[type, ...]:
-        return self.kinds or (() if self.choices else (type(self.default),))
-
-    def _checked(self, value: Value) -> Value:
-        if isinstance(value, int | float) and not isinstance(value, bool) and not self.least <= value < math.inf:
-            raise ValueError(value)
-        return value
+    def _types(self) -> tuple[type, ...]:
+        return self.types or (() if self.choices else (type(self.default),))
 
 
-def number(text: str) -> float:
-    """A decimal number or a fraction such as 8/255.
+def parse_number(text: str) -> float:
+    """Return the value of a decimal number or of a fraction such as 8/255.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: The text is neither.
     """
     try:
-        above, slash, below = text.partition("/")
-        return float(above) / (float(below) if slash else 1.0)
+        numerator, slash, denominator = text.partition("/")
+        return float(numerator) / (float(denominator) if slash else 1.0)
     except (ZeroDivisionError, OverflowError):
         raise ValueError(text) from None
 
 
-def _none(word: str) -> Any:
+# These parsers return ... if the word does not have their type.
+def _parse_none(word: str) -> Any:
     return None if word == "none" else ...
 
 
-def _bool(word: str) -> Any:
+def _parse_bool(word: str) -> Any:
     return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(word, ...)
 
 
-def _int(word: str) -> Any:
+def _parse_int(word: str) -> Any:
     return int(word) if re.fullmatch(r"[+-]?\d{1,18}", word) else ...
 
 
-def _float(word: str) -> Any:
+def _parse_float(word: str) -> Any:
     try:
-        value = number(word)
+        value = parse_number(word)
     except ValueError:
         return ...
     return value if math.isfinite(value) else ...
 
 
-_READERS = {type(None): _none, bool: _bool, int: _int, float: _float}
-_NAMES = {bool: "true or false", int: "a whole number", float: "a number", type(None): "none"}
+_PARSERS = {type(None): _parse_none, bool: _parse_bool, int: _parse_int, float: _parse_float}
+_DESCRIPTIONS = {bool: "true or false", int: "a whole number", float: "a number", type(None): "none"}

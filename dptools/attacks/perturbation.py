@@ -1,127 +1,128 @@
-"""Run an attack on images, and judge each by the 8-bit image that will be saved."""
+"""Run an attack on images, and judge the results by the 8-bit images that will be saved."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from dptools.attacks.attack import Attack
 from dptools.attacks.attack_batch import AttackBatch
-from dptools.attacks.lattice import Budget, nearest, to_lattice
-from dptools.attacks.query_counter import BLOCK, block_size
+from dptools.attacks.checks import check_classes, check_images, check_seeds
+from dptools.attacks.lattice import round_adversarial, round_to_8bit, round_within_budget
+from dptools.attacks.norms import Budget, perturbation_norms
+from dptools.attacks.query_counter import QUERY_BATCH_SIZE, query_batch_size
+from dptools.attacks.registry import find
 from dptools.devices import free_memory, out_of_memory
 
 
 @dataclass(frozen=True)
 class AttackResult:
-    """What came of an attack on one image.
+    """The result of an attack on one image.
 
     Attributes:
-        image: 1 x 3 x H x W, on the 8-bit lattice: multiples of 1/255.
-        scores: of the classifier, for this image; one for each class.
-        success: the classifier takes the image for another class, or for the target if there is one.
-        success_float: it did before rounding.
-        facts: what the attack tells of itself; see :class:`dptools.attacks.raw_result.RawResult`.
-        norms: size of the perturbation as saved; see :func:`norms`.
-        queries: images that the classifier was asked about.
+        image: 1 x 3 x H x W, multiples of 1/255 in [0, 1].
+        scores: Logits of the image, one for each class.
+        success: Whether the classifier predicts another class than the label or, in a targeted attack, the target.
+        success_float: The same for the image before it was rounded to 8 bits.
+        measurements: ``strength`` or ``deformation``; see :class:`dptools.attacks.raw_result.RawResult`.
+        norms: Norms of the 8-bit perturbation; see :func:`dptools.attacks.norms.perturbation_norms`.
+        queries: Number of images that the classifier was given.
     """
 
     image: Tensor
     scores: Tensor
     success: bool
     success_float: bool
-    facts: dict[str, float]
+    measurements: dict[str, float]
     norms: dict[str, float]
     queries: int
 
 
 def perturb(
-    attack: Attack,
+    attack: Attack | str,
     classifier: nn.Module,
     images: Tensor,
-    labels: Sequence[int],
+    labels: Sequence[int] | Tensor,
     *,
-    seeds: Sequence[int],
+    seeds: Sequence[int] | None = None,
     target: int | None = None,
     repair: bool = True,
 ) -> list[AttackResult]:
-    """Attack images.
+    """Attack images and return one result for each.
+
+    On a CPU, every result is the same as if the image were attacked alone. If a GPU runs out of memory, the classifier
+    gets half as many images at once from then on; the last bits of its logits may then differ.
+
+    >>> attack = find("pgd").configure(epsilon=8 / 255, steps=20)
+    >>> results = perturb(attack, model, images, labels)
+    >>> adversarial = torch.cat([result.image for result in results])
 
     Args:
-        classifier: images in [0, 1] to scores.
-        images: B x 3 x H x W in [0, 1], on the 8-bit lattice.
+        attack: Attack with its settings, or the name of one; see :func:`dptools.attacks.find`.
+        classifier: Maps B x 3 x H x W images in [0, 1] to B x classes logits; in evaluation mode.
+        images: B x 3 x H x W float32 or float64 in [0, 1]. They are rounded to 8 bits first.
         labels: B true classes.
-        seeds: B seeds, for attacks that draw at random. Global random states are left as they were.
-        target: the class to reach; None where any but the label will do.
-        repair: mend what rounding undoes; it takes some queries.
+        seeds: B seeds for attacks that draw random numbers; None for 0, 1, ... The global random states are restored.
+        target: Class that the classifier shall predict; None for an untargeted attack.
+        repair: Whether to search, with a few more queries, for an 8-bit image that is adversarial after rounding.
 
-    Returns:
-        B outcomes, each as it would be if the image had been attacked alone. Where a GPU's memory does not suffice, the
-        classifier is asked about half as many images at once, from then on; its last bits may then differ.
+    Raises:
+        ValueError: An argument has a wrong shape, type or value, or the attack lacks a setting.
+        SampleError: The attack cannot run on these images.
+        SetupError: The attack needs a package that is not installed.
     """
-    size = block_size(classifier, images.device)
-    block = size if attack.together else 1
-    parts = [slice(start, start + block) for start in range(0, len(images), block)]
-    problems = (_filled(classifier, images[at], labels[at], seeds[at], target, block) for at in parts)
-    try:
-        return [outcome for problem in problems for outcome in solve(attack, problem, repair=repair)]
-    except Exception as error:
-        if size == 1 or not out_of_memory(error):
-            raise
-    free_memory()
-    BLOCK[images.device.type] = size // 2
-    return perturb(attack, classifier, images, labels, seeds=seeds, target=target, repair=repair)
+    attack = find(attack) if isinstance(attack, str) else attack
+    labels, seeds = [int(label) for label in labels], range(len(images)) if seeds is None else seeds
+    check_images(images)
+    check_classes(labels, target, len(images))
+    check_seeds(seeds, len(images))
+    attack.check(targeted=target is not None, values_per_image=images[:1].numel() or None)
+    images = round_to_8bit(images)
+    while True:
+        size = query_batch_size(classifier, images.device)
+        try:
+            batches = _batches(classifier, images, labels, seeds, target, size if attack.batchable else 1)
+            return [result for batch in batches for result in run_batch(attack, batch, repair=repair)]
+        except Exception as error:
+            if size == 1 or hasattr(classifier, "query_batch_size") or not out_of_memory(error):
+                raise
+        free_memory()
+        QUERY_BATCH_SIZE[images.device.type] = size // 2
 
 
-def solve(attack: Attack, problem: AttackBatch, *, repair: bool = True) -> list[AttackResult]:
-    """The outcomes of an attack on all images of a problem at once; see :func:`perturb`."""
-    attempt = attack(problem)
-    problem.forget()
-    return [_outcome(problem, row, *attempt.of(row), attack, repair) for row in range(problem.wanted)]
+def run_batch(attack: Attack, batch: AttackBatch, *, repair: bool = True) -> list[AttackResult]:
+    """Attack all images of a batch at once and return one result for each; see :func:`perturb`."""
+    raw = attack(batch)
+    batch.release_graph()
+    return [_result(batch, row, *raw.row(row), attack, repair) for row in range(batch.num_images)]
 
 
-def _filled(
-    classifier: nn.Module, images: Tensor, labels: Sequence[int], seeds: Sequence[int], target: int | None, block: int
-) -> AttackBatch:
-    """A problem of ``block`` rows, the last image again and again: sums over a batch may hang, to the last bit, on its
-    size."""
-    rows = [*range(len(images)), *[len(images) - 1] * (block - len(images))]
-    return AttackBatch(
-        classifier,
-        images[rows],
-        [labels[row] for row in rows],
-        seeds=[seeds[row] for row in rows],
-        target=target,
-        block=block,
-        wanted=len(images),
-    )
+def _batches(
+    classifier: nn.Module, images: Tensor, labels: Sequence[int], seeds: Sequence[int], target: int | None, size: int
+) -> Iterator[AttackBatch]:
+    """Yield batches of ``size`` rows, padded with the last image: results can depend on the size, to the last bit."""
+    for start in range(0, len(images), size):
+        rows = [min(row, len(images) - 1) for row in range(start, start + size)]
+        yield AttackBatch(
+            classifier,
+            images[rows],
+            [labels[row] for row in rows],
+            seeds=[seeds[row] for row in rows],
+            target=target,
+            query_batch_size=size,
+            num_images=min(size, len(images) - start),
+        )
 
 
-def norms(perturbation: Tensor) -> dict[str, float]:
-    """The size of one perturbation between two 8-bit images, on the [0, 1] scale and, with ``_255``, in 8-bit steps.
-
-    ``l0`` is the share of the values that changed, ``l0_count`` their number.
-    """
-    steps = (perturbation.double() * 255).round()
-    changed, length, largest = int(steps.count_nonzero()), float(steps.norm()), int(steps.abs().max())
-    return {
-        "l0": changed / steps.numel(),
-        "l0_count": changed,
-        "l2": length / 255,
-        "l2_255": length,
-        "linf": largest / 255,
-        "linf_255": largest,
-    }
-
-
-def _outcome(
-    problem: AttackBatch, row: int, exact: Tensor, facts: dict[str, float], attack: Attack, repair: bool
+def _result(
+    batch: AttackBatch, row: int, unrounded: Tensor, measurements: dict[str, float], attack: Attack, repair: bool
 ) -> AttackResult:
-    success_float = bool(problem.margins(row, exact) > 0)
-    budget, clean = Budget.of(attack.norm, attack.epsilon), problem.images[row : row + 1]
-    mend = repair and success_float
-    image = to_lattice(problem, row, exact, budget) if mend else nearest(clean, exact, budget)
-    scores = problem.scores(row, image)
-    size = norms(image - clean)
-    success = bool(problem.margin(row, scores) > 0)
-    return AttackResult(image, scores[0], success, success_float, facts, size, problem.queries[row])
+    success_float = bool(batch.margins(row, unrounded) > 0)
+    budget, clean = Budget(attack.norm, attack.epsilon), batch.images[row : row + 1]
+    if repair and success_float:
+        image = round_adversarial(batch, row, unrounded, budget)
+    else:
+        image = round_within_budget(clean, unrounded, budget)
+    scores = batch.scores(row, image)
+    success, norms = bool(batch.margins_of(row, scores) > 0), perturbation_norms(image - clean)
+    return AttackResult(image, scores[0], success, success_float, measurements, norms, batch.queries[row])

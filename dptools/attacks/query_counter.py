@@ -1,4 +1,4 @@
-"""The classifier as attacks ask it: always in blocks of one size, and counting."""
+"""Classifier queries: in batches of a fixed size, and counted."""
 
 from typing import Any
 
@@ -6,30 +6,36 @@ import torch
 from foolbox.criteria import Criterion
 from torch import Tensor, nn
 
-BLOCK = {"cpu": 1, "cuda": 16}
-"""How many images a classifier is given at once. Always as many, so that an image's scores, to the last bit, do not
-hang on what else is attacked; on a CPU one by one is the fastest too. A classifier may have its own ``block``."""
+# Number of images per classifier call, by device type. It is constant, because the last bits of an image's logits can
+# depend on the batch size. On a CPU, one image per call is also the fastest.
+QUERY_BATCH_SIZE = {"cpu": 1, "cuda": 16}
 
 
-def block_size(classifier: nn.Module, device: torch.device) -> int:
-    """How many images to ask this classifier about at once."""
-    size: int = getattr(classifier, "block", BLOCK[device.type])
+def query_batch_size(classifier: nn.Module, device: torch.device) -> int:
+    """Return the number of images per call: the classifier's own ``query_batch_size`` or that of the device."""
+    size: int = getattr(classifier, "query_batch_size", None) or QUERY_BATCH_SIZE.get(device.type, 1)
     return size
 
 
-def in_blocks(classifier: nn.Module, images: Tensor, size: int | None = None) -> Tensor:
-    """Scores, asked for in blocks of one size; the last is filled up with copies."""
-    size = size or block_size(classifier, images.device)
+def query_in_batches(classifier: nn.Module, images: Tensor, size: int | None = None) -> Tensor:
+    """Return the logits of images, computed in batches of one size. The last batch is padded with copies.
+
+    Args:
+        classifier: Maps images to logits.
+        images: N x 3 x H x W.
+        size: Batch size; None for :func:`query_batch_size`.
+    """
+    size = size or query_batch_size(classifier, images.device)
     missing = -len(images) % size
-    whole = torch.cat([images, images[-1:].expand(missing, -1, -1, -1)]) if missing else images
-    return torch.cat([classifier(block) for block in torch.split(whole, size)])[: len(images)]
+    padded = torch.cat([images, images[-1:].expand(missing, -1, -1, -1)]) if missing else images
+    return torch.cat([classifier(batch) for batch in torch.split(padded, size)])[: len(images)]
 
 
 class AllSucceeded(Exception):  # noqa: N818  # not an error
-    """Every image is adversarial; raised out of an attack that would not notice.
+    """Every image is adversarial. Raised to end an attack that would continue.
 
     Attributes:
-        images: B x 3 x H x W.
+        images: The adversarial images, B x 3 x H x W.
     """
 
     def __init__(self, images: Tensor) -> None:
@@ -38,74 +44,82 @@ class AllSucceeded(Exception):  # noqa: N818  # not an error
 
 
 class QueryCounter(nn.Module):
-    """A classifier for Foolbox, asked about the images of a problem, each in its row.
+    """A classifier that counts its queries, for use by Foolbox.
 
-    Some attacks want several gradients at the same images, and ask about the images again for each. Of those the last
-    answer's graph is kept, so that only the gradient is new.
+    Some attacks compute several gradients at the same images and query them again for each gradient. Once such a
+    repetition is seen, the graph of the last query is kept, so that further gradients need no forward pass.
 
     Attributes:
-        queries: for each row, the images asked about; one asked about twice on end counts once.
-        until: the criterion by which AllSucceeded is raised; None for never.
+        queries: Number of queried images for each row. Consecutive repetitions count once.
+        stop_criterion: Criterion for raising AllSucceeded; None for never.
     """
 
-    def __init__(self, classifier: nn.Module, rows: int, block: int | None = None) -> None:
-        """
+    def __init__(self, classifier: nn.Module, rows: int, size: int | None = None) -> None:
+        """Wrap a classifier.
+
         Args:
-            block: how many images to ask about at once; None for what is usual.
+            classifier: Maps images to logits.
+            rows: Number of images in every query.
+            size: Batch size of the classifier calls; None for :func:`query_batch_size`.
         """
         super().__init__()
-        self.classifier, self.block = classifier, block
+        self.classifier, self.size = classifier, size
         self.queries = [0] * rows
-        self.until: Criterion | None = None
-        self._last: Tensor | None = None
-        self._repeats = False
+        self.stop_criterion: Criterion | None = None
+        self._last_images: Tensor | None = None
+        self._keeps_graph = False
         self._graph: tuple[Tensor, Tensor] | None = None
-        self.train(classifier.training)
+        self.training = classifier.training  # train() would change the modes of the classifier's submodules
 
     def forward(self, images: Tensor) -> Tensor:
-        self._count(images.detach(), graded=images.requires_grad)
-        keep = self._repeats and images.requires_grad
-        scores = _Answer.apply(images, self) if keep else in_blocks(self.classifier, images, self.block)
-        if self.until is not None and self.until(images.detach(), scores.detach()).all():
+        """Return the logits, B x classes.
+
+        Raises:
+            AllSucceeded: All images meet the stop criterion.
+        """
+        self._count(images.detach(), needs_gradient=images.requires_grad)
+        keep = self._keeps_graph and images.requires_grad
+        scores = _KeptGraph.apply(images, self) if keep else query_in_batches(self.classifier, images, self.size)
+        if self.stop_criterion is not None and self.stop_criterion(images.detach(), scores.detach()).all():
             raise AllSucceeded(images.detach())
         return scores
 
-    def answer(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The images as a leaf, and their scores with the graph between them."""
+    def graph(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images as a leaf tensor and their logits, computed from that leaf."""
         if self._graph is None or not torch.equal(self._graph[0], images):
-            self._graph = None  # no two graphs at a time
+            self._graph = None  # frees the old graph before the new one is built
             leaf = images.detach().clone().requires_grad_()
             with torch.enable_grad():
-                self._graph = leaf, in_blocks(self.classifier, leaf, self.block)
+                self._graph = leaf, query_in_batches(self.classifier, leaf, self.size)
         return self._graph
 
-    def forget(self) -> None:
-        """Let go of the last answer's graph."""
+    def release_graph(self) -> None:
+        """Free the graph of the last query."""
         self._graph = None
 
-    def _count(self, images: Tensor, *, graded: bool) -> None:
-        last, self._last = self._last, images.clone()
+    def _count(self, images: Tensor, *, needs_gradient: bool) -> None:
+        last, self._last_images = self._last_images, images.clone()
         if last is None or last.shape != images.shape:
             changed = [True] * len(images)
         elif torch.equal(last, images):
-            changed, self._repeats = [False] * len(images), self._repeats or graded
+            changed, self._keeps_graph = [False] * len(images), self._keeps_graph or needs_gradient
         else:
             changed = (images != last).flatten(1).any(dim=1).tolist() if len(images) > 1 else [True]
-        for row, new in enumerate(changed):
-            self.queries[row] += new
+        for row, is_new in enumerate(changed):
+            self.queries[row] += is_new
 
 
-class _Answer(torch.autograd.Function):
-    """Scores of images, whose gradient comes from a graph that outlives it."""
+class _KeptGraph(torch.autograd.Function):
+    """Logits whose gradient is computed from the counter's graph, which is not freed by the backward pass."""
 
     @staticmethod
-    def forward(ctx: Any, images: Tensor, asked: QueryCounter) -> Tensor:
-        ctx.graph = asked.answer(images)
+    def forward(ctx: Any, images: Tensor, counter: QueryCounter) -> Tensor:
+        ctx.graph = counter.graph(images)
         scores: Tensor = ctx.graph[1].detach().clone()
         return scores
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         images, scores = ctx.graph
-        (found,) = torch.autograd.grad(scores, images, gradient, retain_graph=True)
-        return found, None
+        (image_gradient,) = torch.autograd.grad(scores, images, gradient, retain_graph=True)
+        return image_gradient, None

@@ -1,4 +1,4 @@
-"""Seeds for code that draws from the global random states."""
+"""Seeds for code that uses the global random states."""
 
 import random
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ import torch
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """What torch, numpy and random draw inside follows from the seed, and outside from what it did before.
+    """Seed torch, numpy and random inside the block, and restore their states after it.
 
     Args:
         seed: 0 <= seed < 2**63.
-        device: where torch draws.
+        device: The device whose torch generator is seeded, besides that of the CPU.
     """
     numpy_state, random_state = np.random.get_state(), random.getstate()
     try:

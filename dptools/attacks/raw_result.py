@@ -1,7 +1,7 @@
-"""What an attack gives back."""
+"""The output of an attack before it is rounded to 8 bits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -12,13 +12,13 @@ class RawResult:
 
     Attributes:
         images: B x 3 x H x W in [0, 1].
-        facts: what else there is to tell of each: ``strength`` of a perturbation that was grown, ``deformation`` in
-            pixels.
+        measurements: B dictionaries, or none: ``strength`` of the perturbation (``strength_search``), or
+            ``deformation`` in pixels (ADef).
     """
 
     images: Tensor
-    facts: Sequence[dict[str, float]] = field(default=())
+    measurements: Sequence[dict[str, float]] = ()
 
-    def of(self, row: int) -> tuple[Tensor, dict[str, float]]:
-        """One image, 1 x 3 x H x W, and its facts."""
-        return self.images[row : row + 1], self.facts[row] if self.facts else {}
+    def row(self, index: int) -> tuple[Tensor, dict[str, float]]:
+        """Return one image, 1 x 3 x H x W, and its measurements."""
+        return self.images[index : index + 1], self.measurements[index] if self.measurements else {}

@@ -1,90 +1,94 @@
-"""The attacks by their names. A new one is one function in a module of its kind, and one entry here.
+"""The attacks by name.
 
-Nothing here imports torch or Foolbox, so that names can be checked and listed at once; a name that is not in the list
-is looked for among Foolbox's classes, which then takes the time of that import.
+A new attack is a function in a module of this package, a function in ``runners`` that calls it, and an entry here.
+Nothing here imports torch or Foolbox unless a name is not in the table and is looked up among Foolbox's classes.
 """
 
 from difflib import get_close_matches
 
+from dptools.attacks import runners
 from dptools.attacks.attack import Attack
 from dptools.attacks.params import Param
 from dptools.errors import UsageError
 from dptools.texts import did_you_mean
 
 
-def _growing(steps: int, **params: Param) -> dict[str, Param]:
-    return {"steps": Param(steps, least=1), "ceiling": Param(1.0, (int, float), least=0), **params}
+def _search_params(steps: int, **params: Param) -> dict[str, Param]:
+    """Return the parameters of the attacks in ``strength_search``."""
+    return {"steps": Param(steps, minimum=1), "ceiling": Param(1.0, (int, float), minimum=0), **params}
 
+
+_OPTIONAL_FLOAT = (float, type(None))
 
 _ALL = (
     Attack(
         "gs",
         "gradient sign",
         "arXiv 1412.6572",
-        "growing:gradient_sign",
-        _growing(255),
+        runners.gradient_sign,
+        _search_params(255),
         norm="linf",
-        together=True,
+        batchable=True,
     ),
     Attack(
         "agn",
         "additive Gaussian noise",
         "Foolbox, arXiv 1707.04131",
-        "growing:gaussian_noise",
-        _growing(1000),
-        together=True,
+        runners.gaussian_noise,
+        _search_params(1000),
+        batchable=True,
     ),
     Attack(
         "bun",
         "blended uniform noise",
         "Foolbox, arXiv 1707.04131",
-        "growing:blended_noise",
-        _growing(1000, directions=Param(1000, least=1)),
-        together=True,
+        runners.blended_noise,
+        _search_params(1000, directions=Param(1000, minimum=1)),
+        batchable=True,
     ),
     Attack(
         "adef",
         "ADef, deformation",
         "arXiv 1804.07729",
-        "library:adef",
+        runners.adef,
         {
-            "steps": Param(100, least=1),
-            "candidates": Param(10, least=2),
-            "smooth": Param(1.0, least=0),
-            "overshoot": Param(1.1, least=1),
-            "margin": Param(0.01, least=0),
-            "max_deformation": Param(None, (float, type(None)), least=0),
+            "steps": Param(100, minimum=1),
+            "candidates": Param(10, minimum=2),
+            "smooth": Param(1.0, minimum=0),
+            "overshoot": Param(1.1, minimum=1),
+            "margin": Param(0.01, minimum=0),
+            "max_deformation": Param(None, _OPTIONAL_FLOAT, minimum=0),
         },
         norm=None,
         targets="may",
-        together=True,
+        batchable=True,
     ),
     Attack(
         "newtonfool",
         "NewtonFool",
         "Jang, Wu and Jha, ACSAC 2017",
-        "library:newtonfool",
-        {"steps": Param(100, least=1), "stepsize": Param(0.01, least=0)},
+        runners.newtonfool,
+        {"steps": Param(100, minimum=1), "stepsize": Param(0.01, minimum=0)},
     ),
     Attack(
         "deepfool",
         "DeepFool, L2",
         "arXiv 1511.04599",
-        "library:deepfool",
-        {"steps": Param(50, least=1), "candidates": Param(10, least=2), "overshoot": Param(0.02, least=0)},
-        together=True,
+        runners.deepfool,
+        {"steps": Param(50, minimum=1), "candidates": Param(10, minimum=2), "overshoot": Param(0.02, minimum=0)},
+        batchable=True,
     ),
     Attack(
         "cw",
         "Carlini-Wagner, L2",
         "arXiv 1608.04644",
-        "library:carlini_wagner",
+        runners.carlini_wagner,
         {
-            "binary_search_steps": Param(5, least=1),
-            "steps": Param(100, least=1),
-            "stepsize": Param(0.002, least=0),
-            "confidence": Param(0.0, least=0),
-            "initial_const": Param(0.1, least=0),
+            "binary_search_steps": Param(5, minimum=1),
+            "steps": Param(100, minimum=1),
+            "stepsize": Param(0.002, minimum=0),
+            "confidence": Param(0.0, minimum=0),
+            "initial_const": Param(0.1, minimum=0),
             "abort_early": Param(True),
         },
         targets="may",
@@ -93,47 +97,45 @@ _ALL = (
         "spn",
         "salt and pepper noise",
         "Foolbox, arXiv 1707.04131",
-        "growing:salt_and_pepper",
-        _growing(1000),
-        together=True,
+        runners.salt_and_pepper,
+        _search_params(1000),
+        batchable=True,
     ),
     Attack(
         "pgd",
         "projected gradient descent, Linf",
         "arXiv 1706.06083",
-        "library:pgd",
+        runners.pgd,
         {
-            "steps": Param(40, least=1),
-            "rel_stepsize": Param(1 / 30, least=0),
-            "abs_stepsize": Param(None, (float, type(None)), least=0),
+            "steps": Param(40, minimum=1),
+            "rel_stepsize": Param(1 / 30, minimum=0),
+            "abs_stepsize": Param(None, _OPTIONAL_FLOAT, minimum=0),
             "random_start": Param(True),
         },
         norm="linf",
         epsilon=4 / 255,
-        bounded=True,
+        needs_epsilon=True,
         targets="may",
-        together=True,
+        batchable=True,
     ),
 )
 ATTACKS = {attack.name: attack for attack in _ALL}
 
+# The eight attacks of the Deep Protection paper, section 2.2, in its order.
 PAPER = ("gs", "agn", "bun", "adef", "newtonfool", "deepfool", "cw", "spn")
-"""The eight of the Deep Protection paper, section 2.2: what ``all`` means."""
 
 
 def find(name: str) -> Attack:
-    """The attack of this name: a short one, or a class of ``foolbox.attacks``.
+    """Return the attack of this name: a key of ATTACKS, or a class of ``foolbox.attacks``.
 
     Raises:
-        UsageError: there is none; the message lists those that there are.
+        UsageError: There is no such attack; the message lists the choices.
     """
     if name in ATTACKS:
         return ATTACKS[name]
-    from dptools.attacks.classes import find_class, near
+    from dptools.attacks.foolbox_classes import close_class_names, find_class
 
-    if found := find_class(name):
-        return found
-    alike = [*get_close_matches(name.lower(), ATTACKS, n=1), *near(name)]
-    hint = did_you_mean(alike)
-    known = ", ".join([*ATTACKS, "all"])
-    raise UsageError(f"unknown attack {name!r}{hint}: choose {known}, or a class of Foolbox (see dp-attack --list)")
+    if attack := find_class(name):
+        return attack
+    hint = did_you_mean([*get_close_matches(name.lower(), ATTACKS, n=1), *close_class_names(name)])
+    raise UsageError(f"unknown attack {name!r}{hint}: choose {', '.join(ATTACKS)} or a class of foolbox.attacks")

@@ -1,4 +1,4 @@
-"""The names that options take, for shells to complete."""
+"""List the names that options take, for shells to complete."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,8 +6,7 @@ from dptools.attacks.registry import ATTACKS
 from dptools.classifiers.names import BUNDLED, SERVICES
 from dptools.cli.engines import ENGINES
 from dptools.detection.detector import DETECTORS
-from dptools.maps.names import FORMATS, READERS
-from dptools.maps.names import RULES as MAP_RULES
+from dptools.maps.choices import FORMATS, MASK_METHODS, READERS
 from dptools.pipe.sniff import InputFormat
 from dptools.purifiers.dip.settings import LOSSES, NETWORKS
 from dptools.purifiers.dip.stopping_names import CRITERIA
@@ -17,9 +16,9 @@ from dptools.tools.shared import LabelFrom
 
 
 def _attacks() -> Iterable[str]:
-    from dptools.attacks.classes import classes
+    from dptools.attacks.foolbox_classes import foolbox_classes
 
-    return [*ATTACKS, "all", *classes()]
+    return [*ATTACKS, "all", *foolbox_classes()]
 
 
 def _models() -> Iterable[str]:
@@ -43,8 +42,8 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--network": lambda: NETWORKS,
     "--precision": lambda: PRECISIONS,
     "--reader": lambda: READERS,
-    "--rule": lambda: MAP_RULES,
+    "--rule": lambda: MASK_METHODS,
     "--stop": lambda: (form.rstrip("NT") for form in CRITERIA),
     "--through": lambda: METHODS,
 }
-"""By the long spelling of the option. A rule that takes a number ends with its colon."""
+"""For each option, by its long spelling: a function that lists its values. A final colon asks for an argument."""

@@ -1,4 +1,4 @@
-"""ADef: the deformation is what it says, and small."""
+"""ADef: resampling, smoothing, and the size of the deformation."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from torch import Tensor
 
 from dptools.attacks import ADefAttack
-from dptools.attacks.adef import deformation, gaussian, resample
 from dptools.attacks.attack_batch import AttackBatch
+from dptools.attacks.vector_fields import deformation, gaussian, resample
 from dptools.classifiers import Classifier
 
 
@@ -22,18 +22,18 @@ def noise(*shape: int) -> Tensor:
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.0])
-def test_the_filter_is_the_gaussian_of_scipy(sigma: float) -> None:
+def test_the_filter_equals_that_of_scipy(sigma: float) -> None:
     field = noise(2, 2, 24, 17)
     expected = np.stack([[gaussian_filter(plane, sigma) for plane in image] for image in field.numpy()])
     assert np.allclose(gaussian(field, sigma).numpy(), expected, atol=1e-6)
 
 
-def test_the_filter_is_its_own_adjoint() -> None:
+def test_the_filter_is_self_adjoint() -> None:
     a, b = noise(1, 1, 9, 9), noise(2, 1, 9, 9)[1:]
     assert float((gaussian(a, 1.0) * b).sum()) == pytest.approx(float((a * gaussian(b, 1.0)).sum()), rel=1e-5)
 
 
-def test_images_are_resampled_bilinearly_and_go_on_at_the_border() -> None:
+def test_images_are_resampled_bilinearly_with_the_border_repeated_outside() -> None:
     image, field = noise(1, 3, 12, 15), 6 * noise(1, 2, 12, 15) - 3
     rows, columns = np.mgrid[0:12, 0:15]
     at = [np.clip(rows + field[0, 1].numpy(), 0, 11), np.clip(columns + field[0, 0].numpy(), 0, 14)]
@@ -41,50 +41,50 @@ def test_images_are_resampled_bilinearly_and_go_on_at_the_border() -> None:
     assert np.allclose(resample(image, field)[0].numpy(), expected, atol=1e-5)
 
 
-def test_the_size_of_a_field_is_its_longest_vector() -> None:
+def test_the_size_of_a_field_is_the_length_of_its_longest_vector() -> None:
     field = torch.zeros(2, 2, 4, 4)
     field[0, :, 1, 2] = torch.tensor([3.0, -4.0])
     assert deformation(field).tolist() == [5.0, 0.0]
 
 
-def test_the_image_is_the_original_along_the_field_that_is_reported(classifier: Classifier, image: Tensor) -> None:
+def test_the_result_is_the_original_resampled_along_the_reported_field(classifier: Classifier, image: Tensor) -> None:
     attack = ADefAttack()
-    problem = AttackBatch(classifier, image, [243], seeds=[0])
-    _, deformed, success = attack(problem.model, image, problem.criterion, epsilons=None)
+    batch = AttackBatch(classifier, image, [243], seeds=[0])
+    _, deformed, success = attack(batch.model, image, batch.criterion, epsilons=None)
     assert success.all()
     assert torch.equal(deformed, resample(image, attack.fields))
     assert 0 < float(deformation(attack.fields)) < 1
 
 
-def test_it_can_aim_at_a_class(classifier: Classifier, image: Tensor) -> None:
+def test_a_targeted_attack_reaches_its_class(classifier: Classifier, image: Tensor) -> None:
     model = PyTorchModel(classifier, bounds=(0, 1), device="cpu")
     _, deformed, success = ADefAttack()(model, image, TargetedMisclassification(torch.tensor([242])), epsilons=None)
     assert success.all()
     assert int(classifier.probabilities(deformed).argmax()) == 242
 
 
-def test_it_gives_up_beyond_the_largest_deformation(classifier: Classifier, image: Tensor) -> None:
-    for most in (0.0, 0.15):
-        attack = ADefAttack(max_deformation=most)
-        problem = AttackBatch(classifier, image, [243], seeds=[0])
-        _, _, success = attack(problem.model, image, problem.criterion, epsilons=None)
+def test_the_attack_stops_at_the_largest_deformation(classifier: Classifier, image: Tensor) -> None:
+    for limit in (0.0, 0.15):
+        attack = ADefAttack(max_deformation=limit)
+        batch = AttackBatch(classifier, image, [243], seeds=[0])
+        _, _, success = attack(batch.model, image, batch.criterion, epsilons=None)
         assert not success.any()
-        assert float(deformation(attack.fields)) <= most
+        assert float(deformation(attack.fields)) <= limit
 
 
-def test_a_flat_image_has_nothing_to_move(classifier: Classifier) -> None:
+def test_a_constant_image_cannot_be_deformed(classifier: Classifier) -> None:
     flat = torch.full((1, 3, 224, 224), 0.5)
     label = int(classifier.probabilities(flat).argmax())
-    problem = AttackBatch(classifier, flat, [label], seeds=[0])
+    batch = AttackBatch(classifier, flat, [label], seeds=[0])
     attack = ADefAttack(steps=2)
-    _, deformed, success = attack(problem.model, flat, problem.criterion, epsilons=None)
+    _, deformed, success = attack(batch.model, flat, batch.criterion, epsilons=None)
     assert not success.any()
     assert torch.allclose(deformed, flat)
     assert torch.isfinite(attack.fields).all()
 
 
-# What the ADefAttack of Foolbox 2.4.0 gave on these images with the same classifier: its defaults are 100 steps, ten
-# candidates, a filter of 1 pixel, and it knows neither overshoot nor margin.
+# Labels, and sizes of the deformation that the ADefAttack of Foolbox 2.4.0 computed with the same classifier. Its
+# defaults are 100 steps, ten candidates and a filter of 1 pixel; it has no overshoot and no margin.
 FOOLBOX_2 = {
     "n02172182/imagenet_19_305.jpg": (305, 0.007117),
     "n02108422/imagenet_00_243.jpg": (243, 0.215152),
@@ -94,11 +94,13 @@ FOOLBOX_2 = {
 
 
 @pytest.mark.parametrize("name", FOOLBOX_2)
-def test_without_overshoot_it_deforms_like_that_of_foolbox_2(name: str, classifier: Classifier, samples: Path) -> None:
+def test_without_overshoot_the_deformation_equals_that_of_foolbox_2(
+    name: str, classifier: Classifier, samples: Path
+) -> None:
     label, size = FOOLBOX_2[name]
     pixels = np.asarray(Image.open(samples / name).convert("RGB"))
-    problem = AttackBatch(classifier, classifier.tensor(pixels), [label], seeds=[0])
+    batch = AttackBatch(classifier, classifier.tensor(pixels), [label], seeds=[0])
     attack = ADefAttack(overshoot=1, margin=0)
-    _, _, success = attack(problem.model, problem.images, problem.criterion, epsilons=None)
+    _, _, success = attack(batch.model, batch.images, batch.criterion, epsilons=None)
     assert success.all()
     assert float(deformation(attack.fields)) == pytest.approx(size, rel=0.002)

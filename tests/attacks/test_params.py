@@ -1,101 +1,119 @@
-"""What a user may write for an attack's parameters, and what is said of the rest."""
+"""Parameters and settings of attacks: what is accepted, and the messages for the rest."""
+
+import pickle
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dptools.attacks import ATTACKS, PAPER, Setting, configure, find
-from dptools.attacks.params import Param, number
-from dptools.attacks.settings import check_budget
+from dptools.attacks import ATTACKS, PAPER, SettingError, find
+from dptools.attacks.params import Param, parse_number
 from dptools.errors import UsageError
 
 
-def configured(name: str, *settings: str, epsilon: str | None = None, aimed: bool = False) -> object:
-    return configure(find(name), [Setting.parse(text) for text in settings], epsilon, aimed=aimed)
-
-
 @given(st.integers(1, 10**6))
-def test_whole_numbers_are_read(value: int) -> None:
-    assert Param(50, least=1).parse(f" {value} ") == value
+def test_whole_numbers_are_parsed(value: int) -> None:
+    assert Param(50, minimum=1).parse(f" {value} ") == value
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_numbers_are_read_as_python_writes_them(value: float) -> None:
+def test_numbers_are_parsed_as_python_writes_them(value: float) -> None:
     assert Param(0.5).parse(repr(value)) == value
 
 
 @given(st.text())
-def test_no_text_is_more_than_refused(text: str) -> None:
+def test_any_text_is_parsed_or_raises_a_value_error(text: str) -> None:
     number_or_none = Param(None, (float, type(None)))
     for param in (Param(1), Param(0.5), Param(True), number_or_none, Param("EN", choices=("EN", "L1"))):
         try:
-            param.parse(text)
+            assert param.accepts(param.parse(text))
         except ValueError:
             assert str(param)
 
 
-def test_fractions_words_and_none_are_read() -> None:
-    assert number("8/255") == 8 / 255
+def test_fractions_words_and_none_are_parsed() -> None:
+    assert parse_number("8/255") == 8 / 255
     assert Param(True).parse("no") is False
     assert Param(None, (float, type(None))).parse("None") is None
     assert Param("EN", choices=("EN", "L1")).parse("l1") == "L1"
 
 
-def test_settings_reach_the_attack_that_they_name() -> None:
-    settings = ("deepfool.steps=7", "cw.steps=9")
-    assert configured("deepfool", *settings).settings["steps"] == 7  # type: ignore[attr-defined]
-    assert configured("cw", *settings).settings["steps"] == 9  # type: ignore[attr-defined]
-    assert configured("deepfool", "overshoot=1/4").settings == {"steps": 50, "candidates": 10, "overshoot": 0.25}  # type: ignore[attr-defined]
+@pytest.mark.parametrize(
+    ("param", "values", "others"),
+    [
+        (Param(50, minimum=1), [1, 10**20], [0, 1.5, True, None, "5", float("inf")]),
+        (Param(0.5, minimum=0), [0, 0.25], [-1, float("nan"), float("inf"), True, None]),
+        (Param(0.5), [-3], [float("-inf")]),
+        (Param(True), [True, False], [1, 0.0, None]),
+        (Param(None, (float, type(None)), minimum=0), [None, 0.5, 2], [-0.1, False]),
+        (Param("EN", choices=("EN", "L1")), ["L1"], ["L3", 1, None]),
+    ],
+)
+def test_values_are_accepted_by_type_and_range(param: Param, values: list[object], others: list[object]) -> None:
+    assert all(map(param.accepts, values))
+    assert not any(map(param.accepts, others))
+
+
+def test_configure_returns_a_copy_with_the_settings() -> None:
+    attack = find("deepfool").configure(overshoot=0.25, epsilon=3)
+    assert attack.settings == {"steps": 50, "candidates": 10, "overshoot": 0.25}
+    assert attack.configure(steps=7).settings == {"steps": 7, "candidates": 10, "overshoot": 0.25}
+    assert attack.configure(steps=7).epsilon == 3
+    assert find("deepfool").settings["overshoot"] == 0.02
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "epsilon", "aimed", "message"),
+    ("name", "settings", "setting", "message"),
     [
-        ("gs", ["stepz=3"], None, False, "gs has no parameter 'stepz': it takes steps, ceiling"),
-        ("deepfool", ["steps=no"], None, False, "deepfool: steps=no: give a whole number from 1"),
-        ("deepfool", ["steps=0"], None, False, "deepfool: steps=0: give a whole number from 1"),
-        ("deepfool", ["overshoot=nan"], None, False, "deepfool: overshoot=nan: give a number from 0"),
-        ("adef", ["max_deformation=x"], None, False, "max_deformation=x: give a number from 0 or none"),
-        ("cw", ["abort_early=2"], None, False, "cw: abort_early=2: give true or false"),
-        ("gs", [], "3", False, "gs: --epsilon 3: give a number above 0 and at most 1, such as 8/255, in linf"),
-        ("gs", [], "1/0", False, "gs: --epsilon 1/0: give a number above 0"),
-        ("gs", [], "nan", False, "gs: --epsilon nan: give a number above 0"),
-        ("cw", [], "-1", False, "cw: --epsilon -1: give a number above 0, in l2"),
-        ("adef", [], "3", False, "adef takes no --epsilon: set steps, candidates"),
-        ("deepfool", [], None, True, "deepfool cannot aim at a class: leave --target out"),
-        ("LinfPGD", [], None, False, "LinfPGD needs --epsilon: the largest perturbation in linf"),
-        ("GenAttack", [], "8/255", False, "GenAttack needs a class to aim at: give --target"),
-        ("LinfPGD", ["steps=-5"], "4/255", False, "LinfPGD: steps=-5: give a whole number from 1"),
-        ("LinfDeepFoolAttack", ["candidates=1"], None, False, "candidates=1: give a whole number from 2 or none"),
-        ("VirtualAdversarialAttack", [], "3", False, "needs --set steps=VALUE: a whole number"),
-        ("EADAttack", ["decision_rule=L3"], None, False, "decision_rule=L3: give EN or L1"),
+        ("gs", {"stepz": 3}, "params", "gs has no parameter 'stepz': it takes steps, ceiling"),
+        ("L2AdditiveGaussianNoiseAttack", {"steps": 3}, "params", "it takes no parameters"),
+        ("deepfool", {"steps": 0}, "params", "deepfool: steps=0: give a whole number from 1"),
+        ("gs", {"epsilon": 3}, "epsilon", "gs needs an epsilon above 0 and at most 1 in linf, such as 8/255; got 3"),
+        ("cw", {"epsilon": float("nan")}, "epsilon", "cw needs an epsilon above 0 in l2; got nan"),
+        ("adef", {"epsilon": 3}, "epsilon", "adef takes no epsilon: set steps, candidates"),
     ],
 )
-def test_what_cannot_be_is_refused_with_what_can(
-    name: str, settings: list[str], epsilon: str | None, aimed: bool, message: str
-) -> None:
-    with pytest.raises(UsageError) as error:
-        configured(name, *settings, epsilon=epsilon, aimed=aimed)
+def test_configure_rejects_other_settings(name: str, settings: dict[str, Any], setting: str, message: str) -> None:
+    with pytest.raises(SettingError) as error:
+        find(name).configure(**settings)
     assert message in str(error.value)
+    assert error.value.setting == setting
 
 
-def test_a_setting_has_a_name_and_a_value() -> None:
-    with pytest.raises(UsageError, match=r"--set 'steps': give NAME=VALUE, or ATTACK.NAME=VALUE"):
-        Setting.parse("steps")
+@pytest.mark.parametrize(
+    ("name", "targeted", "setting", "message"),
+    [
+        ("deepfool", True, "target", "deepfool does not support a target class"),
+        ("LinfPGD", False, "epsilon", "LinfPGD needs an epsilon above 0 and at most 1 in linf, such as 8/255"),
+    ],
+)
+def test_check_reports_what_is_missing(name: str, targeted: bool, setting: str, message: str) -> None:
+    with pytest.raises(SettingError) as error:
+        find(name).check(targeted=targeted)
+    assert str(error.value) == message
+    assert error.value.setting == setting
 
 
-def test_a_budget_is_no_larger_than_images_are_apart() -> None:
-    attack = configured("cw", epsilon="400")
-    with pytest.raises(UsageError, match=r"cw: --epsilon 400: give a number above 0 and at most 387.979"):
-        check_budget(attack, 3 * 224**2)  # type: ignore[arg-type]
-    check_budget(attack, 3 * 260**2)  # type: ignore[arg-type]
+def test_epsilon_is_at_most_the_distance_of_a_black_and_a_white_image() -> None:
+    attack = find("cw").configure(epsilon=400)
+    with pytest.raises(SettingError, match=r"cw needs an epsilon above 0 and at most 387.979 in l2; got 400"):
+        attack.check(targeted=False, values_per_image=3 * 224**2)
+    attack.check(targeted=False, values_per_image=3 * 260**2)
 
 
-def test_an_unknown_attack_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_attack_is_rejected_with_the_choices() -> None:
     with pytest.raises(UsageError) as error:
         find("fgsm")
-    assert all(name in str(error.value) for name in (*ATTACKS, "all", "did you mean gs, FGSM", "dp-attack --list"))
+    assert all(name in str(error.value) for name in (*ATTACKS, "did you mean gs, FGSM", "a class of foolbox.attacks"))
 
 
-def test_the_paper_has_eight() -> None:
+def test_the_paper_has_eight_attacks() -> None:
     assert PAPER == ("gs", "agn", "bun", "adef", "newtonfool", "deepfool", "cw", "spn")
+
+
+@pytest.mark.parametrize("name", [*ATTACKS, "LinfPGD"])
+def test_attacks_can_be_sent_to_other_processes(name: str) -> None:
+    attack = find(name)
+    copy = pickle.loads(pickle.dumps(attack))
+    assert (copy.name, copy.settings, copy.epsilon) == (attack.name, attack.settings, attack.epsilon)

@@ -1,1 +1,1 @@
-"""The command line of dp-attack."""
+"""The tool dp-attack."""

@@ -1,67 +1,84 @@
-"""What an attacker knows besides the classifier: the defence that stands before it."""
+"""The defence that the attacker knows: a purifier in front of the classifier."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from dptools.errors import UsageError, check_name
+from dptools.errors import UsageError
 from dptools.pipe.record import Record
-from dptools.purifiers.dip.presets import PRESETS
+from dptools.purifiers import parse_method
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
+
+    from dptools.purifiers import Method, Purifier
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class DefenceOptions:
-    """The attacker's knowledge.
+    """The options ``--through`` and ``--eot``.
 
     Attributes:
-        through: ``denoise`` or ``denoise:PRESET``: what restores an image before it is classified; None for nothing.
-        draws: how many of its seeds a gradient is averaged over; None for one.
+        through: Purification method, such as ``denoiser`` or ``jpeg:50``; None for no defence.
+        eot_samples: Number of purifications that each gradient averages; None for one.
     """
 
     through: str | None = None
-    draws: int | None = None
+    eot_samples: int | None = None
 
     def __post_init__(self) -> None:
-        if self.through is None and self.draws is not None:
-            raise UsageError("--eot is for --through: without a defence nothing is drawn")
+        if self.through is None and self.eot_samples is not None:
+            raise UsageError("--eot needs --through: it averages over the random draws of a purification method")
         if self.through is not None:
-            tool, _, _ = self.through.partition(":")
-            if tool != "denoise":
-                raise UsageError(f"--through {self.through}: choose denoise or denoise:PRESET")
-            check_name("preset", self.preset, PRESETS)
+            try:
+                parse_method(self.through)
+            except UsageError as error:
+                raise UsageError(f"--through: {error}") from None
 
     @property
-    def preset(self) -> str:
-        """The restoration's."""
-        return (self.through or "").partition(":")[2] or "default"
+    def method(self) -> "Method | None":
+        """The purification method; None for no defence."""
+        return None if self.through is None else parse_method(self.through)
 
     @property
     def facts(self) -> Record:
-        """For the record."""
-        return {"through": f"denoise:{self.preset}", "eot": self.draws or 1} if self.through else {}
+        """The fields that the record's ``attack`` object gets."""
+        return {} if self.method is None else {"through": str(self.method), "eot": self.eot_samples or 1}
 
-    def victim(self, classifier: "nn.Module", seed: int, name: str) -> "nn.Module":
-        """What is attacked: the classifier, or all that stands before it too.
+    def load(self, device: "torch.device") -> "Defence | None":
+        """Return the defence with its purifier on the device; None for no defence."""
+        from dptools.purifiers import load
+
+        return None if self.method is None else Defence(load(self.method, device=device), self.eot_samples or 1)
+
+
+@dataclass(frozen=True)
+class Defence:
+    """A loaded purifier and the number of purifications that each gradient averages."""
+
+    purifier: "Purifier"
+    eot_samples: int
+
+    def model(self, classifier: "nn.Module", *, seed: int, image_id: str) -> "nn.Module":
+        """Return the classifier behind the purifier.
 
         Args:
-            seed: of the restorations.
-            name: the image's, for the log, to which each restoration is told: they take long.
+            classifier: Maps images in [0, 1] to logits.
+            seed: Seed of the first purification.
+            image_id: The image's name in the log, which gets a line for every purification, because they are slow.
         """
-        if self.through is None:
-            return classifier
         from dptools.attacks import DefendedModel
-        from dptools.purifiers.dip import restore
 
-        number = count(1)
+        numbers = count(1)
 
-        def defence(image: "Tensor", seed: int) -> "Tensor":
-            logger.info("%s: restoration %d", name, next(number))
-            return restore(image, self.preset, seed=seed).image
+        def purify(images: "Tensor", *, seeds: Sequence[int]) -> "Tensor":
+            logger.info("%s: purification %d", image_id, next(numbers))
+            purified: Tensor = self.purifier(images, seeds=seeds)
+            return purified
 
-        return DefendedModel(classifier, defence, draws=self.draws or 1, seed=seed)
+        return DefendedModel(classifier, purify, eot_samples=self.eot_samples, seed=seed)

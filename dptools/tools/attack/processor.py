@@ -1,4 +1,4 @@
-"""dp-attack: adversarial images out of images that the classifier gets right."""
+"""Adversarial versions of samples whose image the classifier gets right."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,13 +6,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dptools.attacks.attack import Attack
-from dptools.attacks.settings import check_budget
 from dptools.classifiers.names import ClassifierOptions, is_service
 from dptools.errors import SampleError
 from dptools.pipe.record import Record, reason
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolOptions
-from dptools.tools.attack.defence import DefenceOptions
+from dptools.tools.attack.defence import Defence, DefenceOptions
+from dptools.tools.attack.settings import option_errors
 from dptools.tools.shared import LabelFrom, Labels, class_index, to_pixels, to_tensor
 
 if TYPE_CHECKING:
@@ -27,10 +27,14 @@ class AttackOptions(ToolOptions):
     """Options of dp-attack.
 
     Attributes:
-        attacks: each makes one image of every input.
-        given: what is said of the classifier besides its name.
-        target: the class to reach, as a person writes it; None where any but the label will do.
-        adversary: what the attacker knows besides the classifier.
+        attacks: Attacks; each makes one image of every input.
+        model: Name of the classifier.
+        classifier_options: Options for loading the classifier.
+        device: Device to compute on.
+        labels: Source of true labels.
+        target: Target class as the user names it; None for untargeted attacks.
+        defence: The defence that the attacker knows.
+        seed: Seed of the run.
     """
 
     tool = "dp-attack"
@@ -39,11 +43,11 @@ class AttackOptions(ToolOptions):
 
     attacks: tuple[Attack, ...]
     model: str
-    given: ClassifierOptions = field(default_factory=ClassifierOptions)
+    classifier_options: ClassifierOptions = field(default_factory=ClassifierOptions)
     device: str = "auto"
     labels: Labels = field(default_factory=Labels)
     target: str | None = None
-    adversary: DefenceOptions = field(default_factory=DefenceOptions)
+    defence: DefenceOptions = field(default_factory=DefenceOptions)
     seed: int = 0
 
     @property
@@ -57,96 +61,98 @@ class AttackOptions(ToolOptions):
     def load(self) -> "AttackProcessor":
         from dptools.classifiers import load
 
-        classifier = load(self.model, device=self.device, **vars(self.given))
+        classifier = load(self.model, device=self.device, **vars(self.classifier_options))
         self.labels.check(classifier.classes)
-        for attack in self.attacks:
-            check_budget(attack, 3 * classifier.geometry.crop**2)
         target = None if self.target is None else class_index(self.target, classifier.classes)
-        return AttackProcessor(self, classifier, target, {attack.name: attack for attack in self.attacks})
+        with option_errors():
+            for attack in self.attacks:
+                attack.check(targeted=target is not None, values_per_image=3 * classifier.geometry.crop**2)
+        return AttackProcessor(self, classifier, target, self.defence.load(classifier.device))
 
 
 @dataclass(frozen=True)
 class AttackProcessor:
-    """dp-attack with its classifier loaded."""
+    """dp-attack with its classifier and defence loaded.
+
+    Attributes:
+        options: The options.
+        classifier: The classifier to attack.
+        target: Index of the target class; None for untargeted attacks.
+        defence: The defence that the attacker knows; None for none.
+    """
 
     options: AttackOptions
     classifier: "Classifier"
     target: int | None
-    attacks: dict[str, Attack]
+    defence: Defence | None
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        """One for each attack, with its label settled, cut to what the classifier sees."""
+        """Yield one sample for each attack, with its label, resized and cropped to the classifier's input."""
         assert sample.pixels is not None
-        clean = sample.without("classify", "suspicion", "suspect")  # they were said of the clean image
-        fitted = replace(clean, pixels=self.classifier.geometry(sample.pixels))
-        label = self._label(fitted)
+        # These results belong to the clean image, not to the adversarial one.
+        clean = sample.without("classify", "suspicion", "suspect")
+        cropped = replace(clean, pixels=self.classifier.geometry(sample.pixels))
+        label = self._label(cropped)
         for attack in self.options.attacks:
-            facts = {**_settings(attack, self.target), **self.options.adversary.facts}
-            yield fitted.update(id=f"{sample.id}@{attack.name}", label=label, attack=facts)
+            facts = {**_settings(attack, self.target), **self.options.defence.facts}
+            yield cropped.update(id=f"{sample.id}@{attack.name}", label=label, attack=facts)
 
     def params(self, sample: Sample) -> Record:
-        facts = sample.record["attack"]
         model = {"model": self.classifier.name, "weights": self.classifier.weights}
-        return {**facts, **model, "label": sample.record["label"]}
+        return {**sample.record["attack"], **model, "label": sample.record["label"]}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        """Those of one attack are attacked together; they come one after the other."""
+        """Attack the samples; consecutive samples with the same attack form one batch."""
+        attacks = {attack.name: attack for attack in self.options.attacks}
         for name, group in groupby(samples, key=lambda sample: str(sample.record["attack"]["name"])):
-            yield from self._attack(self.attacks[name], list(group))
+            if self.defence:
+                yield from (self._attack_defended(attacks[name], self.defence, sample) for sample in group)
+            else:
+                yield from self._attack(attacks[name], list(group))
 
-    def _label(self, fitted: Sample) -> int:
-        label = self.options.labels.find(fitted, self.classifier.classes)
+    def _label(self, cropped: Sample) -> int:
+        label = self.options.labels.find(cropped, self.classifier.classes)
         if label is not None:
             return label
         if self.options.labels.source is LabelFrom.PREDICTION:
-            return int(self._scores(fitted).argmax())
+            return int(self._scores(cropped, self.classifier).argmax())
         raise SampleError(
             "NoLabel", "no label: give --label, --label-from prediction, or a folder named by class, wnid or index"
         )
 
-    def _scores(self, sample: Sample, victim: "nn.Module | None" = None) -> "Tensor":
-        import torch
-
-        with torch.no_grad():
-            scores: Tensor = (victim or self.classifier)(to_tensor(sample, self.classifier.device))
-        return scores[0]
-
     def _attack(self, attack: Attack, samples: Sequence[Sample]) -> list[Sample]:
-        if self.options.adversary.through:
-            return [self._through(attack, sample) for sample in samples]
-        looked = [self._look(sample, self.classifier) for sample in samples]
-        outcomes = iter(self._perturb(attack, [sample for sample in looked if not sample.finished]))
-        return [sample if sample.finished else self._done(sample, next(outcomes)) for sample in looked]
+        checked = [self._check_clean(sample, self.classifier) for sample in samples]
+        pending = [sample for sample in checked if not sample.finished]
+        results = iter(self._perturb(attack, self.classifier, pending))
+        return [sample if sample.finished else self._finish(sample, next(results)) for sample in checked]
 
-    def _through(self, attack: Attack, sample: Sample) -> Sample:
-        """One image, whose classifier has a defence of its own before it."""
-        from dptools.attacks import perturb
-
+    def _attack_defended(self, attack: Attack, defence: Defence, sample: Sample) -> Sample:
+        """Attack the classifier behind the defence. Every sample gets a model of its own, for its own seed."""
         seed = sample.seed(self.options.seed, "defence:")
-        victim = self.options.adversary.victim(self.classifier, seed, sample.id)
-        looked = self._look(sample, victim)
-        if looked.finished:
-            return looked
-        image, label = to_tensor(sample, self.classifier.device), sample.record["label"]
-        seeds = [sample.seed(self.options.seed)]
-        (outcome,) = perturb(attack, victim, image, [label], seeds=seeds, target=self.target, repair=False)
-        return self._done(looked, outcome)
+        model = defence.model(self.classifier, seed=seed, image_id=sample.id)
+        checked = self._check_clean(sample, model)
+        if checked.finished:
+            return checked
+        (result,) = self._perturb(attack, model, [sample], repair=False)
+        return self._finish(checked, result)
 
-    def _look(self, sample: Sample, victim: "nn.Module") -> Sample:
-        """The sample with what is said of it before it is attacked; skipped where there is nothing to attack."""
+    def _check_clean(self, sample: Sample, model: "nn.Module") -> Sample:
+        """Return the sample with the prediction for the clean image, skipped if there is nothing to attack."""
         label, target = sample.record["label"], sample.record["attack"].get("target")
-        found = self._prediction(self._scores(sample, victim), label, "clean")
-        seen = sample.update(attack={**sample.record["attack"], "model": self.classifier.name, **found})
-        name = found["clean_name"]
-        if found["clean_label"] != label:
-            behind = " behind the defence" if self.options.adversary.through else ""
-            why = reason("dp-attack", "Misclassified", f"{self.classifier.name}{behind} already sees {name}")
-            return seen.update(skipped=why)
+        prediction = self._prediction(self._scores(sample, model), label, "clean")
+        checked = sample.update(attack={**sample.record["attack"], "model": self.classifier.name, **prediction})
+        name = prediction["clean_name"]
+        if prediction["clean_label"] != label:
+            behind = " behind the defence" if self.defence else ""
+            message = f"{self.classifier.name}{behind} already predicts {name}"
+            return checked.update(skipped=reason("dp-attack", "Misclassified", message))
         if target == label:
-            return seen.update(skipped=reason("dp-attack", "IsTarget", f"{name} is the target already"))
-        return seen
+            return checked.update(skipped=reason("dp-attack", "IsTarget", f"{name} is already the target"))
+        return checked
 
-    def _perturb(self, attack: Attack, samples: Sequence[Sample]) -> "list[AttackResult]":
+    def _perturb(
+        self, attack: Attack, model: "nn.Module", samples: Sequence[Sample], *, repair: bool = True
+    ) -> "list[AttackResult]":
         import torch
 
         from dptools.attacks import perturb
@@ -156,21 +162,28 @@ class AttackProcessor:
         seeds = [sample.seed(self.options.seed) for sample in samples]
         labels = [sample.record["label"] for sample in samples]
         images = torch.cat([to_tensor(sample, self.classifier.device) for sample in samples])
-        return perturb(attack, self.classifier, images, labels, seeds=seeds, target=self.target)
+        return perturb(attack, model, images, labels, seeds=seeds, target=self.target, repair=repair)
 
-    def _done(self, sample: Sample, outcome: "AttackResult") -> Sample:
-        found = {
-            **self._prediction(outcome.scores, sample.record["label"], "adversarial"),
-            "success": outcome.success,
-            "success_float": outcome.success_float,
-            **outcome.facts,
-            "norms": outcome.norms,
-            "queries": outcome.queries,
+    def _finish(self, sample: Sample, result: "AttackResult") -> Sample:
+        facts = {
+            **self._prediction(result.scores, sample.record["label"], "adversarial"),
+            "success": result.success,
+            "success_float": result.success_float,
+            **result.measurements,
+            "norms": result.norms,
+            "queries": result.queries,
         }
-        return replace(sample.update(attack={**sample.record["attack"], **found}), pixels=to_pixels(outcome.image))
+        return replace(sample.update(attack={**sample.record["attack"], **facts}), pixels=to_pixels(result.image))
+
+    def _scores(self, sample: Sample, model: "nn.Module") -> "Tensor":
+        import torch
+
+        with torch.no_grad():
+            scores: Tensor = model(to_tensor(sample, self.classifier.device))
+        return scores[0]
 
     def _prediction(self, scores: "Tensor", label: int, kind: str) -> Record:
-        """What the classifier says of an image: its class, that class's probability, and the rank of the true one."""
+        """Return the predicted class, its probability and the rank of the label, with keys that start with ``kind``."""
         from dptools.classifiers import rank
 
         probabilities = scores.float().softmax(dim=0).cpu()
@@ -184,6 +197,6 @@ class AttackProcessor:
 
 
 def _settings(attack: Attack, target: int | None) -> Record:
-    """How an attack is set, for the record."""
-    limits = {} if attack.epsilon is None else {"epsilon": attack.epsilon}
-    return {"name": attack.name, "params": attack.settings, **limits, **({} if target is None else {"target": target})}
+    """Return the attack's name and settings for the record."""
+    epsilon = {} if attack.epsilon is None else {"epsilon": attack.epsilon}
+    return {"name": attack.name, "params": attack.settings, **epsilon, **({} if target is None else {"target": target})}

@@ -1,0 +1,120 @@
+"""Attacks that Foolbox 3 (arXiv 1707.04131) runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import eagerpy as ep
+import foolbox
+import torch
+from foolbox.attacks import (
+    L2CarliniWagnerAttack,
+    L2DeepFoolAttack,
+    LinfProjectedGradientDescentAttack,
+    NewtonFoolAttack,
+)
+from foolbox.attacks.base import FixedEpsilonAttack
+from torch import Tensor
+
+from dptools.attacks.adef import ADefAttack
+from dptools.attacks.attack_batch import AttackBatch
+from dptools.attacks.norms import DISTANCES
+from dptools.attacks.query_counter import AllSucceeded
+from dptools.attacks.randomness import seeded
+from dptools.attacks.raw_result import RawResult
+from dptools.attacks.vector_fields import deformation
+from dptools.errors import SampleError, SetupError
+
+
+def deepfool(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
+    """Step to the nearest linearised decision boundary in L2 until the image is misclassified (arXiv 1511.04599)."""
+    return _run(L2DeepFoolAttack(loss="logits", **params), batch, epsilon)
+
+
+def adef(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
+    """Deform the image smoothly (arXiv 1804.07729). Measures the longest displacement vector in pixels."""
+    attack = ADefAttack(**params)
+    result = _run(attack, batch, epsilon)
+    return RawResult(result.images, [{"deformation": size} for size in deformation(attack.fields).tolist()])
+
+
+def carlini_wagner(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
+    """Minimise the L2 norm plus a weighted margin loss by gradient descent (arXiv 1608.04644)."""
+    return _run(L2CarliniWagnerAttack(**params), batch, epsilon)
+
+
+def newtonfool(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
+    """Take steps that lower the probability of the label (Jang, Wu and Jha, ACSAC 2017).
+
+    Foolbox continues to query images that are adversarial already, without changing them. The attack is stopped there.
+    """
+    attack = NewtonFoolAttack(**params)
+    try:
+        with batch.stop_when_all_succeed():
+            return _run(attack, batch, epsilon)
+    except AllSucceeded as success:
+        return _checked_result(attack, batch, success.images, epsilon)
+
+
+def pgd(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
+    """Maximise the loss by projected gradient descent within a ball of Linf (arXiv 1706.06083)."""
+    return _run(_SeededPGD(batch.seeds, **params), batch, epsilon)
+
+
+def run_class(batch: AttackBatch, *, epsilon: float | None, class_name: str, **params: Any) -> RawResult:
+    """Run any attack of Foolbox.
+
+    Args:
+        batch: Images to attack, one if the attack draws random numbers.
+        epsilon: Largest perturbation; None for no limit.
+        class_name: Name of a class of ``foolbox.attacks``.
+        params: Arguments of its constructor.
+
+    Raises:
+        SetupError: The attack needs a package that is not installed.
+        SampleError: The attack failed on these images, for example because it found no starting point.
+    """
+    if "distance" in params:
+        params["distance"] = DISTANCES[params["distance"]]
+    with seeded(batch.seeds[0], batch.images.device):
+        try:
+            return _run(getattr(foolbox.attacks, class_name)(**params), batch, epsilon)
+        except ImportError as error:
+            raise SetupError(f"{class_name}: package {error.name} is missing: pip install {error.name}") from None
+        except (ValueError, AssertionError, NotImplementedError) as error:
+            cause = str(error) or "Foolbox gives no reason"
+            raise SampleError("AttackFailed", f"{class_name} failed: {cause}") from None
+
+
+def _run(attack: Any, batch: AttackBatch, epsilon: float | None) -> RawResult:
+    fixed = isinstance(attack, FixedEpsilonAttack)
+    _, images, _ = attack(batch.model, batch.images, batch.criterion, epsilons=epsilon if fixed else None)
+    return _checked_result(attack, batch, images.detach(), None if fixed else epsilon)
+
+
+def _checked_result(attack: Any, batch: AttackBatch, images: Tensor, epsilon: float | None) -> RawResult:
+    """Return the images clipped to epsilon, with the clean image in place of unusable ones.
+
+    If they find nothing, some attacks return a black image, and NewtonFool can divide by zero. A black image would
+    count as a success, because the classifier misclassifies it.
+    """
+    rows = images.flatten(1)
+    unusable = (rows == 0).all(dim=1) | ~rows.isfinite().all(dim=1)
+    usable = torch.where(unusable.view(-1, 1, 1, 1), batch.images, images)
+    if epsilon is not None:
+        usable = attack.distance.clip_perturbation(batch.images, usable, epsilon)
+    return RawResult(usable.clamp(0, 1))
+
+
+class _SeededPGD(LinfProjectedGradientDescentAttack):
+    """PGD that draws each image's random start from the image's own seed, so that the batch does not matter."""
+
+    def __init__(self, seeds: Sequence[int], **params: Any) -> None:
+        super().__init__(**params)
+        self.seeds = seeds
+
+    def get_random_start(self, x0: ep.Tensor, epsilon: float) -> ep.Tensor:
+        starts = []
+        for row, seed in enumerate(self.seeds):
+            with seeded(seed, x0.raw.device):
+                starts.append(super().get_random_start(x0[row : row + 1], epsilon))
+        return ep.concatenate(starts)

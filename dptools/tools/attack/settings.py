@@ -1,0 +1,98 @@
+"""The options ``--attack``, ``--set``, ``--epsilon`` and ``--target``: from text to configured attacks."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from dptools.attacks.attack import Attack, SettingError
+from dptools.attacks.params import Value, parse_number
+from dptools.attacks.registry import PAPER, find
+from dptools.errors import UsageError
+
+# The option that sets each setting of an attack.
+OPTIONS = {"epsilon": "--epsilon", "target": "--target", "params": "--set"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The value of ``--set``: ``NAME=VALUE``, or ``ATTACK.NAME=VALUE`` for one of several attacks."""
+
+    attack: str | None
+    name: str
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Setting":
+        """Return the setting that a text stands for.
+
+        Raises:
+            UsageError: The text has another form.
+        """
+        key, equals, value = text.partition("=")
+        attack, dot, name = key.strip().rpartition(".")
+        if not equals or not name:
+            raise UsageError(f"--set {text!r}: give NAME=VALUE, or ATTACK.NAME=VALUE")
+        return cls(attack if dot else None, name, value)
+
+
+def configured_attacks(
+    names: Sequence[str], settings: Sequence[str], epsilon: str | None, *, targeted: bool
+) -> tuple[Attack, ...]:
+    """Return the attacks with their settings.
+
+    Args:
+        names: Names of attacks; ``all`` stands for the eight of the Deep Protection paper.
+        settings: Values of ``--set``.
+        epsilon: Largest perturbation: a number or a fraction such as 8/255; None for the attack's default.
+        targeted: Whether there is a target class.
+
+    Raises:
+        UsageError: There is no such attack or parameter, or a value is not accepted.
+    """
+    expanded = dict.fromkeys(name for given in names for name in (PAPER if given == "all" else [given]))
+    parsed = [Setting.parse(text) for text in settings]
+    if others := [setting.attack for setting in parsed if setting.attack not in {None, *expanded}]:
+        raise UsageError(f"--set: {others[0]} is not one of the chosen attacks: {', '.join(expanded)}")
+    return tuple(configure(_find(name), parsed, epsilon, targeted=targeted) for name in expanded)
+
+
+def configure(attack: Attack, settings: Sequence[Setting], epsilon: str | None, *, targeted: bool) -> Attack:
+    """Return the attack with the settings that apply to it; see :func:`configured_attacks`."""
+    own = [setting for setting in settings if setting.attack in (None, attack.name)]
+    number = None if epsilon is None else _parse_epsilon(epsilon)
+    with option_errors():
+        values = {setting.name: _parse_value(attack, setting) for setting in own}
+        attack = attack.configure(epsilon=number, **values)
+        attack.check(targeted=targeted)
+    return attack
+
+
+@contextmanager
+def option_errors() -> Iterator[None]:
+    """Turn a SettingError into a UsageError that starts with the option."""
+    try:
+        yield
+    except SettingError as error:
+        raise UsageError(f"{OPTIONS[error.setting]}: {error}") from None
+
+
+def _find(name: str) -> Attack:
+    try:
+        return find(name)
+    except UsageError as error:
+        raise UsageError(f"{error}, or all; dp-attack --list shows them") from None
+
+
+def _parse_value(attack: Attack, setting: Setting) -> Value:
+    param = attack.param(setting.name)
+    try:
+        return param.parse(setting.value)
+    except ValueError:
+        raise SettingError("params", f"{attack.name}: {setting.name}={setting.value}: give {param}") from None
+
+
+def _parse_epsilon(text: str) -> float:
+    try:
+        return parse_number(text)
+    except ValueError:
+        raise UsageError(f"--epsilon {text}: give a number or a fraction such as 8/255") from None
