@@ -113,7 +113,8 @@ def zsh(program: str, known: list[Option]) -> str:
 
 def _zsh_line(option: Option) -> str:
     text = re.sub(r"([\[\]:\\])", r"\\\1", option.help).replace("'", r"'\''")
-    value = f":{option.value.lower().replace('|', ' or ')}:{_zsh_action(option)}" if option.value else ""
+    message = option.value.partition("[")[0].lower().replace("|", " or ")  # of NAME[:VALUE], name
+    value = f":{message}:{_zsh_action(option)}" if option.value else ""
     spellings = [name + ("=" if name.startswith("--") else "+") * bool(option.value) for name in option.spellings]
     description = f"[{text}]{value}'"
     if len(spellings) == 1:

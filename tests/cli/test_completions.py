@@ -1,4 +1,4 @@
-"""Completions: what is shipped is what the tools take, and each shell offers it."""
+"""Completions: the scripts in the repository are up to date, and each shell completes with them."""
 
 import shutil
 from importlib.metadata import version
@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from dptools.cli.completions import SHELLS, TOOLS, options
+from dptools.cli.completions import SHELLS, TOOLS, Option, options, zsh
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "completions"
 
 
-def test_the_shipped_scripts_are_what_is_written_now(sh: Run, tmp_path: Path) -> None:
+def test_scripts_in_the_repository_are_up_to_date(sh: Run, tmp_path: Path) -> None:
     pinned = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
     if version("torchvision") != pinned["torchvision"]:
-        pytest.skip("another torchvision may have other models")
+        pytest.skip("the models depend on the version of torchvision")
     assert sh("python -m dptools.cli.completions now").returncode == 0
     written = {path.relative_to(tmp_path / "now"): path.read_text() for path in tmp_path.glob("now/*/*")}
     assert written == {path.relative_to(SHIPPED): path.read_text() for path in SHIPPED.glob("*/*")}
@@ -24,12 +24,18 @@ def test_the_shipped_scripts_are_what_is_written_now(sh: Run, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_names_are_known_wherever_an_option_takes_a_name(tool: str) -> None:
+def test_names_are_listed_for_each_option_that_takes_a_name(tool: str) -> None:
     for option in options(tool):
-        assert bool(option.names) == (option.value in {"NAME", "METHOD", "RULE", "DEFENCE", "P", "KEY"}), option
+        takes_name = option.value.partition("[")[0] in {"NAME", "METHOD", "CRITERION", "P", "KEY"}
+        assert bool(option.names) == takes_name, option
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
+def test_zsh_specification_has_no_colon_in_its_message() -> None:
+    script = zsh("dp-x", [Option(("--method",), "The method", "NAME[:VALUE]", ("tv", "jpeg"))])
+    assert "'--method=[The method]:name:(tv jpeg)'" in script
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
@@ -39,13 +45,13 @@ def test_names_are_known_wherever_an_option_takes_a_name(tool: str) -> None:
         ("dp-classify --model=clar", "clarifai:"),
         ("dp-denoise --stop f", "fixed:"),
         ("dp-denoise --method med", "median"),
-        ("dp-denoise --preset=", "default photo cold paper"),
+        ("dp-denoise --method=p", "photo paper"),
         ("dp-mapsext --rule s", "sauvola"),
         ("dp-eval --mark", "--markdown"),
         ("dp-denoise --iterations ", ""),
     ],
 )
-def test_bash_offers(words: str, offered: str, sh: Run) -> None:
+def test_bash_completes(words: str, offered: str, sh: Run) -> None:
     tool = words.split()[0]
     split = " ".join(f"'{word}'" for word in words.replace("=", " = ").split(" ") if word or words.endswith(" "))
     done = sh(
@@ -55,23 +61,23 @@ def test_bash_offers(words: str, offered: str, sh: Run) -> None:
     assert (done.stdout, done.stderr) == (f"{offered}\n", "")
 
 
-@pytest.mark.skipif(not shutil.which("fish"), reason="no fish here")
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
         ("dp-attack --attack dee", {"deepfool"}),
         ("dp-denoise --through", set()),
-        ("dp-denoise --preset ", {"default", "photo", "cold", "paper"}),
+        ("dp-denoise --network ", {"small", "paper", "decoder"}),
         ("dp-attack --model resnet15", {"resnet152"}),
         ("dp-eval --by ", {"attack", "method"}),
         ("dp-eval --report re", {"read.me"}),
         ("dp-eval re", {"read.me"}),
     ],
 )
-def test_fish_offers(line: str, offered: set[str], sh: Run, tmp_path: Path) -> None:
+def test_fish_completes(line: str, offered: set[str], sh: Run, tmp_path: Path) -> None:
     (tmp_path / "read.me").touch()
     done = sh(f"HOME=$PWD fish -c 'source {SHIPPED}/fish/{line.split()[0]}.fish; complete -C \"{line}\"'")
-    assert {each.split("\t")[0] for each in done.stdout.splitlines()} == offered
+    assert {line.split("\t")[0] for line in done.stdout.splitlines()} == offered
 
 
 ZSH = r"""
@@ -84,15 +90,15 @@ zpty -w -n shell $'LINE\t\n'
 zpty -r shell answer '*GOT*>*'
 print -r -- "$answer"
 """
-"""A shell in a terminal of its own, in which the tool only says what it was given; what is typed ends with a tab."""
+"""Type a line and a tab into zsh in a pseudo-terminal, where the tool is a function that prints its arguments."""
 
 
-@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh here")
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
 @pytest.mark.parametrize(
     ("line", "completed"),
     [
         ("dp-attack --attack dee", "--attack deepfool"),
-        ("dp-attack --through denoise:c", "--through denoise:cold"),
+        ("dp-attack --through pho", "--through photo"),
         ("dp-denoise --method=bil", "--method=bilateral"),
         ("dp-classify --model resnet15", "--model resnet152"),
         ("dp-mapsext --form", "--format"),

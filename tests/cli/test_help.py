@@ -1,4 +1,4 @@
-"""Help, versions and usage errors: at once, and without torch."""
+"""Help, versions and usage errors, which take no time because they do not import torch."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import pytest
 from conftest import Run
 
 TOOLS = ("attack", "denoise", "classify", "eval", "mapsext")
+FOLDERS = {"eval": "evaluate"}  # of the tools whose folder has another name
 HEAVY = {
     "torch",
     "torchvision",
@@ -28,11 +29,11 @@ HEAVY = {
 
 @pytest.mark.parametrize("tool", TOOLS)
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--no-such-option"]])
-def test_answers_that_need_no_image_import_nothing_heavy(tool: str, arguments: list[str]) -> None:
+def test_help_version_and_usage_errors_import_nothing_heavy(tool: str, arguments: list[str]) -> None:
     program = (
         "import json, sys\n"
         f"sys.argv = ['dp-{tool}', *{arguments}]\n"
-        f"from dptools.commands.{tool} import main\n"
+        f"from dptools.tools.{FOLDERS.get(tool, tool)}.command import main\n"
         "try: main()\n"
         "finally: print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr)\n"
     )
@@ -42,11 +43,11 @@ def test_answers_that_need_no_image_import_nothing_heavy(tool: str, arguments: l
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_version_is_the_last_word(tool: str, sh: Run) -> None:
+def test_version_and_short_help(tool: str, sh: Run) -> None:
     from importlib.metadata import version
 
     done = sh(f"dp-{tool} --version")
-    assert done.stdout == f"dp-{tool} (dptools) {version('dptools')}\n"
+    assert done.stdout == f"dp-{tool} (dptools) {version('deep-protection')}\n"
     assert sh(f"dp-{tool} -h").stdout == sh(f"dp-{tool} --help").stdout
 
 
@@ -66,47 +67,58 @@ def test_version_is_the_last_word(tool: str, sh: Run) -> None:
         ),
         (
             "dp-denoise x.jpg -o y.png",
-            "dp-denoise: -o y.png: a directory is wanted; for one image: dp-denoise < IMAGE > y",
+            "dp-denoise: -o y.png: expected a directory; for one image: dp-denoise < IMAGE > y",
         ),
         ("dp-classify --label marmott x.png", "class name (did you mean marmot, marmoset?)"),
-        ("echo GIF89a > a.gif; dp-eval a.gif", "dp-eval: a.gif: an image, where records are wanted: dp-classify makes"),
+        ("echo GIF89a > a.gif; dp-eval a.gif", "dp-eval: a.gif: this is an image, not a file of records"),
         ("dp-attack -a all -", "dp-attack: -o DIR is needed: one image would become 8"),
         (
             "dp-classify -0 --from jsonl < /dev/null",
-            "dp-classify: -0 is for paths, and --from jsonl for",
+            "dp-classify: -0 is for paths: it cannot be combined with --from jsonl",
         ),
         ("dp-attack --set steps x.png -o o", "dp-attack: --set 'steps': give NAME=VALUE, or ATTACK.NAME=VALUE"),
-        ("dp-attack --set stepz=3 x.png -o o", "dp-attack: gs has no parameter 'stepz': it takes steps, ceiling"),
-        ("dp-attack --set cw.steps=3 x.png -o o", "dp-attack: --set: cw is none of the attacks: gs"),
-        ("dp-attack --epsilon 8 x.png -o o", "dp-attack: gs: --epsilon 8: give a number above 0 and at most 1"),
-        ("dp-attack -a PGD x.png -o o", "dp-attack: PGD needs --epsilon"),
-        ("dp-attack -a all --target 3 x.png -o o", "dp-attack: gs cannot aim at a class: leave --target out"),
-        ("dp-attack --eot 3 x.png -o o", "dp-attack: --eot is for --through: without a defence nothing is drawn"),
-        ("dp-attack --through jpeg x.png -o o", "dp-attack: --through jpeg: choose denoise or denoise:PRESET"),
         (
-            "dp-attack --through denoise:q x.png -o o",
-            "dp-attack: unknown preset 'q': choose default, photo, cold, paper",
+            "dp-attack --set stepz=3 x.png -o o",
+            "dp-attack: --set: gs has no parameter 'stepz': it takes steps, ceiling",
+        ),
+        ("dp-attack --set cw.steps=3 x.png -o o", "dp-attack: --set: cw is not one of the chosen attacks: gs"),
+        ("dp-attack --epsilon 8 x.png -o o", "dp-attack: --epsilon: gs needs an epsilon above 0 and at most 1"),
+        ("dp-attack -a PGD x.png -o o", "dp-attack: --epsilon: PGD needs an epsilon"),
+        ("dp-attack -a all --target 3 x.png -o o", "dp-attack: --target: gs does not support a target class"),
+        ("dp-attack --eot 3 x.png -o o", "dp-attack: --eot needs --through"),
+        ("dp-attack --through jpeg:0 x.png -o o", "dp-attack: --through: method jpeg:0: give quality from 1 to 95"),
+        (
+            "dp-attack --through denoise x.png -o o",
+            "dp-attack: --through: unknown method 'denoise': choose denoiser, photo, dip, paper, jpeg",
         ),
         ("touch f; dp-denoise -o f x.png", "dp-denoise: -o f: not a directory"),
         ("dp-eval --json --table", "dp-eval: --json and --table exclude each other"),
         ("dp-classify -o out x.png", "Error: No such option: -o"),
         (
-            "dp-denoise --preset fast x.png -o o",
-            "dp-denoise: unknown preset 'fast': choose default, photo, cold, paper",
+            "dp-denoise --method dip --network unet x.png -o o",
+            "dp-denoise: unknown network 'unet': choose small, paper, decoder",
+        ),
+        ("dp-denoise --method dip --loss l1 x.png -o o", "dp-denoise: unknown loss 'l1': choose mse, huber, student-t"),
+        (
+            "dp-denoise --method tv --loss mse x.png -o o",
+            "dp-denoise: --loss is for networks, and --method tv is a filter",
         ),
         (
-            "dp-denoise --network unet x.png -o o",
-            "dp-denoise: unknown network 'unet': choose warm, small, paper, decoder",
+            "dp-denoise --method blur x.png -o o",
+            "dp-denoise: unknown method 'blur': choose denoiser, photo, dip, paper, jpeg",
         ),
-        ("dp-denoise --loss l1 x.png -o o", "dp-denoise: unknown loss 'l1': choose mse, huber, student-t"),
-        ("dp-denoise --method tv --loss mse x.png -o o", "dp-denoise: --loss is for the prior, and --method tv"),
-        ("dp-denoise --method blur x.png -o o", "dp-denoise: unknown method 'blur': choose dip, jpeg, median"),
         ("dp-denoise --method jpeg:0 x.png -o o", "dp-denoise: method jpeg:0: give quality from 1 to 95"),
-        ("dp-denoise --method tv --stop fixed:9 x.png -o o", "dp-denoise: --stop is for the prior, and --method tv"),
-        ("dp-denoise --stop held-out x.png -o o", "dp-denoise: --stop held-out is for a fit, and preset default fits"),
-        ("dp-denoise --network small x.png -o o", "dp-denoise: --network small is for a fit, and preset default fits"),
-        ("dp-denoise --stop never x.png -o o", "dp-denoise: unknown stop rule 'never': choose fixed:N, held-out"),
-        ("dp-denoise --stop fixed:0 x.png -o o", "dp-denoise: stop rule fixed:N needs a whole number"),
+        ("dp-denoise --method tv --stop fixed:9 x.png -o o", "dp-denoise: --stop is for networks, and --method tv is"),
+        ("dp-denoise --stop held-out x.png -o o", "dp-denoise: --stop is for a fit, and method denoiser fits"),
+        ("dp-denoise --network small x.png -o o", "dp-denoise: --network is for a fit, and method denoiser fits"),
+        (
+            "dp-denoise --method dip --stop never x.png -o o",
+            "dp-denoise: unknown stopping criterion 'never': choose fixed:N, held-out",
+        ),
+        (
+            "dp-denoise --method dip --stop fixed:0 x.png -o o",
+            "dp-denoise: stopping criterion fixed:N needs a whole number",
+        ),
         ("dp-denoise --precision fp8 x.png -o o", "dp-denoise: unknown precision 'fp8': choose auto, fp32, bf16"),
         ("dp-mapsext --rule ink x.png -o o", "dp-mapsext: unknown rule 'ink': choose letters, paper, otsu, sauvola"),
         (
@@ -115,20 +127,20 @@ def test_version_is_the_last_word(tool: str, sh: Run) -> None:
         ),
         ("dp-mapsext --format tsv x.png", "dp-mapsext: unknown format 'tsv': choose jsonl, geojson, csv, txt"),
         ("dp-mapsext --words x.png", "dp-mapsext: -o DIR is needed: images go there"),
-        ("dp-mapsext --lang deu x.png -o o", "dp-mapsext: --lang is for reading: give --words too"),
+        ("dp-mapsext --lang deu x.png -o o", "dp-mapsext: --lang has no effect unless words are read: add --words"),
         (
             "dp-mapsext --overlay o.gif x.png -o o",
             "dp-mapsext: --overlay o.gif: name a directory, or a file that ends in",
         ),
-        ("dp-eval --maps . --csv x.jsonl", "dp-eval: --maps is for tables and JSON: not with --csv or --report"),
-        ("dp-mapsext --iterations 9 x.png -o o", "dp-mapsext: --iterations 9 is for --rule paper: no other fits a"),
+        ("dp-eval --maps . --csv x.jsonl", "dp-eval: --maps cannot be combined with --csv or --report"),
+        ("dp-mapsext --iterations 9 x.png -o o", "dp-mapsext: --iterations 9 requires --rule paper: no other"),
         ("dp-classify --device gpu x.png", "dp-classify: unknown device 'gpu': choose auto, cpu, cuda or cuda:N"),
         ("dp-eval nothing.jsonl", "dp-eval: nothing.jsonl: No such file or directory"),
         ("dp-classify -j 0 x.png", "Error: Invalid value for '-j' / '--jobs'"),
         ("dp-classify --top-q 3 x.png", "Error: No such option: --top-q"),
     ],
 )
-def test_usage_errors_say_what_there_is_and_exit_2(command: str, message: str, sh: Run) -> None:
+def test_usage_error_names_the_choices_and_exits_with_2(command: str, message: str, sh: Run) -> None:
     done = sh(command)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -136,7 +148,7 @@ def test_usage_errors_say_what_there_is_and_exit_2(command: str, message: str, s
     assert "Traceback" not in done.stderr
 
 
-def test_a_terminal_on_stdin_is_no_input(environment: dict[str, str], tmp_path: Path) -> None:
+def test_terminal_on_stdin_is_a_usage_error(environment: dict[str, str], tmp_path: Path) -> None:
     master, terminal = os.openpty()
     for tool in TOOLS:
         done = subprocess.run(
@@ -149,7 +161,7 @@ def test_a_terminal_on_stdin_is_no_input(environment: dict[str, str], tmp_path: 
     os.close(terminal)
 
 
-def test_an_image_is_not_sent_to_a_terminal(dog: Path, environment: dict[str, str], tmp_path: Path) -> None:
+def test_image_is_not_written_to_a_terminal(dog: Path, environment: dict[str, str], tmp_path: Path) -> None:
     master, terminal = os.openpty()
     with dog.open("rb") as image:
         done = subprocess.run(
@@ -167,7 +179,7 @@ def test_an_image_is_not_sent_to_a_terminal(dog: Path, environment: dict[str, st
     assert "redirect it to a file, or name a directory with -o" in done.stderr
 
 
-def test_attacks_are_listed(sh: Run) -> None:
+def test_list_of_attacks(sh: Run) -> None:
     listed = sh("dp-attack --list").stdout.splitlines()
     short = [line.split()[0] for line in listed[: listed.index("")] if not line.startswith(" ")]
     assert short == ["gs", "agn", "bun", "adef", "newtonfool", "deepfool", "cw", "spn", "pgd", "all"]
