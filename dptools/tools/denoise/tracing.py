@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dptools.classifiers.names import ClassifierOptions
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
-from dptools.pipe.sink import target, write
+from dptools.pipe.sink import target, write_extra
 from dptools.tools.denoise.oracle import OracleClassifier
 from dptools.tools.shared import Labels, psnr, to_pixels
 
@@ -100,4 +100,4 @@ class TraceRecorder:
         record = {**kept.record, "stages": [*kept.record.get("stages", []), *([kept.entry] if kept.entry else [])]}
         record["denoise"] |= self.points[-1]
         assert kept.pixels is not None
-        write(target(directory, kept.id), encode(kept.pixels, record), directory)
+        write_extra(target(directory, kept.id), encode(kept.pixels, record), directory, self.sample)
