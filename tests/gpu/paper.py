@@ -39,7 +39,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--keep", type=int, nargs="*", default=[1750])
     parser.add_argument("--precision", default="bf16", choices=["bf16", "fp32"])
-    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     begun = time.monotonic()
@@ -47,7 +46,7 @@ def main() -> None:
     torch.backends.cudnn.benchmark = False  # it costs 20 s at the start and gains nothing
     jobs = [json.loads(line) for line in (given.folder / "images.jsonl").read_text().splitlines()]
     classifier = load("efficientnet-lite0", device="cuda")
-    settings = {"steps": given.steps, "bf16": given.precision == "bf16", "compiled": given.compile}
+    settings = {"steps": given.steps, "bf16": given.precision == "bf16"}
     slots = [Slot(paper, (1, 3, 224, 224), device, **settings) for _ in range(given.slots)]
     print(f"{given.slots} slots captured after {time.monotonic() - begun:.1f} s", flush=True)
     given.out.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,7 @@ class Denoiser(Purifier):
         batch = GPU_BATCH if images.is_cuda else 1
         tile = self.settings.tile
         if images.is_cuda and max(images.shape[-2:]) <= (tile or math.inf):
-            means = torch.split(self._mean(images, seeds), 1)
+            means = list(torch.split(self._mean(images, seeds), 1))
         else:  # one by one on a CPU, where the size of a batch must not change a byte
             parts = zip(torch.split(images, 1), seeds, strict=True)
             means = [in_tiles(image, tile, self._mean, seed, max(1, batch // 8)) for image, seed in parts]

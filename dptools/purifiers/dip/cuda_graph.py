@@ -5,6 +5,7 @@ graph launches them all at once. Several fits on their own streams fill the GPU.
 """
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ WARM_UP = 3
 
 
 class Slot:
-    """One fit of the Deep Protection paper's network, as a CUDA graph; its buffers are used for one image after another.
+    """One fit as a CUDA graph, whose buffers are used for one image after another.
 
     Args:
         make: returns a network with random weights.
@@ -29,7 +30,6 @@ class Slot:
         steps: the most steps of a fit.
         bf16: compute convolutions in bfloat16; batch normalisation's statistics, the last convolution, the loss and
             Adam stay in fp32.
-        compiled: run the network through torch.compile.
     """
 
     def __init__(
@@ -41,11 +41,9 @@ class Slot:
         steps: int,
         learning_rate: float = 0.01,
         bf16: bool = True,
-        compiled: bool = False,
     ) -> None:
         self.make, self.bf16 = make, bf16
         self.network = make().to(device).to(memory_format=torch.channels_last)
-        self.forward = torch.compile(self._forward, dynamic=False) if compiled else self._forward
         height, width = shape[-2:]
         shrink = self.network.shrink
         self.z = torch.zeros(1, self.network.input_depth, height // shrink, width // shrink, device=device)
@@ -55,7 +53,7 @@ class Slot:
         self.step = torch.zeros(1, dtype=torch.int64, device=device)
         self.statistics = torch.zeros(steps, len(STATISTICS), device=device)
         self.optimizer = torch.optim.Adam(self.network.parameters(), learning_rate, capturable=True, fused=True)
-        self.stream = torch.cuda.Stream(device)
+        self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._capture()
 
     def load(self, image: Tensor, clean: Tensor, seed: int) -> None:
@@ -99,15 +97,14 @@ class Slot:
             self._advance()
 
     def _forward(self, z: Tensor) -> Tensor:
-        _, last, shuffle = self.network.body
+        last, shuffle = self.network.body[1], self.network.body[2]
         with torch.autocast("cuda", torch.bfloat16, enabled=self.bf16, cache_enabled=False):
             seen = features(self.network, z)
-        output: Tensor = shuffle(last(seen.float())).sigmoid()
-        return output
+        return cast(Tensor, shuffle(last(seen.float()))).sigmoid()
 
     def _advance(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)
-        output = self.forward(self.z)
+        output = self._forward(self.z)
         loss = mse_loss(output, self.image)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

@@ -61,7 +61,9 @@ class DeepImagePrior(Purifier):
         return f"{self.settings}"
 
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
-        outputs = [self.restore(image, seed=seed).image for image, seed in zip(torch.split(images, 1), seeds, strict=True)]
+        outputs = [
+            self.restore(image, seed=seed).image for image, seed in zip(torch.split(images, 1), seeds, strict=True)
+        ]
         return torch.cat(outputs).to(images.dtype)
 
     def restore(self, image: Tensor, *, seed: int | None = None, observe: Observer | None = None) -> Restoration:
@@ -95,7 +97,9 @@ class DeepImagePrior(Purifier):
 
 
 def fit(image: Tensor, settings: FitSettings, *, seed: int, observe: Observer | None = None) -> Restoration:
-    """Fit one image, or one tile, until the stopping criterion is met; repeat a fit that diverges at a tenth of the rate.
+    """Fit one image or tile until the stopping criterion is met.
+
+    A fit that diverges is repeated with a tenth of the learning rate.
 
     Raises:
         SampleError: the fit diverged twice.

@@ -1,0 +1,1 @@
+"""Training of the denoiser, on photographs and on synthetic images."""

@@ -27,6 +27,9 @@ def dead_leaves(count: int, side: int, device: torch.device, leaves: int = 350) 
     """Return synthetic images, count x 3 x side x side uint8, from torch's generator of the device.
 
     Args:
+        count: number of images.
+        side: of an image, in pixels.
+        device: to compute on.
         leaves: painted on each image, from back to front.
     """
     full = 2 * side  # painted at twice the size, so that edges are antialiased
@@ -45,6 +48,9 @@ def _paint(canvas: Tensor, noise: Tensor, palette: Tensor, radii: Tensor) -> Non
     """Paint one leaf on each image, inside a box that holds the largest of them.
 
     Args:
+        canvas: B x 3 x H x W, painted in place.
+        noise: textures, B x 3 x h x w, where h and w are H and W without the margins.
+        palette: colours, B x N x 3.
         radii: on the CPU, of similar size, because the box is as large as the largest leaf needs.
     """
     count, device, full = len(canvas), canvas.device, noise.shape[-1]
@@ -122,4 +128,5 @@ def _pink(count: int, side: int, device: torch.device) -> Tensor:
     field = torch.fft.irfft2(spectrum * frequency**-alpha, s=(side, side))
     field = (field - field.mean((2, 3), keepdim=True)) / field.std((2, 3), keepdim=True)
     tint = 1 + 0.3 * torch.randn(count, 3, 1, 1, device=device)
-    return field * tint
+    texture: Tensor = field * tint
+    return texture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -42,7 +43,9 @@ def patches(tiles: Tensor, count: int, side: int) -> Tensor:
     """Return random patches, count x 3 x side x side float32 in [0, 1]: turned, mirrored, and changed in colour.
 
     Args:
-        tiles: N x 3 x H x W uint8; the patches come from its device's generator.
+        tiles: N x 3 x H x W uint8; random numbers come from its device's generator.
+        count: number of patches.
+        side: of a patch, in pixels.
     """
     device = tiles.device
     which = torch.randint(len(tiles), (count,), device=device)
@@ -66,7 +69,7 @@ def _turned(images: Tensor) -> Iterator[Tensor]:
         yield mirrored.transpose(-1, -2) if number == 3 else mirrored
 
 
-def _tiles(path: Path) -> list[np.ndarray]:
+def _tiles(path: Path) -> list[NDArray[np.uint8]]:
     with Image.open(path) as file:
         image = _opaque(file)
     found = []

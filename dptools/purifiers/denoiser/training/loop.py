@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -48,10 +48,12 @@ class Synthetic:
     """A pool of synthetic images, of which some are replaced at every step."""
 
     def __init__(self, count: int, device: torch.device, fresh: int) -> None:
-        """
+        """Fill the pool.
+
         Args:
             count: images in the pool.
-            fresh: images that are made at once; on a CPU 1.
+            device: to compute on.
+            fresh: images that are generated at once; 1 on a CPU.
         """
         self.fresh, self.device, self.place = fresh, device, 0
         self.tiles = torch.empty(count, 3, TILE, TILE, dtype=torch.uint8, device=device)
@@ -82,7 +84,12 @@ def train(
     """Train to remove noise; the loss is the absolute error with a soft corner (Charbonnier et al., 1994).
 
     Args:
+        state: the run, which is continued.
         photographs: tiles, N x 3 x TILE x TILE uint8 on the device; None for synthetic images only.
+        synthetic: images generated during training; None for photographs only.
+        schedule: length and learning rate.
+        batch: patches in a batch.
+        side: of a patch, in pixels.
         share: of synthetic patches in a batch.
         renew_every: iterations between two renewals of the synthetic images.
         report_every: iterations between two reports.
@@ -94,7 +101,7 @@ def train(
     progress, device = state.progress, next(state.network.parameters()).device
     before, begun = progress.seconds, time.monotonic()
     total, count = torch.zeros((), device=device), 0
-    network = torch.compile(state.network) if compiled else state.network
+    network: Callable[[Tensor], Tensor] = torch.compile(state.network) if compiled else state.network
     while schedule.done(progress.iteration, progress.seconds) < 1:
         made = batch if photographs is None else round(share * batch) if synthetic else 0
         parts = [patches(synthetic.tiles, made, side)] if synthetic and made else []
@@ -119,17 +126,18 @@ def train(
         yield float(total) / count
 
 
-def _step(state: State, network: nn.Module, clean: Tensor) -> Tensor:
+def _step(state: State, network: Callable[[Tensor], Tensor], clean: Tensor) -> Tensor:
     noisy = corrupt(clean, state.draw)
     state.optimizer.zero_grad(set_to_none=True)
     with autocast(clean.device, "auto"):
         output = network(noisy)
     loss = ((output.float() - clean).square() + 1e-6).sqrt().mean()
-    loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()
     decay = min(0.999, (state.progress.iteration + 1) / (state.progress.iteration + 20))
     with torch.no_grad():
-        averages, news = list(state.average.parameters()), list(state.network.parameters())
-        torch._foreach_lerp_(averages, news, 1 - decay)
-    return loss.detach()
+        for average, new in zip(state.average.parameters(), state.network.parameters(), strict=True):
+            average.lerp_(new, 1 - decay)
+    detached: Tensor = loss.detach()
+    return detached

@@ -107,7 +107,7 @@ def corrupt(images: Tensor, draw: random.Random) -> Tensor:
     counts = [0] * len(kinds)
     for number in draw.choices(range(len(kinds)), list(NOISES.values()), k=len(images)):
         counts[number] += 1
-    parts = zip(kinds, images.split(counts), strict=True)
+    parts = zip(kinds, torch.split(images, counts), strict=True)
     noisy = torch.cat([kind(part) for kind, part in parts if len(part)])
     chance = torch.rand(len(images), 1, 1, 1, device=images.device)
     noisy = torch.where(chance < ROUNDED, (noisy.clamp(0, 1) * 255).round() / 255, noisy)

@@ -35,6 +35,7 @@ def validate(network: nn.Module, images: Tensor) -> dict[str, float]:
     """Return mean PSNR in dB, by kind of noise; noise is drawn on the CPU from a fixed seed.
 
     Args:
+        network: images B x 3 x H x W to images.
         images: N x 3 x H x W in [0, 1], on the network's device.
     """
     generator = torch.Generator().manual_seed(0)
@@ -51,7 +52,7 @@ def validate(network: nn.Module, images: Tensor) -> dict[str, float]:
 
 def _psnr(network: nn.Module, noisy: Tensor, clean: Tensor) -> float:
     values = []
-    for part, wanted in zip(noisy.split(8), clean.split(8), strict=True):
+    for part, wanted in zip(torch.split(noisy, 8), torch.split(clean, 8), strict=True):
         with autocast(part.device, "auto"):
             output = network(part)
         error = (output.float().clamp(0, 1) - wanted).square().mean((1, 2, 3)).clamp(min=1e-10)
