@@ -1,19 +1,22 @@
-"""How fast dp-attack's attacks are beside Foolbox alone, in one run: `make bench-attack`.
+"""Compare the speed of dp-attack's attacks with that of Foolbox alone: `make bench-attack`.
 
-Every attack meets every sample image that the classifier gets right, ours and Foolbox's in turn, each in one thread and
-one image at a time, which is the fastest way for both on a CPU. What Foolbox alone does:
+Each attack runs on every sample image that the classifier classifies correctly, with one thread and one image at a
+time, which is the fastest setting for both libraries on a CPU. dptools and Foolbox alternate. The baselines are:
 
-gs, agn     a call for each magnitude, from the smallest on, until the image is misclassified
-bun, spn    its own linear search, with as many steps as ours
-others      the same attack with the same parameters
+gs, agn     one Foolbox call per magnitude, from the smallest on, until the image is misclassified
+bun, spn    Foolbox's own linear search with as many steps as dptools
+others      Foolbox's attack with the same parameters, without an 8-bit repair
 
 Columns:
 
-success      of ours, in the 8-bit image; of Foolbox, in real numbers and (file) once rounded to 8 bits
-ratio        Foolbox's seconds to ours
-ratio_saved  the same for the same result: where rounding undoes Foolbox's image, its perturbation grows by a tenth at a
-             time until it does not
-as_linear    images on which our search ends at the strength of a plain linear search
+success        images that dptools attacked successfully, judged on the 8-bit image
+queries        median number of images that the classifier was given
+l2             median L2 norm of the perturbation
+foolbox_*      the same for Foolbox; foolbox_success is judged before rounding, foolbox_file on the 8-bit image
+speed_up       Foolbox's seconds divided by dptools' seconds
+speed_up_8bit  the same after Foolbox's image is made adversarial in 8 bits: its perturbation grows by a factor of 1.1
+               at a time until the rounded image is misclassified
+as_linear      images for which the search of dptools ends at the strength that a linear search finds
 """
 
 import argparse
@@ -31,22 +34,23 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dptools.attacks import PAPER, Attack, Outcome, find, growing, perturb
-from dptools.attacks.lattice import rounded
-from dptools.attacks.search import Margins
+from dptools.attacks import PAPER, Attack, AttackResult, find, perturb, strength_search
+from dptools.attacks.lattice import round_to_8bit
+from dptools.attacks.level_search import Margins
 from dptools.classifiers import Classifier, load
 from dptools.samples import write_samples
 
-import foolbox  # isort: skip  # after dptools.attacks, which keeps it from looking for git
+import foolbox  # isort: skip  # dptools.attacks must be imported first: it keeps Foolbox from looking for git.
 from foolbox import PyTorchModel  # isort: skip
 from foolbox.criteria import Misclassification  # isort: skip
 
 SEARCHES = ("gs", "agn", "bun", "spn")
+MAX_REPAIRS = 60
 
 
 @dataclass(frozen=True)
 class Case:
-    """An image that the classifier gets right."""
+    """An image that the classifier classifies correctly, its label and its seed."""
 
     image: Tensor
     label: int
@@ -55,7 +59,7 @@ class Case:
 
 @dataclass
 class Row:
-    """An attack's sums and medians over all images."""
+    """The results of one attack: sums of successes and seconds, medians of norms and queries."""
 
     attack: str
     images: int
@@ -67,34 +71,40 @@ class Row:
     foolbox_file: int | None = None
     foolbox_seconds: float | None = None
     foolbox_l2: float | None = None
-    ratio: float | None = None
-    ratio_saved: float | None = None
+    speed_up: float | None = None
+    speed_up_8bit: float | None = None
     as_linear: int | None = None
 
 
-def cases(classifier: Classifier, most: int) -> list[Case]:
-    found = []
+def load_cases(classifier: Classifier, max_images: int) -> list[Case]:
+    """Return the sample images that the classifier classifies correctly."""
+    cases: list[Case] = []
     with TemporaryDirectory() as folder:
         write_samples(Path(folder))
         for path in sorted(Path(folder).rglob("*.jpg")):
             image = classifier.tensor(np.asarray(Image.open(path).convert("RGB")))
             label = classifier.classes.index(path.parent.name)
             if int(classifier.probabilities(image).argmax()) == label:
-                found.append(Case(image, label, seed=len(found)))
-    return found[:most]
+                cases.append(Case(image, label, seed=len(cases)))
+    return cases[:max_images]
 
 
-def foolbox_alone(name: str, model: PyTorchModel, case: Case) -> Tensor:
-    """What a script with Foolbox 3 gets, in real numbers."""
+def run_foolbox(name: str, model: PyTorchModel, case: Case) -> Tensor:
+    """Return the image that Foolbox 3 alone gives, before rounding."""
     criterion, settings = Misclassification(torch.tensor([case.label])), find(name).settings
     if name == "gs":
         sign = foolbox.attacks.LinfFastGradientAttack(random_start=False)
-        return first(model, case, lambda n: sign.run(model, case.image, criterion, epsilon=n / 255), 255)
+        return first_success(model, case, lambda n: sign.run(model, case.image, criterion, epsilon=n / 255), 255)
     if name == "agn":
         noise = foolbox.attacks.L2AdditiveGaussianNoiseAttack()
         torch.manual_seed(case.seed)
-        length = float(torch.randn(case.image.shape).norm())
-        return first(model, case, lambda n: seeded(noise, model, case, criterion, n / 1000 * length), 1000)
+        norm = float(torch.randn(case.image.shape).norm())
+
+        def noisy(level: int) -> Tensor:
+            torch.manual_seed(case.seed)
+            return noise.run(model, case.image, criterion, epsilon=level / 1000 * norm)
+
+        return first_success(model, case, noisy, 1000)
     attack = {
         "bun": lambda: foolbox.attacks.LinearSearchBlendedUniformNoiseAttack(directions=1000, steps=1000),
         "spn": lambda: foolbox.attacks.SaltAndPepperNoiseAttack(steps=1000),
@@ -106,46 +116,44 @@ def foolbox_alone(name: str, model: PyTorchModel, case: Case) -> Tensor:
     return attack.run(model, case.image, criterion)
 
 
-def seeded(attack: object, model: PyTorchModel, case: Case, criterion: object, epsilon: float) -> Tensor:
-    torch.manual_seed(case.seed)
-    return attack.run(model, case.image, criterion, epsilon=epsilon)  # type: ignore[attr-defined, no-any-return]
-
-
-def first(model: PyTorchModel, case: Case, at: Callable[[int], Tensor], most: int) -> Tensor:
-    for level in range(1, most + 1):
-        if wrong(model, image := at(level), case):
+def first_success(model: PyTorchModel, case: Case, attack: Callable[[int], Tensor], max_level: int) -> Tensor:
+    """Return the image of the lowest level that is misclassified, else that of the highest level."""
+    for level in range(1, max_level + 1):
+        if misclassified(model, image := attack(level), case):
             break
     return image
 
 
-def wrong(model: PyTorchModel, image: Tensor, case: Case) -> bool:
+def misclassified(model: PyTorchModel, image: Tensor, case: Case) -> bool:
+    """Return whether the model predicts another class than the label."""
     with torch.no_grad():
         return int(model(image).argmax()) != case.label
 
 
-def linear(margins: Margins, most: int, width: int = 1) -> int | None:
-    """What the search is to find."""
-    return next((level for level in range(1, most + 1) if margins([level])[0] > 0), None)
+def linear_search(margins: Margins, max_level: int, width: int = 1) -> int | None:
+    """Return the result that the search of dptools must reproduce."""
+    return next((level for level in range(1, max_level + 1) if margins([level])[0] > 0), None)
 
 
-def plain(attack: Attack, classifier: Classifier, case: Case) -> Outcome:
-    """The same attack with a linear search."""
-    search, growing.weakest = growing.weakest, linear  # type: ignore[assignment]
+def run_dptools_with_linear_search(attack: Attack, classifier: Classifier, case: Case) -> AttackResult:
+    """Run an attack of dptools with a linear search in place of its own."""
+    search, strength_search.smallest_success = strength_search.smallest_success, linear_search
     try:
-        return ours(attack, classifier, case)
+        return run_dptools(attack, classifier, case)
     finally:
-        growing.weakest = search
+        strength_search.smallest_success = search
 
 
-def ours(attack: Attack, classifier: Classifier, case: Case) -> Outcome:
+def run_dptools(attack: Attack, classifier: Classifier, case: Case) -> AttackResult:
+    """Run an attack of dptools on one image."""
     return perturb(attack, classifier, case.image, [case.label], seeds=[case.seed])[0]
 
 
-def saved(model: PyTorchModel, found: Tensor, case: Case) -> Tensor:
-    """Foolbox's image made to survive 8 bits."""
-    for power in range(60):
-        image = rounded(case.image + 1.1**power * (found - case.image))
-        if wrong(model, image, case):
+def repair(model: PyTorchModel, adversarial: Tensor, case: Case) -> Tensor:
+    """Return Foolbox's image with a perturbation large enough to survive rounding to 8 bits."""
+    for power in range(MAX_REPAIRS):
+        image = round_to_8bit(case.image + 1.1**power * (adversarial - case.image))
+        if misclassified(model, image, case):
             break
     return image
 
@@ -154,67 +162,73 @@ Result = TypeVar("Result")
 
 
 def timed(function: Callable[[], Result]) -> tuple[Result, float]:
+    """Return the function's result and the seconds that it took."""
     start = time.perf_counter()
     return function(), time.perf_counter() - start
 
 
-def measure(name: str, classifier: Classifier, images: Sequence[Case]) -> Row:
+def measure(name: str, classifier: Classifier, cases: Sequence[Case]) -> Row:
+    """Return the results of one attack; Foolbox's columns stay empty for adef, which Foolbox 3 does not have."""
     attack, model = find(name), PyTorchModel(classifier, bounds=(0, 1), device="cpu")
-    mine, other, mended, same = [], [], 0.0, 0
-    for case in images:
-        mine.append(timed(lambda case=case: ours(attack, classifier, case)))
-        if name != "adef":  # which Foolbox 3 has not
-            other.append(timed(lambda case=case: foolbox_alone(name, model, case)))
-            mended += timed(lambda case=case, found=other[-1][0]: saved(model, found, case))[1]
+    ours, theirs, repair_seconds, equal = [], [], 0.0, 0
+    for case in cases:
+        ours.append(timed(lambda case=case: run_dptools(attack, classifier, case)))
+        if name != "adef":
+            theirs.append(timed(lambda case=case: run_foolbox(name, model, case)))
+            repair_seconds += timed(lambda case=case, image=theirs[-1][0]: repair(model, image, case))[1]
         if name in SEARCHES:
-            same += plain(attack, classifier, case).facts == mine[-1][0].facts
+            linear = run_dptools_with_linear_search(attack, classifier, case)
+            equal += linear.measurements == ours[-1][0].measurements
     row = Row(
         attack=name,
-        images=len(images),
-        success=sum(outcome.success for outcome, _ in mine),
-        seconds=sum(seconds for _, seconds in mine),
-        l2=statistics.median(outcome.norms["l2"] for outcome, _ in mine),
-        queries=statistics.median(outcome.queries for outcome, _ in mine),
-        as_linear=same if name in SEARCHES else None,
+        images=len(cases),
+        success=sum(result.success for result, _ in ours),
+        seconds=sum(seconds for _, seconds in ours),
+        l2=statistics.median(result.norms["l2"] for result, _ in ours),
+        queries=statistics.median(result.queries for result, _ in ours),
+        as_linear=equal if name in SEARCHES else None,
     )
-    return replace(row, **beside(row, model, images, other, mended)) if other else row
+    return replace(row, **foolbox_columns(row, model, cases, theirs, repair_seconds)) if theirs else row
 
 
-def beside(
-    row: Row, model: PyTorchModel, images: Sequence[Case], other: Sequence[tuple[Tensor, float]], mended: float
+def foolbox_columns(
+    row: Row, model: PyTorchModel, cases: Sequence[Case], theirs: Sequence[tuple[Tensor, float]], repair_seconds: float
 ) -> dict[str, Any]:
-    """Foolbox's columns."""
-    seconds = sum(each for _, each in other)
-    found = [(image, case) for case, (image, _) in zip(images, other, strict=True)]
+    """Return the columns of a row that compare with Foolbox."""
+    total = sum(seconds for _, seconds in theirs)
+    images = [(image, case) for case, (image, _) in zip(cases, theirs, strict=True)]
     return {
-        "foolbox_success": sum(wrong(model, image, case) for image, case in found),
-        "foolbox_file": sum(wrong(model, rounded(image), case) for image, case in found),
-        "foolbox_seconds": seconds,
-        "foolbox_l2": statistics.median(float((image - case.image).norm()) for image, case in found),
-        "ratio": seconds / row.seconds,
-        "ratio_saved": (seconds + mended) / row.seconds,
+        "foolbox_success": sum(misclassified(model, image, case) for image, case in images),
+        "foolbox_file": sum(misclassified(model, round_to_8bit(image), case) for image, case in images),
+        "foolbox_seconds": total,
+        "foolbox_l2": statistics.median(float((image - case.image).norm()) for image, case in images),
+        "speed_up": total / row.seconds,
+        "speed_up_8bit": (total + repair_seconds) / row.seconds,
     }
 
 
+def format_cell(value: object) -> str:
+    """Return a value as it is printed in the table."""
+    return f"{value:.4g}" if isinstance(value, float) else "-" if value is None else str(value)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="dp-attack's attacks beside Foolbox alone.")
-    parser.add_argument("--images", type=int, default=20, help="the most images (20)")
-    parser.add_argument("--out", type=Path, help="a JSON file for the table")
+    """Print the table and write it as JSON."""
+    parser = argparse.ArgumentParser(description="Compare the speed of dp-attack's attacks with Foolbox alone.")
+    parser.add_argument("--images", type=int, default=20, help="largest number of images (20)")
+    parser.add_argument("--out", type=Path, help="JSON file for the table")
     parser.add_argument("attacks", nargs="*", default=list(PAPER), help=", ".join(PAPER))
     options = parser.parse_args()
     torch.set_num_threads(1)
     classifier = load("efficientnet-lite0", device="cpu")
-    images, rows = cases(classifier, options.images), []
-    ours(find("gs"), classifier, images[0])  # what is slow the first time
-    columns = Row.__dataclass_fields__
-    print("  ".join(f"{name:>{max(8, len(name))}}" for name in columns))
+    cases, rows = load_cases(classifier, options.images), []
+    run_dptools(find("gs"), classifier, cases[0])  # The first run is slower and is not measured.
+    widths = {name: max(8, len(name)) for name in Row.__dataclass_fields__}
+    print("  ".join(f"{name:>{width}}" for name, width in widths.items()))
     for name in options.attacks:
-        rows.append(asdict(measure(name, classifier, images)))
-        shown = [
-            f"{value:.4g}" if isinstance(value, float) else ("-" if value is None else str(value))
-            for value in rows[-1].values()
-        ]
-        print("  ".join(f"{value:>{max(8, len(key))}}" for key, value in zip(columns, shown, strict=True)), flush=True)
+        rows.append(asdict(measure(name, classifier, cases)))
+        cells = [f"{format_cell(value):>{widths[key]}}" for key, value in rows[-1].items()]
+        print("  ".join(cells), flush=True)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(rows, indent=1) + "\n")

@@ -1,9 +1,9 @@
-"""Measure the pipe itself: its cost for a record, its memory as the stream grows, and dp-classify beside a bare loop.
+"""Measure the pipe: its time per record, its memory as the stream grows, and dp-classify against a plain loop.
 
 python tests/benchmarks/pipe.py [--records N] [--images DIR]
 
-Each figure is of a process of its own. The pipe's own cost is that of a tool that does nothing with images of 16 x 16
-pixels; decoding is part of it.
+Each measurement runs in a new process. The cost of the pipe is that of a tool that does nothing with images of 16 x 16
+pixels; it includes decoding.
 """
 
 import argparse
@@ -29,13 +29,13 @@ from dptools.pipe.sample import Sample
 from dptools.pipe.source import read_jsonl
 from dptools.pipe.stage import Engine, ToolOptions
 
-IMAGES, BEGINNING, TURNS = 350, 50, 5
-"""At least so many images, so many of which are left out; and how often."""
+# A throughput is measured on at least MIN_IMAGES images, without the first WARM_UP images, and REPEATS times.
+MIN_IMAGES, WARM_UP, REPEATS = 350, 50, 5
 
 
 @dataclass(frozen=True)
 class Nothing(ToolOptions):
-    """A tool that says of every image the same."""
+    """A tool that gives the same record for every image."""
 
     tool = "dp-classify"
     key = "classify"
@@ -52,12 +52,12 @@ class Nothing(ToolOptions):
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         top = [{"index": n, "wnid": f"n{n:08}", "name": f"class {n}", "p": 0.1} for n in range(5)]
-        found = {"model": "nothing", "top": top, "label_rank": 1}
-        return [sample.update(classify=found, label=0) for sample in samples]
+        prediction = {"model": "nothing", "top": top, "label_rank": 1}
+        return [sample.update(classify=prediction, label=0) for sample in samples]
 
 
 def pipe(engine: str) -> None:
-    """Records from standard input through a tool that does nothing."""
+    """Run a tool that does nothing on the records of standard input."""
     from dptools.engine.inline import inline
     from dptools.engine.local import Local
 
@@ -65,48 +65,50 @@ def pipe(engine: str) -> None:
     run(CachedFileStage(Nothing()), read_jsonl(sys.stdin.buffer), engines[engine], emit_lines(sys.stdout.buffer), print)
 
 
-def bare(images: Path, decoded: Callable[[Path], Pixels]) -> None:
-    """What a user would write who has no dp-classify: one image after the other."""
+def plain_loop(images: Path, decode_image: Callable[[Path], Pixels]) -> None:
+    """Classify images one by one, as a script without dp-classify would."""
     import torch
 
     from dptools.classifiers import load
 
     classifier = load("efficientnet-lite0", device="cpu")
     for path in sorted(path for path in images.rglob("*") if path.is_file()):
-        pixels = decoded(path)
+        pixels = decode_image(path)
         with torch.no_grad():
             probabilities = torch.softmax(classifier(classifier.tensor(pixels)), 1)[0]
-        best = probabilities.topk(5)
-        print(json.dumps({"path": str(path), "top": best.indices.tolist(), "p": best.values.tolist()}), flush=True)
+        top = probabilities.topk(5)
+        print(json.dumps({"path": str(path), "top": top.indices.tolist(), "p": top.values.tolist()}), flush=True)
 
 
-def as_the_tool(path: Path) -> Pixels:
-    """Colour profile and orientation are heeded."""
+def decode_like_dptools(path: Path) -> Pixels:
+    """Return the pixels of an image with its colour profile and orientation applied."""
     return decode(path.read_bytes()).pixels
 
 
-def plain(path: Path) -> Pixels:
-    """They are not."""
+def decode_with_pillow(path: Path) -> Pixels:
+    """Return the pixels of an image without applying its colour profile and orientation."""
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-def measured(command: list[str], source: Path, target: Path) -> tuple[float, float]:
-    """Seconds, and the most MiB of the process itself."""
+def measure(command: list[str], source: Path, target: Path) -> tuple[float, float]:
+    """Run a command, and return its seconds and the largest resident size of its process in MiB."""
     start = time.perf_counter()
-    with source.open("rb") as given, target.open("wb") as taken:
-        process = subprocess.Popen(command, stdin=given, stdout=taken)
-        _, status, use = os.wait4(process.pid, 0)
+    with source.open("rb") as stdin, target.open("wb") as stdout:
+        process = subprocess.Popen(command, stdin=stdin, stdout=stdout)
+        _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command}: {process.returncode}")
-    return time.perf_counter() - start, use.ru_maxrss / 1024
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
 
 
-def own(*words: str) -> list[str]:
-    return [sys.executable, __file__, *words]
+def this_script(*arguments: str) -> list[str]:
+    """Return the command that runs this file with arguments."""
+    return [sys.executable, __file__, *arguments]
 
 
 def write_records(path: Path, count: int, images: Sequence[Path]) -> Path:
+    """Write records that refer to the images in turn, and return the path."""
     with path.open("w") as file:
         for number in range(count):
             record = {"id": f"{number % 100:02}/image-{number:07}.jpg", "path": str(images[number % len(images)])}
@@ -115,30 +117,32 @@ def write_records(path: Path, count: int, images: Sequence[Path]) -> Path:
 
 
 def costs(directory: Path, *sizes: int) -> Iterator[tuple[str, list[tuple[float, float]]]]:
-    """Of each tool, seconds and MiB with so many records, of ten tiny images."""
+    """Yield the name of each tool with its seconds and MiB for each number of records; ten tiny images are used."""
     images = []
     for number in range(10):
         images.append(directory / f"{number}.png")
         Image.fromarray(np.full((16, 16, 3), number, np.uint8)).save(images[-1])
-    given = [write_records(directory / f"{size}.jsonl", size, images) for size in sizes]
-    in_one_process = [directory / f"classified-{size}.jsonl" for size in sizes]
-    taken = [directory / "out"] * len(sizes)
+    inputs = [write_records(directory / f"{size}.jsonl", size, images) for size in sizes]
+    classified = [directory / f"classified-{size}.jsonl" for size in sizes]
+    discarded = [directory / "out"] * len(sizes)
     for name, command, sources, targets in (
-        ("pipe, in one process", own("--pipe", "inline"), given, in_one_process),
-        ("pipe, two workers", own("--pipe", "local"), given, taken),
-        ("dp-eval", [str(Path(sys.executable).with_name("dp-eval")), "--json", "-"], in_one_process, taken),
+        ("pipe, in one process", this_script("--pipe", "inline"), inputs, classified),
+        ("pipe, two workers", this_script("--pipe", "local"), inputs, discarded),
+        ("dp-eval", [str(Path(sys.executable).with_name("dp-eval")), "--json", "-"], classified, discarded),
     ):
-        yield name, [measured(command, *pair) for pair in zip(sources, targets, strict=True)]
+        yield name, [measure(command, *pair) for pair in zip(sources, targets, strict=True)]
 
 
-def tell_costs(directory: Path, few: int, many: int) -> None:
+def print_costs(directory: Path, few: int, many: int) -> None:
+    """Print the memory of each tool for both numbers of records, and the time per record."""
     print(f"records                     {few:>10,} {many:>10,}")
-    for name, ((begin, least), (end, most)) in costs(directory, few, many):
-        print(f"{name:<24} MiB {least:>10.1f} {most:>10.1f}   {1000 * (end - begin) / (many - few):.3f} ms a record")
+    for name, ((few_seconds, few_mib), (many_seconds, many_mib)) in costs(directory, few, many):
+        per_record = 1000 * (many_seconds - few_seconds) / (many - few)
+        print(f"{name:<24} MiB {few_mib:>10.1f} {many_mib:>10.1f}   {per_record:.3f} ms per record")
 
 
-def lines(command: list[str], threads: int) -> list[float]:
-    """When each line of a command's output came, in seconds."""
+def line_times(command: list[str], threads: int) -> list[float]:
+    """Return the time in seconds at which the command printed each line."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         times = [time.perf_counter() for _ in process.stdout or ()]
@@ -147,55 +151,55 @@ def lines(command: list[str], threads: int) -> list[float]:
     return times
 
 
-def rate(command: list[str], threads: int) -> float:
-    """Images a second, once it is under way: the first BEGINNING are left out, and with them the start."""
-    times = lines(command, threads)[BEGINNING:]
+def images_per_second(command: list[str], threads: int) -> float:
+    """Return the throughput of a command after the first WARM_UP images, so that its start does not count."""
+    times = line_times(command, threads)[WARM_UP:]
     return (len(times) - 1) / (times[-1] - times[0])
 
 
-def throughput(directory: Path, images: Path) -> None:
-    """Run in turns, since a machine's speed drifts; the median of each."""
+def print_throughput(directory: Path, images: Path) -> None:
+    """Print the median throughput of dp-classify and of plain loops; the commands alternate, since machines vary."""
     paths = sorted(path for path in images.rglob("*") if path.is_file())
-    for number in range(-(-IMAGES // len(paths))):
-        for place, path in enumerate(paths):
-            (directory / f"{number:03}-{place:05}{path.suffix}").symlink_to(path.resolve())
+    for copy in range(-(-MIN_IMAGES // len(paths))):
+        for number, path in enumerate(paths):
+            (directory / f"{copy:03}-{number:05}{path.suffix}").symlink_to(path.resolve())
     for cores in (1, len(os.sched_getaffinity(0))):
-        tool = ["dp-classify", "-j", str(cores), str(directory)]
-        commands: dict[str, list[str]] = {
-            "loop": own("--bare", str(directory)),
-            "plain": own("--plain", str(directory)),
-            "tool": tool,
+        commands = {
+            "loop": this_script("--loop", str(directory)),
+            "pillow": this_script("--pillow", str(directory)),
+            "tool": ["dp-classify", "-j", str(cores), str(directory)],
         }
         rates: dict[str, list[float]] = {name: [] for name in commands}
-        for turn in range(TURNS):
-            for name in sorted(commands, reverse=turn % 2 == 1):
-                rates[name].append(rate(commands[name], cores))
-        found = {name: median(values) for name, values in rates.items()}
-        print(f"on {cores} cores, images a second: dp-classify {found['tool']:.1f}")
-        print(f"  bare loop, the same decoding    {found['loop']:.1f}: {found['tool'] / found['loop']:.2f} of it")
-        print(f"  bare loop, Pillow's convert     {found['plain']:.1f}: {found['tool'] / found['plain']:.2f} of it")
+        for repeat in range(REPEATS):
+            for name in sorted(commands, reverse=repeat % 2 == 1):
+                rates[name].append(images_per_second(commands[name], cores))
+        medians = {name: median(values) for name, values in rates.items()}
+        print(f"{cores} cores, images per second: dp-classify {medians['tool']:.1f}")
+        for label, name in (("plain loop, same decoding", "loop"), ("plain loop, Pillow's convert", "pillow")):
+            print(f"  {label:<30} {medians[name]:.1f}; dp-classify / loop = {medians['tool'] / medians[name]:.2f}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Run the measurements, or the one that this process was started for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--images", type=Path, help="for the comparison with a bare loop; none without")
+    parser.add_argument("--images", type=Path, help="directory of images for the comparison with a plain loop")
     parser.add_argument("--pipe", help=argparse.SUPPRESS)
-    parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--loop", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--pillow", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.pipe:
         pipe(options.pipe)
-    elif options.bare:
-        bare(options.bare, as_the_tool)
-    elif options.plain:
-        bare(options.plain, plain)
+    elif options.loop:
+        plain_loop(options.loop, decode_like_dptools)
+    elif options.pillow:
+        plain_loop(options.pillow, decode_with_pillow)
     else:
         with TemporaryDirectory() as name:
-            tell_costs(Path(name), options.records // 10, options.records)
+            print_costs(Path(name), options.records // 10, options.records)
             if options.images:
                 (folder := Path(name) / "images").mkdir()
-                throughput(folder, options.images)
+                print_throughput(folder, options.images)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
-"""What dp-denoise restores, and in what time, beside filters and the paper's network: `make bench`.
+"""Compare the methods of dp-denoise: accuracy, time per image and speed of the networks (`make bench`).
 
-Reads the records of `dp-attack -a all ...` and restores each attacked image, and each clean one, by each
-method; a method is a preset of dp-denoise or a filter. Every image is done in one thread, on as many processes as asked
-for. One run gives:
+The input is the records of `dp-attack -a all ...`. Each attacked image and each clean one is purified by each method.
+Every process uses one thread. One run measures:
 
-accuracy   a line for each method: core-seconds and iterations an image; the mean of the attacks' shares whose label is
-           the most probable class, and among the five most probable, with intervals; then both for the clean images
-           and each attack, whose Wilson intervals are in the JSON file
-steps      seconds an iteration of each network, in each precision and number of threads, and how many times as fast it
-           is as the paper's network in float32, eager and contiguous
-processes  images a second of two processes to those of one
+accuracy   one line per method: core-seconds and iterations per image; top-1 and top-5 accuracy as means over the
+           attacks, with 95 % bootstrap intervals over images; then both for clean images and for each attack. The JSON
+           file has Wilson intervals of the latter.
+steps      seconds per iteration of each network of a deep image prior, for each precision and number of threads, and
+           the speed-up over the paper's network in float32, contiguous layout
+processes  images per second of two processes and of one
 """
 
 import argparse
@@ -34,23 +33,31 @@ from torch import Tensor
 
 from dptools.classifiers import Classifier, load, rank
 from dptools.evaluation.intervals import Rate
-from dptools.purifiers.dip import PRESETS, restore
-from dptools.purifiers.dip.hourglass import paper
-from dptools.purifiers.dip.losses import MSE
-from dptools.purifiers.dip.networks import NETWORKS, make_network
-from dptools.purifiers.dip.reconstruction import reconstruct
-from dptools.purifiers.filters import apply, parse_filter
+from dptools.purifiers import DEFAULT, DeepImagePrior, Purifier
+from dptools.purifiers import load as load_purifier
+from dptools.purifiers.dip.loop import steps as fit_steps
+from dptools.purifiers.dip.networks import random_network
+from dptools.purifiers.dip.settings import NETWORKS, FitSettings
+from dptools.purifiers.dip.stopping import Fixed
+from dptools.purifiers.method import METHODS
 
 FILTERS = ("jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
-METHODS = ("none", "default", "photo", *FILTERS, "cold")
+BENCHMARKED = ("none", "denoiser", "photo", *FILTERS, "dip")
 
-SLOW = {"cold": 3, "paper": 1}
-"""Images at the most, of methods that take a quarter of a minute or of an hour for each."""
+# The largest number of source images for methods that take from fifteen seconds to an hour per image.
+MAX_IMAGES = {"dip": 3, "paper": 1}
+
+BOOTSTRAP_SAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class Case:
-    """An image of known class, and the attack that made it; ``clean`` for none."""
+    """An image of known class.
+
+    Attributes:
+        attack: The attack that made the image; ``clean`` for none.
+        source: The clean image.
+    """
 
     path: str
     label: int
@@ -60,7 +67,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """A case restored."""
+    """A purified case: the rank of its label, and the core-seconds and iterations that it took."""
 
     case: Case
     rank: int
@@ -68,185 +75,204 @@ class Result:
     iterations: int
 
 
-def cases(records: Path, part: str, most: int | None) -> list[Case]:
-    """Those whose clean image the classifier gets right, and whose attack succeeded; every second source for a part."""
-    found = [json.loads(line) for line in records.read_text().splitlines()]
-    sources = sorted({record["source"] for record in found})
-    chosen = {"all": sources, "even": sources[::2], "odd": sources[1::2]}[part][:most]
-    right = [record for record in found if record["source"] in chosen and record.get("attack", {}).get("success")]
-    clean = {each["source"]: Case(each["source"], each["label"], "clean", each["source"]) for each in right}
-    attacked = [Case(each["path"], each["label"], each["attack"]["name"], each["source"]) for each in right]
-    return [*clean.values(), *attacked]
+def load_cases(records: Path, part: str, max_images: int | None) -> list[Case]:
+    """Return the successfully attacked images and their sources; `even` and `odd` select every second source."""
+    parsed = [json.loads(line) for line in records.read_text().splitlines()]
+    sources = sorted({record["source"] for record in parsed})
+    chosen = {"all": sources, "even": sources[::2], "odd": sources[1::2]}[part][:max_images]
+    attacked = [record for record in parsed if record["source"] in chosen and record.get("attack", {}).get("success")]
+    clean = {record["source"]: _case(record, record["source"], "clean") for record in attacked}
+    return [*clean.values(), *(_case(record, record["path"], record["attack"]["name"]) for record in attacked)]
 
 
-def few(work: Sequence[Case], most: int | None) -> list[Case]:
-    """The cases of so many images."""
-    chosen = sorted({case.source for case in work})[:most]
-    return [case for case in work if case.source in chosen]
+def _case(record: dict[str, Any], path: str, attack: str) -> Case:
+    return Case(path, record["label"], attack, record["source"])
+
+
+def limit_sources(cases: Sequence[Case], max_images: int | None) -> list[Case]:
+    """Return the cases of the first source images."""
+    chosen = sorted({case.source for case in cases})[:max_images]
+    return [case for case in cases if case.source in chosen]
 
 
 @cache
 def classifier() -> Classifier:
+    """Return the classifier of this process, which computes with one thread."""
     torch.set_num_threads(1)
     return load("efficientnet-lite0", device="cpu")
 
 
-def one(method: str, case: Case) -> Result:
-    """Restore one image and ask the classifier, of the image as it would be saved."""
+@cache
+def purifier(method: str) -> Purifier:
+    """Return the purifier of this process."""
+    return load_purifier(method)
+
+
+def run_case(method: str, case: Case) -> Result:
+    """Purify an image and classify the result as an 8-bit image."""
     model = classifier()
     pixels = model.geometry(np.asarray(Image.open(case.path).convert("RGB")))
-    start = time.process_time()
-    restored, iterations = by(method, pixels)
-    seconds = time.process_time() - start
-    found = model.probabilities(model.tensor(restored))[0]
-    return Result(case, rank(found, case.label), seconds, iterations)
-
-
-def by(method: str, pixels: Any) -> tuple[Any, int]:
-    """An image restored by a method, and after how many iterations."""
-    if method == "none":
-        return pixels, 0
-    if method not in PRESETS:
-        return apply(parse_filter(method), pixels), 0
     image = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
-    done = restore(image, method, seed=0)
-    return (done.image[0] * 255).round().byte().permute(1, 2, 0).numpy(), done.iterations
+    start = time.process_time()
+    purified, iterations = purify(method, image)
+    seconds = time.process_time() - start
+    output = (purified[0] * 255).round().byte().permute(1, 2, 0).numpy()
+    return Result(case, rank(model.probabilities(model.tensor(output))[0], case.label), seconds, iterations)
 
 
-def accuracy(results: Sequence[Result]) -> dict[str, Any]:
-    """One method's line."""
+def purify(method: str, image: Tensor) -> tuple[Tensor, int]:
+    """Return the purified image and the number of iterations, which is 0 for methods that fit nothing."""
+    if method == "none":
+        return image, 0
+    module = purifier(method)
+    if isinstance(module, DeepImagePrior):
+        result = module.restore(image, seed=0)
+        return result.image, result.iterations
+    with torch.no_grad():
+        return module(image, seeds=[0]), 0
+
+
+def summarise(results: Sequence[Result]) -> dict[str, Any]:
+    """Return the accuracy and the time of one method."""
     ranks = defaultdict(list)
     for result in results:
         ranks[result.case.attack].append(result.rank)
-    shares = {
-        attack: {f"top{k}": Rate(sum(rank <= k for rank in found), len(found)).as_json() for k in (1, 5)}
-        for attack, found in ranks.items()
+    rates = {
+        attack: {f"top{k}": Rate(sum(rank <= k for rank in values), len(values)).as_json() for k in (1, 5)}
+        for attack, values in ranks.items()
     }
     return {
         "core_seconds": statistics.fmean(result.seconds for result in results),
         "iterations": statistics.fmean(result.iterations for result in results),
         "images": len({result.case.source for result in results}),
-        **{f"top{k}": mean(results, k) for k in (1, 5)},
-        "by_attack": shares,
+        **{f"top{k}": mean_over_attacks(results, k) for k in (1, 5)},
+        "by_attack": rates,
     }
 
 
-def mean(results: Sequence[Result], k: int, times: int = 1000) -> dict[str, float]:
-    """The mean of the attacks' shares, and its 95 % interval: the attacks on one image have a fate in common, so whole
-    images are drawn again (bootstrap, percentiles)."""
+def mean_over_attacks(results: Sequence[Result], k: int) -> dict[str, float]:
+    """Return the mean of the attacks' top-k accuracies with a 95 % percentile bootstrap interval.
+
+    The bootstrap draws source images, because the attacks on one image are not independent.
+    """
     attacked = [result for result in results if result.case.attack != "clean"]
     attacks = sorted({result.case.attack for result in attacked})
     sources = sorted({result.case.source for result in attacked})
-    right, seen = (np.zeros((len(sources), len(attacks))) for _ in range(2))
+    correct, total = (np.zeros((len(sources), len(attacks))) for _ in range(2))
     for result in attacked:
-        place = sources.index(result.case.source), attacks.index(result.case.attack)
-        right[place], seen[place] = result.rank <= k, 1
-    draws = np.random.default_rng(0).integers(len(sources), size=(times, len(sources)))
-    again = (right[draws].sum(1) / np.maximum(1, seen[draws].sum(1))).mean(1)
-    low, high = np.quantile(again, (0.025, 0.975))
-    return {"rate": float((right.sum(0) / seen.sum(0)).mean()), "low": float(low), "high": float(high)}
+        cell = sources.index(result.case.source), attacks.index(result.case.attack)
+        correct[cell], total[cell] = result.rank <= k, 1
+    draws = np.random.default_rng(0).integers(len(sources), size=(BOOTSTRAP_SAMPLES, len(sources)))
+    means = (correct[draws].sum(1) / np.maximum(1, total[draws].sum(1))).mean(1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return {"rate": float((correct.sum(0) / total.sum(0)).mean()), "low": float(low), "high": float(high)}
 
 
-def line(method: str, found: dict[str, Any]) -> str:
-    shares = [
+def format_line(method: str, summary: dict[str, Any]) -> str:
+    """Return the line of one method."""
+    by_attack = [
         f"{attack} {100 * rates['top1']['rate']:.0f}/{100 * rates['top5']['rate']:.0f}"
-        for attack, rates in found["by_attack"].items()
+        for attack, rates in summary["by_attack"].items()
     ]
-    head = f"{method:10} {found['core_seconds']:8.3f} s {found['iterations']:5.0f} it"
+    head = f"{method:10} {summary['core_seconds']:8.3f} s {summary['iterations']:5.0f} it"
     means = [
         f"{100 * rate['rate']:.1f} [{100 * rate['low']:.0f}-{100 * rate['high']:.0f}]"
-        for rate in (found["top1"], found["top5"])
+        for rate in (summary["top1"], summary["top5"])
     ]
-    return f"{head}  {found['images']} images, mean {' / '.join(means)}  {'  '.join(shares)}"
+    return f"{head}  {summary['images']} images, mean {' / '.join(means)}  {'  '.join(by_attack)}"
 
 
-def steps(side: int = 224) -> Iterator[dict[str, Any]]:
-    """Seconds an iteration; the baseline first."""
+def measure_steps(side: int = 224) -> Iterator[dict[str, Any]]:
+    """Yield the seconds per iteration of each network, the baseline first."""
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
     for threads in (1, torch.get_num_threads()):
         torch.set_num_threads(threads)
-        baseline = timed(plain(image))
-        yield {"network": "paper", "precision": "fp32, eager, contiguous", "threads": threads, "seconds": baseline}
+        baseline = median_seconds(textbook_step(image))
+        yield {"network": "paper", "precision": "fp32, contiguous", "threads": threads, "seconds": baseline}
         for network in NETWORKS:
             for precision in ("fp32", "bf16"):
-                fit = reconstruct(
-                    image, make_network(network), MSE(), generator=torch.Generator().manual_seed(0), precision=precision
-                )
-                seconds = timed(partial(next, fit))
-                ratio = {"ratio": baseline / seconds}
-                yield {"network": network, "precision": precision, "threads": threads, "seconds": seconds, **ratio}
+                settings = FitSettings(network=network, loss="mse", stop=Fixed(1), precision=precision)
+                seconds = median_seconds(partial(next, fit_steps(image, settings, seed=0)))
+                yield {
+                    "network": network, "precision": precision, "threads": threads, "seconds": seconds,
+                    "speed_up": baseline / seconds,
+                }  # fmt: skip
 
 
-def plain(image: Tensor) -> Callable[[], object]:
-    """An iteration of the paper's network as anyone would write it."""
-    network = paper()
+def textbook_step(image: Tensor) -> Callable[[], object]:
+    """Return an iteration of the paper's network in its simplest form."""
+    network = random_network("paper", 0)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
-    code = network.code(image, torch.Generator().manual_seed(0))
+    z = network.draw_input(*image.shape[-2:], torch.Generator().manual_seed(0))
 
     def step() -> None:
         optimizer.zero_grad()
-        (network(code) - image).square().mean().backward()  # type: ignore[no-untyped-call]
+        (network(z) - image).square().mean().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step
 
 
-def timed(step: Callable[[], object], times: int = 5) -> float:
-    step()
-    found = []
-    for _ in range(times):
+def median_seconds(function: Callable[[], object], repeats: int = 5) -> float:
+    """Return the median duration of a call, without the first one."""
+    function()
+    durations = []
+    for _ in range(repeats):
         start = time.perf_counter()
-        step()
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
+        function()
+        durations.append(time.perf_counter() - start)
+    return statistics.median(durations)
 
 
-def processes(work: Sequence[Case], counts: Sequence[int] = (1, 2)) -> dict[str, float]:
-    """Images a second of the default preset on so many processes."""
-    found = {}
+def measure_processes(cases: Sequence[Case], counts: Sequence[int] = (1, 2)) -> dict[str, float]:
+    """Return the images per second of the default method for each number of processes."""
+    rates = {}
     for count in counts:
-        with pool(count) as workers:
-            list(workers.map(partial(one, "default"), work))  # what is slow the first time, in each of them
+        with process_pool(count) as workers:
+            list(workers.map(partial(run_case, DEFAULT), cases))  # The first round loads the networks.
             start = time.perf_counter()
-            list(workers.map(partial(one, "default"), work))
-            found[str(count)] = len(work) / (time.perf_counter() - start)
-    return found
+            list(workers.map(partial(run_case, DEFAULT), cases))
+            rates[str(count)] = len(cases) / (time.perf_counter() - start)
+    return rates
 
 
-def pool(count: int) -> ProcessPoolExecutor:
+def process_pool(count: int) -> ProcessPoolExecutor:
+    """Return a pool of new processes, which read OMP_NUM_THREADS when they start."""
     return ProcessPoolExecutor(count, mp_context=get_context("spawn"))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="dp-denoise beside filters and the paper's network.")
-    parser.add_argument("records", type=Path, help="the records of dp-attack")
-    parser.add_argument("--part", choices=("all", "even", "odd"), default="all", help="of the images, by name")
-    parser.add_argument("--images", type=int, help="the most images")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", type=Path, help="a JSON file for all figures")
-    parser.add_argument("--no-steps", action="store_true", help="accuracy only")
-    parser.add_argument("methods", nargs="*", default=list(METHODS), help=", ".join([*PRESETS, *FILTERS]))
-    options = parser.parse_intermixed_args()
-    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes to come
-    work = cases(options.records, options.part, options.images)
-    found: dict[str, Any] = {"part": options.part, "images": sum(case.attack == "clean" for case in work)}
-    with pool(options.jobs) as workers:
-        for method in options.methods:
-            done = workers.map(partial(one, method), few(work, SLOW.get(method)), chunksize=4)
-            found[method] = accuracy(list(done))
-            print(line(method, found[method]), flush=True)
-    if not options.no_steps:
-        found["steps"] = [show(step) for step in steps()]
-        found["processes"] = processes(work[:40])
-        print(found["processes"])
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(found, indent=1) + "\n")
-
-
-def show(step: dict[str, Any]) -> dict[str, Any]:
+def print_step(step: dict[str, Any]) -> dict[str, Any]:
+    """Print a measured step and return it."""
     print("  ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in step.values()), flush=True)
     return step
+
+
+def main() -> None:
+    """Print all measurements and write them as JSON."""
+    parser = argparse.ArgumentParser(description="Compare the methods of dp-denoise.")
+    parser.add_argument("records", type=Path, help="records of dp-attack")
+    parser.add_argument("--part", choices=("all", "even", "odd"), default="all", help="images to use, by name")
+    parser.add_argument("--images", type=int, help="largest number of source images")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--out", type=Path, help="JSON file for all measurements")
+    parser.add_argument("--no-steps", action="store_true", help="measure accuracy only")
+    parser.add_argument("methods", nargs="*", default=list(BENCHMARKED), help=f"none, {', '.join(METHODS)}")
+    options = parser.parse_intermixed_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    cases = load_cases(options.records, options.part, options.images)
+    report: dict[str, Any] = {"part": options.part, "images": sum(case.attack == "clean" for case in cases)}
+    with process_pool(options.jobs) as workers:
+        for method in options.methods:
+            results = workers.map(partial(run_case, method), limit_sources(cases, MAX_IMAGES.get(method)), chunksize=4)
+            report[method] = summarise(list(results))
+            print(format_line(method, report[method]), flush=True)
+    if not options.no_steps:
+        report["steps"] = [print_step(step) for step in measure_steps()]
+        report["processes"] = measure_processes(cases[:40])
+        print(report["processes"])
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
