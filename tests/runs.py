@@ -27,10 +27,10 @@ def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """Return the ids of the processes that a process has started and that have not been reaped."""
-    return [
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
+    """Return the ids of the processes that a process has started, without the resource tracker of multiprocessing."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    started = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return [child for child in started if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def alive(pid: int) -> bool:

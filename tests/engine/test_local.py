@@ -1,13 +1,17 @@
-"""The local engine: order, isolation, and memory bounded by the window."""
+"""The local and the inline engine: order, batches, bounded memory and crashed workers."""
 
 import logging
 import os
 import signal
-import time
-from collections.abc import Iterator
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from gates import PATIENCE, Gate
+from runs import alive, wait_until
 from toys import Toy, sample
 
 from dptools.engine.inline import inline
@@ -17,51 +21,68 @@ from dptools.errors import SetupError
 from dptools.pipe.sample import Sample
 
 
-def ids(samples: Iterator[Sample] | list[Sample]) -> list[str]:
+def ids(samples: Iterable[Sample]) -> list[str]:
     return [item.id for item in samples]
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_results_come_in_input_order(batch_size: int) -> None:
-    items = [sample(str(n), do="sleep", seconds=0.05 if n % 3 == 0 else 0) for n in range(20)]
-    found = list(Local(3, batch_size)(Toy(), items))
-    assert ids(found) == ids(items)
-    assert len({item.record["worker"] for item in found}) > 1
-    assert max(item.record["batch"] for item in found) <= batch_size
+def test_results_are_in_the_order_of_the_input(tmp_path: Path, batch_size: int) -> None:
+    items = [sample("0", wait_for="19.pid"), *(sample(str(number)) for number in range(1, 20))]
+    results = list(Local(3, batch_size)(Gate(tmp_path), items))
+    assert ids(results) == ids(items)
+    assert len({item.record["worker"] for item in results}) > 1
+    assert max(item.record["batch"] for item in results) <= batch_size
 
 
-def test_unordered_results_are_all_there_and_the_quick_ones_first() -> None:
-    items = [sample("slow", do="sleep", seconds=1.5), *(sample(str(n)) for n in range(5))]
-    found = ids(Local(2, ordered=False)(Toy(), items))
-    assert sorted(found) == sorted(ids(items))
-    assert found[-1] == "slow"
+def test_samples_that_wait_for_a_worker_form_a_batch(tmp_path: Path) -> None:
+    def source() -> Iterator[Sample]:
+        yield sample("0", wait_for="all-read")
+        gate.wait_for_worker("0")
+        yield from (sample(str(number)) for number in range(1, 6))
+        gate.open("all-read")
+
+    gate = Gate(tmp_path)
+    results = list(Local(1, batch_size=3)(gate, source()))
+    assert [item.record["batch"] for item in results] == [1, 3, 3, 3, 2, 2]
+
+
+def test_unordered_results_do_not_wait_for_a_slow_sample(tmp_path: Path) -> None:
+    items = [sample("slow", wait_for="others-yielded"), *(sample(str(number)) for number in range(5))]
+    gate = Gate(tmp_path)
+    results = Local(2, ordered=False)(gate, items)
+    assert sorted(next(results).id for _ in range(5)) == ["0", "1", "2", "3", "4"]
+    gate.open("others-yielded")
+    assert ids(results) == ["slow"]
 
 
 @pytest.mark.parametrize(
-    ("act", "message"), [("die", "killed by SIGKILL; is there enough memory?"), ("leave", "ended with status 7")]
+    ("action", "message"), [("die", "killed by SIGKILL; is there enough memory?"), ("leave", "ended with status 7")]
 )
-def test_a_worker_that_dies_takes_only_its_own_image(act: str, message: str) -> None:
-    items = [sample("a"), sample("b"), sample("c", do=act), sample("d"), sample("e")]
-    found = list(Local(1, batch_size=5)(Toy(), items))
-    assert ids(found) == ["a", "b", "c", "d", "e"]
-    assert [item.failed for item in found] == [False, False, True, False, False]
-    error = found[2].record["error"]
+def test_a_worker_that_dies_costs_only_its_own_image(action: str, message: str) -> None:
+    items = [sample("a"), sample("b"), sample("c", do=action), sample("d"), sample("e")]
+    results = list(Local(1, batch_size=5)(Toy(), items))
+    assert ids(results) == ["a", "b", "c", "d", "e"]
+    assert [item.failed for item in results] == [False, False, True, False, False]
+    error = results[2].record["error"]
     assert (error["stage"], error["type"]) == ("dp-toy", "WorkerDied")
     assert message in error["message"]
 
 
-def test_a_worker_that_died_while_idle_takes_nothing(tmp_path: Path) -> None:
-    def slow() -> Iterator[Sample]:
+def test_a_worker_that_dies_while_idle_costs_no_image(tmp_path: Path) -> None:
+    def source() -> Iterator[Sample]:
         yield sample("a")
-        while not log.exists():
-            time.sleep(0.1)
-        time.sleep(1)
-        os.kill(int(log.read_text()), signal.SIGKILL)
-        time.sleep(0.5)
+        assert killed.wait(PATIENCE)
         yield sample("b")
 
-    log = tmp_path / "log"
-    assert [item.failed for item in Local(1)(Toy(log=log), slow())] == [False, False]
+    killed = threading.Event()
+    gate = Gate(tmp_path)
+    results = Local(1)(gate, source())
+    assert not next(results).failed
+    pid = gate.wait_for_worker("a")
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: not alive(pid), PATIENCE)
+    killed.set()
+    assert [item.failed for item in results] == [False]
 
 
 def test_a_stage_that_cannot_be_built_ends_the_run() -> None:
@@ -69,76 +90,107 @@ def test_a_stage_that_cannot_be_built_ends_the_run() -> None:
         list(Local(2)(Toy(), [sample("a", do="setup"), sample("b")]))
 
 
-def test_a_slow_source_holds_up_no_result() -> None:
-    def slow() -> Iterator[Sample]:
+def test_a_slow_source_delays_no_result() -> None:
+    def source() -> Iterator[Sample]:
         yield sample("first")
-        time.sleep(6)
-        yield sample("second")
+        if yielded.wait(PATIENCE):
+            yield sample("second")
 
-    results = Local(1)(Toy(), slow())
-    start = time.monotonic()
+    yielded = threading.Event()
+    results = Local(1)(Toy(), source())
     assert next(results).id == "first"
-    assert time.monotonic() - start < 5
+    yielded.set()
     assert ids(results) == ["second"]
 
 
-def test_the_stream_is_read_no_further_than_the_window() -> None:
-    taken = 0
+def test_the_source_is_read_no_further_than_the_window() -> None:
+    def source() -> Iterator[Sample]:
+        for number in range(300):
+            ahead.append(number + 1 - len(yielded))
+            yield sample(str(number))
 
-    def endless() -> Iterator[Sample]:
-        nonlocal taken
-        while True:
-            taken += 1
-            yield sample(str(taken))
-
-    results = Local(1)(Toy(), endless())
-    for _ in range(50):
-        next(results)
-    time.sleep(0.2)
-    assert taken <= 50 + WINDOW + 2
-    results.close()  # type: ignore[attr-defined]
+    ahead: list[int] = []
+    yielded: list[Sample] = []
+    for result in Local(1)(Toy(), source()):
+        yielded.append(result)
+    assert len(yielded) == 300
+    assert max(ahead) <= WINDOW + 2  # The one that waits for room, and the one that the loop above works on.
 
 
-def test_an_error_of_the_source_reaches_the_caller() -> None:
-    def broken() -> Iterator[Sample]:
+def test_an_error_of_the_source_is_raised_after_the_results_before_it() -> None:
+    def source() -> Iterator[Sample]:
         yield sample("a")
+        yield sample("b")
         raise RuntimeError("torn")
 
+    results = Local(1)(Toy(), source())
+    assert [next(results).id, next(results).id] == ["a", "b"]
     with pytest.raises(RuntimeError, match="torn"):
-        list(Local(1)(Toy(), broken()))
+        next(results)
 
 
-def test_no_more_workers_than_needed_are_started_and_none_stays(tmp_path: Path) -> None:
+def test_no_more_workers_start_than_the_input_needs_and_none_remains(tmp_path: Path) -> None:
     log = tmp_path / "log"
     list(Local(8)(Toy(log=log), [sample("a")]))
     (pid,) = log.read_text().split()
-    for _ in range(100):
-        if not Path(f"/proc/{pid}").exists():
-            break
-        time.sleep(0.05)
-    assert not Path(f"/proc/{pid}").exists()
+    assert wait_until(lambda: not alive(int(pid)), PATIENCE)
 
 
-def test_an_empty_stream_starts_nothing(tmp_path: Path) -> None:
+def test_an_empty_input_starts_no_worker(tmp_path: Path) -> None:
     assert list(Local(2)(Toy(log=tmp_path / "log"), [])) == []
     assert not (tmp_path / "log").exists()
 
 
-def test_inline_runs_here_and_keeps_standard_output_clean(capfd: pytest.CaptureFixture[str]) -> None:
-    (found,) = inline(Toy(), [sample("a", do="print")])
-    assert found.record["worker"] == os.getpid()
+def test_a_closed_run_kills_a_busy_worker(tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    results = Local(1)(gate, [sample("a"), sample("b", wait_for="never")])
+    next(results)
+    pid = gate.wait_for_worker("b")
+    results.close()  # type: ignore[attr-defined]
+    assert not alive(pid)
+
+
+RUN_FOREVER = """
+import sys
+from pathlib import Path
+from gates import Gate
+from toys import sample
+from dptools.engine.local import Local
+
+if __name__ == "__main__":
+    list(Local(2)(Gate(Path(sys.argv[1])), [sample("a", wait_for="never"), sample("b", wait_for="never")]))
+"""
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_busy_workers_end_with_their_parent(tmp_path: Path, signal_number: signal.Signals) -> None:
+    script = tmp_path / "run_forever.py"
+    script.write_text(RUN_FOREVER)
+    gate = Gate(tmp_path)
+    path = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, script, tmp_path]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.DEVNULL) as run:
+        workers = [gate.wait_for_worker(name) for name in "ab"]
+        run.send_signal(signal_number)
+    assert len(set(workers)) == 2
+    assert wait_until(lambda: not any(alive(pid) for pid in workers), PATIENCE / 2)
+
+
+def test_inline_runs_in_this_process_and_prints_nothing_on_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    (result,) = inline(Toy(), [sample("a", do="print")])
+    assert result.record["worker"] == os.getpid()
     out, err = capfd.readouterr()
     assert (out, err) == ("", "a library speaks\n")
 
 
-def test_workers_keep_standard_output_clean(capfd: pytest.CaptureFixture[str]) -> None:
+def test_workers_print_nothing_on_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     list(Local(1)(Toy(), [sample("a", do="print")]))
     out, err = capfd.readouterr()
     assert out == ""
     assert "a library speaks" in err
 
 
-def test_what_a_worker_tells_on_its_way_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_messages_of_a_worker_are_logged_in_this_process(caplog: pytest.LogCaptureFixture) -> None:
     items = [sample(name, do="tell") for name in "abc"]
     with caplog.at_level(logging.INFO, logger="dptools"):
         assert ids(Local(1)(Toy(), items)) == ["a", "b", "c"]

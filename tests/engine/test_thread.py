@@ -1,11 +1,12 @@
-"""Threads as workers: for stages that wait."""
+"""The local engine with threads as workers, for stages that wait."""
 
 import threading
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+from gates import PATIENCE, Gate
 from toys import sample
 
 from dptools.engine.local import Local
@@ -13,44 +14,37 @@ from dptools.errors import SetupError
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Worker
 
+THREADS = 8
+
 
 @dataclass
-class Waiting:
-    """A stage that waits, and counts how often it is built and how many wait at once."""
+class Meeting:
+    """A stage whose calls return only when as many threads as there are workers are inside, and that counts builds."""
 
     tool: str = "dp-toy"
     built: int = 0
-    now: int = 0
-    most: int = 0
+    barrier: threading.Barrier = field(default_factory=lambda: threading.Barrier(THREADS, timeout=PATIENCE))
 
     def build(self) -> Worker:
-        time.sleep(0.1)
         self.built += 1
         return self.work
 
     def work(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        self.now += 1
-        self.most = max(self.most, self.now)
-        for item in samples:
-            time.sleep(item.record.get("seconds", 0.05))
-        self.now -= 1
-        return [item.update(thread=threading.get_ident()) for item in samples]
+        self.barrier.wait()
+        return samples
 
 
-class Broken(Waiting):
+class Broken(Meeting):
     def build(self) -> Worker:
         raise SetupError("no service")
 
 
-def test_many_wait_at_once_built_once_in_order() -> None:
-    stage = Waiting()
-    items = [sample(str(n), seconds=0.2 if n % 5 == 0 else 0.02) for n in range(40)]
-    start = time.monotonic()
-    found = list(Local(8, threads=True)(stage, items))
-    assert [each.id for each in found] == [each.id for each in items]
-    assert time.monotonic() - start < 1.5  # one after the other: 2.2 s
+def test_many_samples_wait_at_the_same_time_and_the_stage_is_built_once() -> None:
+    stage = Meeting()
+    items = [sample(str(number)) for number in range(5 * THREADS)]
+    results = list(Local(THREADS, threads=True)(stage, items))
+    assert [result.id for result in results] == [item.id for item in items]
     assert stage.built == 1
-    assert 4 < stage.most <= 8
 
 
 def test_a_stage_that_cannot_be_built_ends_the_run() -> None:
@@ -58,8 +52,16 @@ def test_a_stage_that_cannot_be_built_ends_the_run() -> None:
         list(Local(4, threads=True)(Broken(), [sample("a"), sample("b")]))
 
 
-def test_unordered_results_come_as_they_are_done() -> None:
-    items = [sample("slow", seconds=1), *(sample(str(n)) for n in range(5))]
-    found = list(Local(2, ordered=False, threads=True)(Waiting(), items))
-    assert found[-1].id == "slow"
-    assert len(found) == 6
+def test_ordered_results_wait_for_a_slow_sample(tmp_path: Path) -> None:
+    items = [sample("slow", wait_for="4.pid"), *(sample(str(number)) for number in range(5))]
+    results = list(Local(2, threads=True)(Gate(tmp_path), items))
+    assert [result.id for result in results] == ["slow", "0", "1", "2", "3", "4"]
+
+
+def test_unordered_results_do_not_wait_for_a_slow_sample(tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    items = [sample("slow", wait_for="others-yielded"), *(sample(str(number)) for number in range(5))]
+    results = Local(2, ordered=False, threads=True)(gate, items)
+    assert sorted(next(results).id for _ in range(5)) == ["0", "1", "2", "3", "4"]
+    gate.open("others-yielded")
+    assert [result.id for result in results] == ["slow"]
