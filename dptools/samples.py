@@ -1,8 +1,9 @@
 """Write example images: 20 ImageNet images from Foolbox, a sample of a labelled folder, or a drawn map.
 
-python -m dptools.samples DIR
-python -m dptools.samples DIR --of IMAGENET --classes 25 --per-class 4 --seed 0
-python -m dptools.samples DIR --map
+Usage:
+    python -m dptools.samples DIR
+    python -m dptools.samples DIR --of IMAGENET --classes 25 --per-class 4 --seed 0
+    python -m dptools.samples DIR --map
 """
 
 import argparse

@@ -29,6 +29,6 @@ def enlarge(grey: Grey, scale: float) -> Grey:
 
 
 def resize_mask(mask: Mask, width: int, height: int) -> Mask:
-    """Return a mask in a smaller size. A pixel is true if at least half of the area that it covers is."""
+    """Return a mask in a smaller size. A pixel is true if at least half of the pixels that it replaces are true."""
     shades = Image.fromarray(mask.astype(np.uint8) * 255)
     return np.asarray(shades.resize((width, height), Image.Resampling.BOX)) > 127

@@ -17,8 +17,8 @@ class RapidOcrReader:
     """Reads text lines with RapidOCR, with one thread for each core.
 
     Args:
-        language: With ``eng``, accents and characters of other scripts are dropped: the network reports them where
-            there are none.
+        language: With ``eng``, accents and characters of other scripts are dropped, because the network often reports
+            them by mistake.
     """
 
     rows = 48

@@ -1,7 +1,7 @@
 """Compare words and masks with the ground truth of a map.
 
 The measures follow the ICDAR 2024 competition on historical map text: words are matched one to one if their
-intersection over union is at least 0.5. Unlike there, ground-truth words without a legible text count too.
+intersection over union is at least 0.5. Unlike in the competition, illegible words of the ground truth count too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
