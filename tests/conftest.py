@@ -20,7 +20,7 @@ TESTS = Path(__file__).parent
 # One thread for each test process: with more, tests that run side by side are up to 20 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A shell starts background jobs with SIGINT ignored, and their child processes inherit that. Tests send SIGINT to tools.
+# A shell starts background jobs with SIGINT ignored, and child processes inherit that. Tests send SIGINT to tools.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

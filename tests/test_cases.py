@@ -1,6 +1,7 @@
-"""Cases as files: ``cases/NAME/cmd`` run by a shell must print ``cases/NAME/expected``, standard error included.
+"""Cases in files: ``cases/NAME/cmd`` run by a shell must print ``cases/NAME/expected``, including standard error.
 
-``UPDATE_CASES=1 pytest tests/test_cases.py`` writes what is printed now; review it with ``git diff``.
+``UPDATE_CASES=1 pytest tests/test_cases.py`` replaces the expected output by the present one; review it with
+``git diff``.
 """
 
 import os
