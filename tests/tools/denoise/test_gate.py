@@ -22,7 +22,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
 GATE = Gate(FilterProcessor(parse_filter("median:3")), "median:3", 0.95)
 
 
-def test_suspects_are_restored_and_the_rest_pass_untouched_in_their_order() -> None:
+def test_suspicious_images_are_purified_and_the_others_pass_unchanged_in_order() -> None:
     samples = [replace(sample(f"{score}.png", suspicion=score), pixels=PIXELS) for score in (0.2, 0.95, 0.949, 1)]
     done = list(GATE(samples))
     assert [each.id for each in done] == ["0.2.png", "0.95.png", "0.949.png", "1.png"]
@@ -32,25 +32,25 @@ def test_suspects_are_restored_and_the_rest_pass_untouched_in_their_order() -> N
     assert done[0].record["denoise"]["gate"] == {"threshold": 0.95, "suspect": False, "method": "median:3"}
 
 
-def test_a_suspect_is_told_from_one_that_passed_when_a_run_is_taken_up() -> None:
+def test_the_cache_key_differs_between_purified_and_unchanged_images() -> None:
     low, high = (sample("a", suspicion=score) for score in (0.2, 0.99))
     assert GATE.params(low) == {"method": "none", "if_suspect": 0.95, "gate": "median:3"}
     assert GATE.params(high) == {"method": "median:3", "if_suspect": 0.95, "gate": "median:3"}
 
 
 @pytest.mark.parametrize("record", [{}, {"suspicion": None}])
-def test_an_image_that_nobody_looked_at_fails(record: dict[str, object]) -> None:
+def test_a_record_without_a_score_fails(record: dict[str, object]) -> None:
     with pytest.raises(SampleError, match="dp-classify --suspect"):
         GATE.expand(sample("a", **record))
 
 
-def test_what_was_said_of_a_restored_image_before_is_forgotten_and_of_one_that_passed_not() -> None:
+def test_earlier_classes_of_a_purified_image_are_dropped() -> None:
     for score, left in [(0.99, set()), (0.2, {"classify"})]:
         (job,) = GATE.expand(sample("a", suspicion=score, classify={"model": "m", "top": []}))
         assert {"classify", "suspicion"} & set(job.record) == left | {"suspicion"}
 
 
-def test_an_attacked_image_is_not_believed_to_be_as_clean_as_the_one_before(dog: Path, sh: Run) -> None:
+def test_an_attack_removes_the_score_of_the_clean_image(dog: Path, sh: Run) -> None:
     ran = sh(f"dp-classify --suspect {dog} | dp-attack --label 243 -o adv | dp-denoise --if-suspect 0.95 -o out")
     record = json.loads(ran.stdout)
     assert record["error"]["type"] == "NoSuspicion"
@@ -66,7 +66,7 @@ def test_options_that_do_not_go_together_are_refused() -> None:
         ClassifyOptions("clarifai:x", suspect=True)
 
 
-def test_the_detector_looks_at_what_the_classifier_sees_only(dog: Path) -> None:
+def test_the_detector_sees_only_what_the_classifier_sees(dog: Path) -> None:
     """A border that is cut off before the classifier sees the image changes nothing."""
     classifier = load("efficientnet-lite0", device="cpu")
     suspecting = load_detector("squeezing", classifier, "cpu")
@@ -75,7 +75,7 @@ def test_the_detector_looks_at_what_the_classifier_sees_only(dog: Path) -> None:
     assert suspecting(seen, probabilities) == suspecting(decode(dog.read_bytes()).pixels, probabilities)
 
 
-def test_with_other_classes_only_the_classifier_itself_is_asked(dog: Path) -> None:
+def test_with_other_classes_only_feature_squeezing_is_used(dog: Path) -> None:
     classifier = load("efficientnet-lite0", device="cpu")
     classifier.classes = replace(classifier.classes, names=classifier.classes.names[:10])
     assert load_detector(None, classifier, "cpu").name == "squeezing"
@@ -104,7 +104,7 @@ def test_the_gate_in_a_pipe(sh: Run, samples: Path, environment: dict[str, str])
     for record in passed:
         before, after = (decode((directory / record[key]).read_bytes()).pixels for key in ("source", "path"))
         assert np.array_equal(before, after)
-    assert "default fixed:8 if suspect" in made.stdout
+    assert "denoiser if suspect" in made.stdout
     gate = json.loads(made.stdout.splitlines()[-1])["gate"]
     assert [group["name"] for group in gate["groups"]] == ["clean", "deepfool"]
     assert gate["groups"][1]["area"]["auc"] > 0.9
@@ -114,7 +114,7 @@ def test_the_gate_in_a_pipe(sh: Run, samples: Path, environment: dict[str, str])
     assert (directory / "figures" / "roc.png").stat().st_size > 5000
 
 
-def test_a_person_sees_the_suspicion(dog: Path) -> None:
+def test_the_terminal_shows_the_score(dog: Path) -> None:
     from dptools.tools.classify.command import _lines
 
     (done,) = ClassifyOptions("efficientnet-lite0", suspect=True, detector="squeezing", top_k=1).load()(
