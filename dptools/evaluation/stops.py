@@ -19,6 +19,9 @@ MAX_ITERATIONS = 10**9
 SUGGESTED_SHARE = 0.95
 """The suggested fixed number of iterations is the one by which this share of all fits had stopped."""
 
+UNFINISHED = "most iterations done"
+"""The recorded reason of a fit that reached its maximum number of iterations before its criterion stopped it."""
+
 
 @dataclass
 class StopStatistics:
@@ -42,7 +45,7 @@ class StopStatistics:
             return
         self.adaptive |= not str(stop["criterion"]).startswith("fixed")
         last_step = stop.get("iterations", stop["step"])
-        if stop["reason"] == "most iterations done" or last_step > MAX_ITERATIONS:
+        if stop["reason"] == UNFINISHED or last_step > MAX_ITERATIONS:
             self.unfinished += 1
         else:
             self.steps[last_step] += 1
