@@ -51,9 +51,9 @@ def sections(summary: Summary) -> Iterator[Section]:
         )
         yield Section("Comparison with the other records", comparison_rows(summary.comparison), note)
     yield Section(
-        "Iterations after which fits stopped",
+        "Iterations at which fits of the deep image prior stopped",
         stop_rows(groups, summary.by),
-        "A fixed number of iterations is enough for 95 % of the fits if it is the one by which 95 % had ended.",
+        "The Deep Protection paper takes the iteration by which 95 % had ended as its fixed number of iterations.",
     )
     yield Section(
         "Errors by top-5",
