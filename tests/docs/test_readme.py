@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docs.examples import Example, examples_of_markdown, run, words
@@ -24,6 +25,9 @@ COVERED_ELSEWHERE = {
     "RAY_AUTH_MODE=token dp-denoise --engine ray:ray://HERE:10001 --ship -o clean imgs": "tests/engine/test_cluster.py",
     "dp-denoise --engine ray:auto --gpus 0.5 -o clean imgs": "tests/engine/test_cluster.py",
 }
+
+# Programs that the commands call.
+PROGRAMS = ("node", "jq", "parallel", "tesseract")
 
 # Commands that take hours run as `make -n`. tests/test_makefile.py runs the targets on a small scale.
 SLOW = ("make paper", "make figure4", "make figure7", "make figure8", "make smoke", "make sample", "make gate")
@@ -59,7 +63,7 @@ def sandbox(tmp_path: Path, samples: Path) -> Path:
 
 
 @pytest.mark.docs
-@pytest.mark.skipif(not all(map(shutil.which, ("node", "jq", "parallel"))), reason="needs node, jq and GNU parallel")
+@pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason=f"needs {', '.join(PROGRAMS)}")
 def test_commands_run_and_print_what_the_readme_shows(sandbox: Path, environment: dict[str, str]) -> None:
     with serving(respond) as server:
         replacements = {
@@ -84,12 +88,12 @@ def test_library_example_runs() -> None:
     import torch
 
     (code,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    image = torch.rand(1, 3, 32, 32)
     classifier = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
-    names = {"classifier": classifier, "images": torch.rand(1, 3, 32, 32)}
+    names: dict[str, Any] = {"classifier": classifier, "image": image}
     exec(code, names)
-    model, result = names["model"], names["result"]
-    assert model(names["images"]).shape == (1, 3)  # type: ignore[operator]
-    assert result.images.shape == (1, 3, 32, 32)  # type: ignore[attr-defined]
+    assert names["model"](image).shape == (1, 3)
+    assert names["result"].image.shape == image.shape
 
 
 def test_commands_covered_elsewhere_are_in_the_readme() -> None:
