@@ -22,8 +22,8 @@ from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.record import Record
-from dptools.pipe.reuse import ExistingOutput, find_output, is_output_of
-from dptools.pipe.sample import Sample
+from dptools.pipe.reuse import find_output, is_output_of
+from dptools.pipe.sample import ExistingOutput, Sample
 from dptools.pipe.sidecar import pop_trace, trace_lines, write_output
 from dptools.pipe.sink import target
 from dptools.pipe.stage import Processor, ToolOptions, Worker

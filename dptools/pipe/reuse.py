@@ -2,28 +2,11 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from dptools.errors import SampleError
-from dptools.pipe.record import Record
-from dptools.pipe.sample import Sample
+from dptools.pipe.sample import ExistingOutput, Sample
 from dptools.pipe.sidecar import read_sidecar, sidecar_path
-
-
-@dataclass(frozen=True)
-class ExistingOutput:
-    """An image file that exists at the path of an output.
-
-    Attributes:
-        record: The record inside it; None if dptools did not write it.
-        sha256: The hash of the file.
-        trace: The lines of its sidecar; None if it has none, or if no trace was requested.
-    """
-
-    record: Record | None
-    sha256: str
-    trace: tuple[Record, ...] | None = None
 
 
 def find_output(path: Path, source: str, traced: bool = False) -> ExistingOutput | None:

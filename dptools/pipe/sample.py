@@ -12,10 +12,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dptools.pipe.reuse import ExistingOutput
-
     Pixels = NDArray[np.uint8]
     """An image: H x W x 3, sRGB, 8 bits."""
+
+
+@dataclass(frozen=True)
+class ExistingOutput:
+    """An image file that exists at the path of an output.
+
+    Attributes:
+        record: The record inside it; None if dptools did not write it.
+        sha256: The hash of the file.
+        trace: The lines of its sidecar; None if it has none, or if no trace was requested.
+    """
+
+    record: Record | None
+    sha256: str
+    trace: tuple[Record, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from dptools.purifiers.dip.stopping import Fixed, HeldOut, StopDecision, Stoppin
 from dptools.purifiers.dip.stopping_literature import DIPDefend, LossThreshold, Oracle, Plateau, Variance
 
 if TYPE_CHECKING:
-    from dptools.purifiers.dip.loop import Step, steps
+    from dptools.purifiers.dip.loop import steps
     from dptools.purifiers.dip.purifier import DeepImagePrior, Restoration
+    from dptools.purifiers.dip.step import Step
 else:
-    __getattr__ = lazy(__name__, loop=("Step", "steps"), purifier=("DeepImagePrior", "Restoration"))
+    __getattr__ = lazy(__name__, loop=("steps",), purifier=("DeepImagePrior", "Restoration"), step=("Step",))
 
 __all__ = [
     "DIP",

@@ -1,7 +1,6 @@
 """The fit: the loop of the deep image prior."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 
 import torch
@@ -11,30 +10,8 @@ from dptools.purifiers.dip.held_out import draw_held_out, mean_weights, padded_s
 from dptools.purifiers.dip.losses import FACTORIES
 from dptools.purifiers.dip.networks import random_network
 from dptools.purifiers.dip.settings import FitSettings
+from dptools.purifiers.dip.step import Step
 from dptools.purifiers.precision import autocast
-
-
-@dataclass(frozen=True)
-class Step:
-    """One iteration of a fit; images are 1 x 3 x H x W.
-
-    Attributes:
-        iteration: counts from 1.
-        output: of the network in this iteration, before its weights were updated, in (0, 1).
-        average: the exponential moving average of the outputs.
-        residual: output minus image.
-        loss: the value that was minimised, of this output.
-        error: mean squared error of the average over the fitted pixels.
-        held_out: mean squared error of the average over the held-out pixels; None where there are none.
-    """
-
-    iteration: int
-    output: Tensor
-    average: Tensor
-    residual: Tensor
-    loss: float
-    error: float
-    held_out: float | None
 
 
 def steps(image: Tensor, settings: FitSettings, *, seed: int) -> Iterator[Step]:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from dptools.errors import SampleError
-from dptools.purifiers.dip.loop import Step, steps
+from dptools.purifiers.dip.loop import steps
 from dptools.purifiers.dip.settings import DIP, FitSettings
+from dptools.purifiers.dip.step import Step
 from dptools.purifiers.purifier import Purifier, check_images, draw_seeds, grey_like
 from dptools.purifiers.tiling import in_tiles
 

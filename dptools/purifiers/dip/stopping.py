@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from dptools.purifiers.dip.loop import Step
+    from dptools.purifiers.dip.step import Step
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dptools.purifiers.dip.stopping import Decide, Minimum, StopDecision
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dptools.purifiers.dip.loop import Step
+    from dptools.purifiers.dip.step import Step
 
 
 @dataclass(frozen=True)

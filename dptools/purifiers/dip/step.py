@@ -1,0 +1,28 @@
+"""One iteration of a fit."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """One iteration of a fit; images are 1 x 3 x H x W.
+
+    Attributes:
+        iteration: counts from 1.
+        output: of the network in this iteration, before its weights were updated, in (0, 1).
+        average: the exponential moving average of the outputs.
+        residual: output minus image.
+        loss: the value that was minimised, of this output.
+        error: mean squared error of the average over the fitted pixels.
+        held_out: mean squared error of the average over the held-out pixels; None where there are none.
+    """
+
+    iteration: int
+    output: Tensor
+    average: Tensor
+    residual: Tensor
+    loss: float
+    error: float
+    held_out: float | None
