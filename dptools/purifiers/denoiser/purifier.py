@@ -45,14 +45,16 @@ class Denoiser(Purifier):
         return f"{self.settings}"
 
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
-        batch = GPU_BATCH if images.is_cuda else 1
-        tile = self.settings.tile
-        if images.is_cuda and max(images.shape[-2:]) <= (tile or math.inf):
-            means = list(torch.split(self._mean(images, seeds), 1))
+        tile = self.settings.tile or math.inf
+        if max(images.shape[-2:]) <= tile and (images.is_cuda or len(images) == 1):
+            means = self._mean(images, seeds)
         else:  # one by one on a CPU, where the size of a batch must not change a byte
+            batch = GPU_BATCH // 8 if images.is_cuda else 1
             parts = zip(torch.split(images, 1), seeds, strict=True)
-            means = [in_tiles(image, tile, self._mean, seed, max(1, batch // 8)) for image, seed in parts]
-        finished = [self._finish(*part) for part in zip(torch.split(images, 1), means, seeds, strict=True)]
+            means = torch.cat([in_tiles(image, self.settings.tile, self._mean, seed, batch) for image, seed in parts])
+        finished = []
+        for image, mean, seed in zip(torch.split(images, 1), torch.split(means, 1), seeds, strict=True):
+            finished.append(self._finish(image, mean, seed))
         return torch.cat(finished)
 
     def _mean(self, images: Tensor, seeds: Sequence[int]) -> Tensor:

@@ -1,6 +1,6 @@
 """dp-denoise with the pretrained network."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from dptools.tools.shared import psnr, to_pixels, to_tensor
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from dptools.purifiers import Denoiser
 
@@ -44,26 +45,27 @@ class DenoiserProcessor:
         return {"method": self.name, **settings, "device": self.device.type, "weights": fingerprint()}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        for _, group in groupby(samples, key=_size):
-            yield from self._denoise(list(group))
-
-    def _denoise(self, samples: Sequence[Sample]) -> Iterator[Sample]:
-        """Denoise images of one size.
+        """Denoise images, those of one size together.
 
         Raises:
             SampleError: the output is not an image, although all inputs were.
         """
         import torch
 
-        images = torch.cat([to_tensor(sample, self.device) for sample in samples])
-        with torch.no_grad():
-            outputs = self.purifier(images, seeds=[sample.seed(self.seed) for sample in samples])
-        for sample, image, output in zip(samples, torch.split(images, 1), torch.split(outputs, 1), strict=True):
-            error = (output - image).square().mean().item()
-            if not error < 1:  # NaN too
-                raise SampleError("Diverged", "the network's output is not an image")
-            found = {"method": self.name, "passes": self.purifier.settings.passes, "psnr_input": psnr(error)}
-            yield replace(sample.update(denoise=found), pixels=to_pixels(output))
+        for _, same_size in groupby(samples, key=_size):
+            group = list(same_size)
+            images = torch.cat([to_tensor(sample, self.device) for sample in group])
+            with torch.no_grad():
+                outputs = self.purifier(images, seeds=[sample.seed(self.seed) for sample in group])
+            for sample, image, output in zip(group, torch.split(images, 1), torch.split(outputs, 1), strict=True):
+                yield self._record(sample, image, output)
+
+    def _record(self, sample: Sample, image: "Tensor", output: "Tensor") -> Sample:
+        error = (output - image).square().mean().item()
+        if not error < 1:  # NaN too
+            raise SampleError("Diverged", "the network's output is not an image")
+        found = {"method": self.name, "passes": self.purifier.settings.passes, "psnr_input": psnr(error)}
+        return replace(sample.update(denoise=found), pixels=to_pixels(output))
 
 
 def _size(sample: Sample) -> tuple[int, ...]:
