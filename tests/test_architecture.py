@@ -11,7 +11,7 @@ import dptools
 ROOT = Path(dptools.__file__).parents[1]
 FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "dptools").rglob("*.py"))
 MAX_FILE_LINES = 250
-MAX_FUNCTION_LINES = 60
+MAX_BODY_LINES = 45
 
 
 def test_imports_follow_the_contracts_in_pyproject(
@@ -24,8 +24,9 @@ def test_imports_follow_the_contracts_in_pyproject(
 
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_files_and_functions_are_short(path: Path) -> None:
+    """The signature of a command is its list of options, so it does not count."""
     source = (ROOT / path).read_text()
     assert source.count("\n") <= MAX_FILE_LINES
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < MAX_FUNCTION_LINES, node.name
+            assert (node.end_lineno or 0) - node.body[0].lineno < MAX_BODY_LINES, node.name
