@@ -21,7 +21,8 @@ class AttackBatch:
         target: Class that the classifier shall predict; None for an untargeted attack.
         seeds: B seeds for random draws.
         num_images: Number of images under attack. The rows after them are padding.
-        model: The classifier for Foolbox. Its input must have B rows, in the order of the images.
+        model: The classifier for Foolbox. Its input must have B rows, in the order of the images. It calls the
+            classifier with ``query_batch_size`` images at once.
     """
 
     def __init__(
@@ -35,17 +36,6 @@ class AttackBatch:
         query_batch_size: int | None = None,
         num_images: int | None = None,
     ) -> None:
-        """Create a batch.
-
-        Args:
-            classifier: See the class.
-            images: See the class.
-            labels: See the class.
-            seeds: See the class.
-            target: See the class.
-            query_batch_size: Number of images that ``model`` passes to the classifier at once; None for the default.
-            num_images: See the class; None for all.
-        """
         self.classifier, self.images, self.seeds, self.target = classifier, images, tuple(seeds), target
         self.num_images = len(images) if num_images is None else num_images
         self.labels = torch.tensor(list(labels), device=images.device)

@@ -9,7 +9,7 @@ from dptools.cli.entry import main as run
 from dptools.cli.image_tool import image_tool
 from dptools.cli.options import Device, Endpoint, Label, Model, Seed, Timeout, Weights
 from dptools.tools.attack.defence import DefenceOptions
-from dptools.tools.attack.processor import AttackOptions
+from dptools.tools.attack.options import AttackOptions
 from dptools.tools.attack.settings import configured_attacks
 from dptools.tools.shared import LabelFrom, Labels
 

@@ -54,15 +54,15 @@ class DefenceOptions:
         """Return the defence with its purifier on the device; None for no defence."""
         from dptools.purifiers import load
 
-        return None if self.method is None else Defence(load(self.method, device=device), self.eot_samples or 1)
+        return None if self.method is None else Defence(self, load(self.method, device=device))
 
 
 @dataclass(frozen=True)
 class Defence:
-    """A loaded purifier and the number of purifications that each gradient averages."""
+    """A defence with its purifier loaded."""
 
+    options: DefenceOptions
     purifier: "Purifier"
-    eot_samples: int
 
     def model(self, classifier: "nn.Module", *, seed: int, image_id: str) -> "nn.Module":
         """Return the classifier behind the purifier.
@@ -81,4 +81,4 @@ class Defence:
             purified: Tensor = self.purifier(images, seeds=seeds)
             return purified
 
-        return DefendedModel(classifier, purify, eot_samples=self.eot_samples, seed=seed)
+        return DefendedModel(classifier, purify, eot_samples=self.options.eot_samples or 1, seed=seed)

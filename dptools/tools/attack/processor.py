@@ -1,19 +1,16 @@
 """Adversarial versions of samples whose image the classifier gets right."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from dptools.attacks.attack import Attack
-from dptools.classifiers.names import ClassifierOptions, is_service
 from dptools.errors import SampleError
 from dptools.pipe.record import Record, reason
 from dptools.pipe.sample import Sample
-from dptools.pipe.stage import ToolOptions
-from dptools.tools.attack.defence import Defence, DefenceOptions
-from dptools.tools.attack.settings import option_errors
-from dptools.tools.shared import LabelFrom, Labels, class_index, to_pixels, to_tensor
+from dptools.tools.attack.defence import Defence
+from dptools.tools.shared import LabelFrom, Labels, to_pixels, to_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,68 +20,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AttackOptions(ToolOptions):
-    """Options of dp-attack.
+class AttackProcessor:
+    """dp-attack with everything loaded that it needs.
 
     Attributes:
+        classifier: The classifier to attack.
         attacks: Attacks; each makes one image of every input.
-        model: Name of the classifier.
-        classifier_options: Options for loading the classifier.
-        device: Device to compute on.
         labels: Source of true labels.
-        target: Target class as the user names it; None for untargeted attacks.
-        defence: The defence that the attacker knows.
+        target: Index of the target class; None for untargeted attacks.
+        defence: The defence that the attacker knows; None for none.
         seed: Seed of the run.
     """
 
-    tool = "dp-attack"
-    key = "attack"
-    gpu_batch = 16
-
-    attacks: tuple[Attack, ...]
-    model: str
-    classifier_options: ClassifierOptions = field(default_factory=ClassifierOptions)
-    device: str = "auto"
-    labels: Labels = field(default_factory=Labels)
-    target: str | None = None
-    defence: DefenceOptions = field(default_factory=DefenceOptions)
-    seed: int = 0
-
-    @property
-    def variants(self) -> tuple[str, ...]:
-        return tuple(f"@{attack.name}" for attack in self.attacks)
-
-    @property
-    def alone(self) -> bool:
-        return is_service(self.model)
-
-    def load(self) -> "AttackProcessor":
-        from dptools.classifiers import load
-
-        classifier = load(self.model, device=self.device, **vars(self.classifier_options))
-        self.labels.check(classifier.classes)
-        target = None if self.target is None else class_index(self.target, classifier.classes)
-        with option_errors():
-            for attack in self.attacks:
-                attack.check(targeted=target is not None, values_per_image=3 * classifier.geometry.crop**2)
-        return AttackProcessor(self, classifier, target, self.defence.load(classifier.device))
-
-
-@dataclass(frozen=True)
-class AttackProcessor:
-    """dp-attack with its classifier and defence loaded.
-
-    Attributes:
-        options: The options.
-        classifier: The classifier to attack.
-        target: Index of the target class; None for untargeted attacks.
-        defence: The defence that the attacker knows; None for none.
-    """
-
-    options: AttackOptions
     classifier: "Classifier"
+    attacks: tuple[Attack, ...]
+    labels: Labels
     target: int | None
     defence: Defence | None
+    seed: int
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
         """Yield one sample for each attack, with its label, resized and cropped to the classifier's input."""
@@ -93,8 +46,9 @@ class AttackProcessor:
         clean = sample.without("classify", "suspicion", "suspect")
         cropped = replace(clean, pixels=self.classifier.geometry(sample.pixels))
         label = self._label(cropped)
-        for attack in self.options.attacks:
-            facts = {**_settings(attack, self.target), **self.options.defence.facts}
+        defence = self.defence.options.facts if self.defence else {}
+        for attack in self.attacks:
+            facts = {**_settings(attack, self.target), **defence}
             yield cropped.update(id=f"{sample.id}@{attack.name}", label=label, attack=facts)
 
     def params(self, sample: Sample) -> Record:
@@ -103,7 +57,7 @@ class AttackProcessor:
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         """Attack the samples; consecutive samples with the same attack form one batch."""
-        attacks = {attack.name: attack for attack in self.options.attacks}
+        attacks = {attack.name: attack for attack in self.attacks}
         for name, group in groupby(samples, key=lambda sample: str(sample.record["attack"]["name"])):
             if self.defence:
                 yield from (self._attack_defended(attacks[name], self.defence, sample) for sample in group)
@@ -111,10 +65,10 @@ class AttackProcessor:
                 yield from self._attack(attacks[name], list(group))
 
     def _label(self, cropped: Sample) -> int:
-        label = self.options.labels.find(cropped, self.classifier.classes)
+        label = self.labels.find(cropped, self.classifier.classes)
         if label is not None:
             return label
-        if self.options.labels.source is LabelFrom.PREDICTION:
+        if self.labels.source is LabelFrom.PREDICTION:
             return int(self._scores(cropped, self.classifier).argmax())
         raise SampleError(
             "NoLabel", "no label: give --label, --label-from prediction, or a folder named by class, wnid or index"
@@ -128,7 +82,7 @@ class AttackProcessor:
 
     def _attack_defended(self, attack: Attack, defence: Defence, sample: Sample) -> Sample:
         """Attack the classifier behind the defence. Every sample gets a model of its own, for its own seed."""
-        seed = sample.seed(self.options.seed, "defence:")
+        seed = sample.seed(self.seed, "defence:")
         model = defence.model(self.classifier, seed=seed, image_id=sample.id)
         checked = self._check_clean(sample, model)
         if checked.finished:
@@ -159,7 +113,7 @@ class AttackProcessor:
 
         if not samples:
             return []
-        seeds = [sample.seed(self.options.seed) for sample in samples]
+        seeds = [sample.seed(self.seed) for sample in samples]
         labels = [sample.record["label"] for sample in samples]
         images = torch.cat([to_tensor(sample, self.classifier.device) for sample in samples])
         return perturb(attack, model, images, labels, seeds=seeds, target=self.target, repair=repair)
