@@ -2,8 +2,6 @@
 
 import logging
 import os
-import signal
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,12 +37,6 @@ class Toy:
     def work(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         for item in samples:
             match item.record.get("do"):
-                case "die":
-                    os.kill(os.getpid(), signal.SIGKILL)
-                case "leave":
-                    os._exit(7)
-                case "sleep":
-                    time.sleep(item.record["seconds"])
                 case "print":
                     print("a library speaks", flush=True)
                 case "tell":
