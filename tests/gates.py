@@ -1,6 +1,7 @@
 """A stage that tests of the engines control with files, so that they need not guess durations."""
 
 import os
+import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ class Gate:
     """A stage whose workers report with files and wait for files.
 
     For each sample, the worker writes its process id into the file ``ID.pid``. If the record has the key ``wait_for``,
-    the worker then waits until the file of that name exists. The result names the worker and the size of its batch.
+    the worker then waits until the file of that name exists. With the key ``crash``, the worker kills itself ("kill") or
+    exits with status 7 ("exit"). The result names the worker and the size of its batch.
     """
 
     folder: Path
@@ -36,6 +38,11 @@ class Gate:
             name = sample.record.get("wait_for")
             if name and not wait_until((self.folder / name).exists, PATIENCE):
                 raise TimeoutError(f"{sample.id}: {name} did not appear")
+            match sample.record.get("crash"):
+                case "kill":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                case "exit":
+                    os._exit(7)
             yield sample.update(worker=os.getpid(), batch=len(samples))
 
     def open(self, name: str) -> None:

@@ -9,6 +9,8 @@ becomes an error record.
 
 import logging
 import os
+import pickle
+import threading
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
@@ -23,6 +25,9 @@ from dptools.errors import SetupError
 from dptools.pipe.stage import Stage, Worker
 
 DISTRIBUTION = "deep-protection"
+
+STOP_TIMEOUT = 10.0
+"""The time in seconds in which a call of a killed actor must end. It usually takes milliseconds."""
 
 logger = logging.getLogger("dptools")
 
@@ -44,26 +49,27 @@ class ActorRunner:
         self._stage, self._resources, self._directory = stage, resources, directory
         self._actor: Any = None
         self._ready = False
+        self._calling = threading.Lock()  # Held while the runner's thread waits for Ray.
 
     def wait_until_ready(self) -> None:
         """Wait until the actor runs. On a full cluster, that takes until there is room."""
         if self._ready:
             return
-        if self._actor is None:
-            options = {"max_restarts": -1, "max_task_retries": -1, **self._resources}
-            actor_class = ray.remote(RemoteStage).options(**options)
-            self._actor = actor_class.remote(self._stage, self._directory, version(DISTRIBUTION))
-        try:
-            ray.get(self._actor.ready.remote())
-        except RayActorError as error:
-            raise SetupError(f"a Ray worker cannot be started: {_first_line(error)}") from error
+        with self._calling:
+            if self._actor is None:
+                self._actor = self._create()
+            try:
+                ray.get(self._actor.ready.remote())
+            except RayActorError as error:
+                reason = str(error).strip().splitlines()[-1]  # The lines before it are a stack trace.
+                raise SetupError(f"a Ray worker cannot be started: {reason}") from error
         self._ready = True
 
     def run(self, batch: Batch) -> Batch:
         """Return the finished samples of the batch; see :class:`dptools.engine.pool.Runner`."""
         try:
-            call = self._actor.run.options(max_task_retries=0)
-            finished, messages = ray.get(call.remote(batch))
+            with self._calling:
+                finished, messages = ray.get(self._actor.run.options(max_task_retries=0).remote(batch))
         except RayTaskError as error:
             raise error.cause from None
         except RayError as error:
@@ -77,10 +83,16 @@ class ActorRunner:
         return done
 
     def stop(self) -> None:
-        """Kill the actor."""
+        """Kill the actor, and wait until no thread waits for it: Ray crashes if it is shut down meanwhile."""
         if self._actor is not None:
             with suppress(RayError):
                 ray.kill(self._actor)
+        self._calling.acquire(timeout=STOP_TIMEOUT)  # Not released: the runner calls Ray no more.
+
+    def _create(self) -> Any:
+        options = {"max_restarts": -1, "max_task_retries": -1, **self._resources}
+        actor_class = ray.remote(RemoteStage).options(**options)
+        return actor_class.remote(pickle.dumps(self._stage), self._directory, version(DISTRIBUTION))
 
 
 def _first_line(error: Exception) -> str:
@@ -90,15 +102,15 @@ def _first_line(error: Exception) -> str:
 class RemoteStage:
     """The actor: runs a stage, perhaps on another machine."""
 
-    def __init__(self, stage: Stage, directory: str | None, expected_version: str) -> None:
+    def __init__(self, pickled_stage: bytes, directory: str | None, expected_version: str) -> None:
         """Prepare the process. The stage is built with the first batch.
 
         Args:
-            stage: The stage to run.
+            pickled_stage: The stage to run. Another version of dptools may be unable to unpickle it.
             directory: The directory in which to run it. None for the root directory.
             expected_version: The version of dptools that sends the samples.
         """
-        self.stage, self.directory, self.expected_version = stage, directory, expected_version
+        self.pickled_stage, self.directory, self.expected_version = pickled_stage, directory, expected_version
         self.worker: Worker | None = None
         self.messages: list[str] = []
         limit_torch_to_one_thread()
@@ -128,4 +140,5 @@ class RemoteStage:
             raise SetupError(
                 f"{host} in the Ray cluster has no directory {self.directory}: share it or send the images"
             ) from None
-        return self.stage.build()
+        stage: Stage = pickle.loads(self.pickled_stage)
+        return stage.build()

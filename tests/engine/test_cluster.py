@@ -1,53 +1,75 @@
-"""The Ray engine on a real cluster of two nodes on this machine: the records of the local engine, whatever is lost."""
+"""The Ray engine on a cluster of two nodes of this machine: it returns what the local engine returns.
+
+Also if workers crash or a machine is lost.
+"""
 
 import os
+import pickle
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BIN, Run
+from conftest import BIN, TESTS, Run
+from gates import PATIENCE, Gate
 from runs import records, wait_until
+from toys import Toy, sample
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'deep-protection[cluster]'")
+from dptools.errors import SetupError
+from dptools.pipe.sample import Sample
+
+# The engine must be imported before Ray, because it sets environment variables that Ray reads when it is imported.
+if not find_spec("ray"):
+    pytest.skip("Ray is not installed: pip install 'deep-protection[cluster]'", allow_module_level=True)
+
+from dptools.engine.ray_actor import RemoteStage
+from dptools.engine.ray_cluster import Cluster
+
+Nodes = tuple[str, list[Any]]
 
 
 @pytest.fixture(scope="module")
 def ray_cluster(environment: dict[str, str]) -> Iterator[Any]:
-    """A cluster of a head without cores, and what adds nodes of one core."""
-    from ray.cluster_utils import Cluster
+    """Return a cluster whose head has no cores and to which tests add nodes."""
+    from ray import cluster_utils
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["PATH"] = environment["PATH"]
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    yield cluster
-    cluster.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PATH", environment["PATH"])
+        patch.setenv("PYTHONPATH", str(TESTS))  # Workers import the stages of the tests.
+        head = {"num_cpus": 0, "include_dashboard": False}
+        cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
+        yield cluster
+        cluster.shutdown()
 
 
 @pytest.fixture
-def two(ray_cluster: Any) -> Iterator[tuple[str, list[Any]]]:
-    """The address, and two nodes of one core each."""
-    nodes = [ray_cluster.add_node(num_cpus=1) for _ in range(2)]
-    yield ray_cluster.address, nodes
-    for node in nodes:
-        if node in ray_cluster.list_all_nodes():
-            ray_cluster.remove_node(node, allow_graceful=False)
+def two(ray_cluster: Any) -> Nodes:
+    """Return the address of the cluster, and two nodes of one core each. Replaces nodes that other tests removed."""
+    while len(ray_cluster.worker_nodes) < 2:
+        ray_cluster.add_node(num_cpus=1)
+    return ray_cluster.address, list(ray_cluster.worker_nodes)
 
 
 def images(directory: Path) -> dict[str, bytes]:
+    """Return the pixels of every image in a directory, by name."""
     from dptools.pipe.image import decode
 
     return {path.name: decode(path.read_bytes()).pixels.tobytes() for path in directory.rglob("*.png")}
 
 
-def test_the_records_and_images_of_the_local_engine(two: Any, sh: Run, samples: Path, tmp_path: Path) -> None:
+def photographs(samples: Path, count: int) -> str:
+    return " ".join(str(path) for path in sorted(samples.glob("*/*"))[:count])
+
+
+def test_records_and_images_equal_those_of_the_local_engine(two: Nodes, sh: Run, samples: Path, tmp_path: Path) -> None:
     address, _ = two
-    chosen = " ".join(str(path) for path in sorted(samples.glob("*/*"))[:4])
-    tool = f"dp-denoise --method median:3 {chosen} no-such-file.png"
+    tool = f"dp-denoise --method median:3 {photographs(samples, 4)} no-such-file.png"
     local = sh(f"{tool} -o out; mv out local")
     ray = sh(f"{tool} -o out --engine ray:{address}")
     assert (ray.returncode, local.returncode) == (1, 0), ray.stderr
@@ -58,8 +80,16 @@ def test_the_records_and_images_of_the_local_engine(two: Any, sh: Run, samples: 
     assert [record.get("cached") for record in records(again.stdout)] == [True] * 4 + [None]
 
 
-def test_images_are_carried_where_there_are_no_shared_files(two: Any, sh: Run, dog: Path, tmp_path: Path) -> None:
-    """Workers stand in the root directory then: a relative name that worked would mean that they were not carried."""
+def test_the_address_may_be_in_the_environment(two: Nodes, sh: Run, samples: Path, environment: dict[str, str]) -> None:
+    tool = f"dp-denoise --method median:3 {photographs(samples, 3)} no-such-file.png"
+    local = sh(f"{tool} -o out; mv out local")
+    ray = sh(f"{tool} -o out --engine ray -j 2", env={**environment, "RAY_ADDRESS": two[0]})
+    assert (ray.returncode, ray.stderr) == (1, sh(f"{tool} -o local2").stderr)
+    assert records(ray.stdout) == records(local.stdout)
+
+
+def test_workers_without_shared_files_get_the_images(two: Nodes, sh: Run, dog: Path, tmp_path: Path) -> None:
+    """Such workers run in the root directory, so a relative path cannot lead them to a file."""
     address, _ = two
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "dog.jpg").write_bytes(dog.read_bytes())
@@ -73,108 +103,163 @@ def test_images_are_carried_where_there_are_no_shared_files(two: Any, sh: Run, d
     again = sh(f"{tool} -o out --engine ray:{address} --ship")
     assert sum(bool(record.get("cached")) for record in records(again.stdout)) == 2
     (tmp_path / "out" / "dog@gs.png").write_bytes(dog.read_bytes())
-    foreign = records(sh(f"{tool} -o out --engine ray:{address} --ship").stdout)
-    assert [each["error"]["type"] for each in foreign if "error" in each] == [
+    overwriting = records(sh(f"{tool} -o out --engine ray:{address} --ship").stdout)
+    assert [record["error"]["type"] for record in overwriting if "error" in record] == [
         "DamagedImage",
         "WriteError",
         "FileNotFoundError",
     ]
 
 
-def test_one_image_goes_through_as_bytes(two: Any, sh: Run, dog: Path) -> None:
+def test_a_single_image_is_sent_as_bytes(two: Nodes, sh: Run, dog: Path) -> None:
     ray = f"--engine ray:{two[0]}"
-    made = sh(f"dp-denoise {ray} --method median:3 < {dog} | dp-classify {ray} -k 1")
-    assert (made.returncode, len(records(made.stdout))) == (0, 1), made.stderr
+    classified = sh(f"dp-denoise {ray} --method median:3 < {dog} | dp-classify {ray} -k 1")
+    assert (classified.returncode, len(records(classified.stdout))) == (0, 1), classified.stderr
 
 
-def several(samples: Path) -> str:
-    return " ".join(str(path) for path in sorted(samples.glob("*/*"))[:12])
-
-
-def test_a_node_that_is_lost_in_the_middle_changes_no_record(
-    ray_cluster: Any, two: Any, sh: Run, samples: Path, tmp_path: Path
+def test_a_node_that_is_lost_while_idle_changes_no_record(
+    ray_cluster: Any, two: Nodes, samples: Path, sh: Run, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     address, nodes = two
-    tool = f"dp-denoise -o out --seed 3 {several(samples)}"
-    local = sh(f"{tool}; mv out local")
-    killed = threading.Event()
-
-    def kill_one_when_work_is_under_way() -> None:
-        while len(list((tmp_path / "out").rglob("*.png"))) < 4:
-            time.sleep(0.05)
+    names = [f"{path}\n" for path in sorted(samples.glob("*/*"))[:12]]
+    tool = ["dp-denoise", "--method", "median:3", "-o", "out"]
+    local = sh(f"{' '.join(tool)}; mv out local", stdin=None, input="".join(names))
+    with subprocess.Popen(
+        [*tool, "--engine", f"ray:{address}"],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stdin
+        run.stdin.write("".join(names[:4]))
+        run.stdin.flush()
+        assert wait_until(lambda: len(list((tmp_path / "out").rglob("*.png"))) == 4, 2 * PATIENCE)
         ray_cluster.remove_node(nodes[0], allow_graceful=False)
-        killed.set()
-
-    thread = threading.Thread(target=kill_one_when_work_is_under_way)
-    thread.start()
-    ray = sh(f"{tool} --engine ray:{address} --batch-size 2")
-    thread.join()
-    assert killed.is_set()
-    assert ray.returncode == 0, ray.stderr
-    assert records(ray.stdout) == records(local.stdout)
+        output, _ = run.communicate("".join(names[4:]), timeout=2 * PATIENCE)
+    assert run.returncode == 0
+    assert records(output) == records(local.stdout)
     assert images(tmp_path / "out") == images(tmp_path / "local")
 
 
-@pytest.mark.slow
-def test_workers_that_are_killed_again_and_again_change_no_record(
-    two: Any, sh: Run, samples: Path, tmp_path: Path
-) -> None:
-    tool = f"dp-denoise -o out {several(samples)}"
-    local = sh(f"{tool}; mv out local")
-    done = threading.Event()
-    dead: list[str] = []
+def test_a_node_that_is_lost_with_a_busy_worker_loses_no_image(ray_cluster: Any, two: Nodes, tmp_path: Path) -> None:
+    """No node has room for a new worker then, so the batch must go to the worker that is left."""
 
-    def kill_now_and_then() -> None:
-        while len(dead) < 3 and not done.wait(1):
-            for pid in [pid for pid in workers() if pid not in dead][:1]:
-                os.kill(int(pid), signal.SIGKILL)
-                dead.append(pid)
+    def lose_a_node() -> None:
+        for name in "01":
+            gate.wait_for_worker(name)
+        ray_cluster.remove_node(nodes[0], allow_graceful=False)
+        gate.open("lost")
 
-    thread = threading.Thread(target=kill_now_and_then)
+    address, nodes = two
+    gate = Gate(tmp_path)
+    items = [sample(str(number), wait_for="lost") for number in range(6)]
+    results = run_beside(lose_a_node, Cluster(address)(gate, items))
+    assert [(item.id, item.failed) for item in results] == [(item.id, False) for item in items]
+
+
+def test_workers_that_are_killed_again_and_again_lose_no_image(two: Nodes, tmp_path: Path) -> None:
+    def kill_workers() -> None:
+        for name in killed:
+            os.kill(gate.wait_for_worker(name), signal.SIGKILL)
+            gate.open(f"{name}.go")
+
+    killed = ("1", "4", "8")
+    gate = Gate(tmp_path)
+    items = [sample(str(n), wait_for=f"{n}.go" if str(n) in killed else None) for n in range(12)]
+    results = run_beside(kill_workers, Cluster(two[0])(gate, items))
+    assert [(item.id, item.failed) for item in results] == [(item.id, False) for item in items]
+
+
+def run_beside(action: Any, results: Iterator[Sample]) -> list[Sample]:
+    """Return the results of a run, during which a thread performs an action."""
+    thread = threading.Thread(target=action)
     thread.start()
-    ray = sh(f"{tool} --engine ray:{two[0]}")
-    done.set()
-    thread.join()
-    assert dead
-    assert ray.returncode == 0, ray.stderr
-    assert records(ray.stdout) == records(local.stdout)
+    try:
+        return list(results)
+    finally:
+        thread.join()
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_an_end_leaves_no_worker(
-    two: Any, samples: Path, tmp_path: Path, environment: dict[str, str], end: Any
+@pytest.mark.parametrize("crash", ["kill", "exit"])
+def test_an_image_that_kills_its_workers_becomes_an_error_record(two: Nodes, tmp_path: Path, crash: str) -> None:
+    items = [sample("a"), sample("b"), sample("c", crash=crash), sample("d"), sample("e")]
+    results = list(Cluster(two[0], batch_size=2)(Gate(tmp_path), items))
+    assert [item.id for item in results] == ["a", "b", "c", "d", "e"]
+    assert [item.failed for item in results] == [False, False, True, False, False]
+    assert results[2].record["error"] == {
+        "stage": "dp-gate",
+        "type": "WorkerDied",
+        "message": "3 workers died on this image: the process or its machine ended",
+    }
+
+
+def test_a_stage_that_cannot_be_built_ends_the_run(two: Nodes) -> None:
+    with pytest.raises(SetupError, match="no weights"):
+        list(Cluster(two[0])(Toy(), [sample("a", do="setup"), sample("b")]))
+
+
+def test_messages_of_workers_are_logged_in_this_process(two: Nodes, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="dptools"):
+        list(Cluster(two[0], jobs=1)(Toy(), [sample(name, do="tell") for name in "abc"]))
+    assert [record.getMessage() for record in caplog.records] == ["a: half way", "b: half way", "c: half way"]
+
+
+@pytest.mark.parametrize(
+    ("directory", "expected_version", "message"),
+    [
+        ("/no/such/directory", version("deep-protection"), "has no directory /no/such/directory: share it or send"),
+        (None, "0.0.0", "but this is 0.0.0"),
+    ],
+)
+def test_a_machine_that_does_not_fit_is_reported(
+    monkeypatch: pytest.MonkeyPatch, directory: str | None, expected_version: str, message: str
 ) -> None:
-    command = [BIN / "dp-denoise", "--preset", "cold", "-o", tmp_path / "out", "--engine", f"ray:{two[0]}", samples]
+    monkeypatch.setattr("dptools.engine.ray_actor.forward_log", lambda _: None)  # It would change pytest's logging.
+    with pytest.raises(SetupError, match=message):
+        RemoteStage(pickle.dumps(Toy()), directory, expected_version).run([sample("a")])
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_the_tool_and_its_workers(
+    two: Nodes, samples: Path, tmp_path: Path, environment: dict[str, str], signal_number: signal.Signals
+) -> None:
+    command = [BIN / "dp-denoise", "--method", "dip", "-o", tmp_path / "out", "--engine", f"ray:{two[0]}", samples]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as run:
-        assert wait_until(lambda: bool(workers()), 30)
-        run.send_signal(end)
-        _, errors = run.communicate(timeout=60)
-    assert run.returncode == -end
-    assert errors == ""
-    assert wait_until(lambda: not workers(), 30)
+        assert wait_until(lambda: bool(busy_workers()), PATIENCE)
+        run.send_signal(signal_number)
+        _, errors = run.communicate(timeout=PATIENCE)
+    assert (run.returncode, errors) == (-signal_number, "")
+    assert wait_until(lambda: not busy_workers(), PATIENCE)
 
 
-def workers() -> list[str]:
-    """Those at work on this module's nodes; another cluster of this machine is none of its business."""
-    nodes = found("-d", ",", "-P", str(os.getpid()), "raylet").strip()
-    return found("-P", nodes, "-f", "ray::RemoteStage.run").split() if nodes else []
+def busy_workers() -> list[str]:
+    """Return the ids of the busy workers of this module's nodes. Other clusters may run on this machine."""
+    nodes = pgrep("-d", ",", "-P", str(os.getpid()), "raylet").strip()
+    return pgrep("-P", nodes, "-f", "ray::RemoteStage.run").split() if nodes else []
 
 
-def found(*options: str) -> str:
+def pgrep(*options: str) -> str:
     return subprocess.run(["pgrep", *options], capture_output=True, text=True).stdout
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("engine", "message"),
     [
-        ("--engine ray:127.0.0.1:1", "no Ray cluster at 127.0.0.1:1"),
-        ("--engine ray:nonsense", "no Ray cluster at nonsense"),
+        ("ray:127.0.0.1:1", "no Ray cluster at 127.0.0.1:1"),
+        ("ray:nonsense", "no Ray cluster at nonsense"),
+        ("ray", "no Ray cluster is named: start one with 'ray start --head'"),
+        ("ray:local", "no Ray cluster is named"),
     ],
 )
-def test_a_cluster_that_is_not_there_is_told_on_one_line(sh: Run, dog: Path, options: str, message: str) -> None:
-    ran = sh(f"dp-classify {options} {dog}", timeout=60)
+def test_a_missing_cluster_is_reported_in_one_line(
+    sh: Run, dog: Path, environment: dict[str, str], engine: str, message: str
+) -> None:
+    without_address = {name: value for name, value in environment.items() if name != "RAY_ADDRESS"}
+    ran = sh(f"dp-classify --engine {engine} {dog}", env=without_address, timeout=PATIENCE)
     assert (ran.returncode, ran.stdout) == (3, "")
     assert ran.stderr.count("\n") == 1
     assert message in ran.stderr
@@ -191,12 +276,12 @@ def test_a_cluster_that_is_not_there_is_told_on_one_line(sh: Run, dog: Path, opt
         "--engine inline:x",
     ],
 )
-def test_options_that_do_not_go_together_are_refused(sh: Run, dog: Path, options: str) -> None:
+def test_options_that_exclude_each_other_are_rejected(sh: Run, dog: Path, options: str) -> None:
     ran = sh(f"dp-classify {options} {dog}")
     assert (ran.returncode, ran.stdout) == (2, "")
 
 
-def test_a_cluster_without_a_gpu_says_so(two: Any, sh: Run, dog: Path) -> None:
+def test_a_cluster_without_a_gpu_is_reported(two: Nodes, sh: Run, dog: Path) -> None:
     ran = sh(f"dp-classify --engine ray:{two[0]} --device cuda {dog}")
     assert ran.returncode == 3
     assert "the Ray cluster has no GPU" in ran.stderr
@@ -204,4 +289,5 @@ def test_a_cluster_without_a_gpu_says_so(two: Any, sh: Run, dog: Path) -> None:
 
 def test_local_runs_do_not_import_ray(sh: Run, dog: Path) -> None:
     ran = sh(f"python -X importtime -c 'from dptools.tools.classify.command import main; main()' {dog} 2>&1 >/dev/null")
+    assert "dptools.engine.inline" in ran.stdout
     assert " ray" not in ran.stdout

@@ -56,15 +56,15 @@ def test_unordered_results_do_not_wait_for_a_slow_sample(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("action", "message"), [("die", "killed by SIGKILL; is there enough memory?"), ("leave", "ended with status 7")]
+    ("crash", "message"), [("kill", "killed by SIGKILL; is there enough memory?"), ("exit", "ended with status 7")]
 )
-def test_a_worker_that_dies_costs_only_its_own_image(action: str, message: str) -> None:
-    items = [sample("a"), sample("b"), sample("c", do=action), sample("d"), sample("e")]
-    results = list(Local(1, batch_size=5)(Toy(), items))
+def test_a_worker_that_dies_costs_only_its_own_image(tmp_path: Path, crash: str, message: str) -> None:
+    items = [sample("a"), sample("b"), sample("c", crash=crash), sample("d"), sample("e")]
+    results = list(Local(1, batch_size=5)(Gate(tmp_path), items))
     assert ids(results) == ["a", "b", "c", "d", "e"]
     assert [item.failed for item in results] == [False, False, True, False, False]
     error = results[2].record["error"]
-    assert (error["stage"], error["type"]) == ("dp-toy", "WorkerDied")
+    assert (error["stage"], error["type"]) == ("dp-gate", "WorkerDied")
     assert message in error["message"]
 
 
