@@ -52,7 +52,7 @@ class Invert(ToolOptions):
 
     Attributes:
         log: A file to which the tool appends the id of each sample that it processes.
-        variants: Suffixes; each sample is expanded into one sample per suffix.
+        id_suffixes: Suffixes; each sample is expanded into one sample per suffix.
         room: The largest batch that does not raise MemoryError. The size of each batch is appended to ``LOG.tries``.
     """
 
@@ -60,7 +60,7 @@ class Invert(ToolOptions):
     key = "invert"
 
     log: Path
-    variants: tuple[str, ...] = ("",)
+    id_suffixes: tuple[str, ...] = ("",)
     strength: int = 1
     seed: int | None = 0
     room: int | None = None
@@ -76,7 +76,7 @@ class InvertProcessor:
     options: Invert
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample.update(id=f"{sample.id}{variant}") for variant in self.options.variants]
+        return [sample.update(id=f"{sample.id}{variant}") for variant in self.options.id_suffixes]
 
     def params(self, sample: Sample) -> Record:
         return {"strength": self.options.strength}

@@ -41,11 +41,11 @@ def make_engine(options: ToolOptions, one_image: bool, common: Common, device: s
         return inline
     from dptools.engine.local import Local
 
-    if options.waits:
+    if options.io_bound:
         return Local(common.jobs or MAX_REQUESTS, 1, ordered=not common.unordered, threads=True)
     gpu = device.startswith("cuda") or (device == "auto" and _probably_has_gpu())
     jobs = common.jobs or (1 if gpu else len(os.sched_getaffinity(0)))
-    batch_size = 1 if options.alone else common.batch_size or (options.gpu_batch if gpu else 1)
+    batch_size = 1 if options.unbatched else common.batch_size or (options.gpu_batch if gpu else 1)
     return Local(jobs, batch_size, ordered=not common.unordered)
 
 
@@ -59,12 +59,12 @@ def with_progress(engine: Engine) -> Engine:
 
 
 def _make_ray(options: ToolOptions, common: Common, device: str, address: str | None) -> Engine:
-    if options.waits:
+    if options.io_bound:
         raise UsageError("--engine ray is for computation: requests to a service are sent from here, many at once")
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: Ray chooses among GPUs; write cuda")
-    if common.ship and options.directories:
-        raise UsageError(f"--ship: workers that do not share files cannot write into {options.directories[0]}")
+    if common.ship and options.extra_directories:
+        raise UsageError(f"--ship: workers that do not share files cannot write into {options.extra_directories[0]}")
     try:
         from dptools.engine.ray_cluster import Cluster
     except ImportError as error:
@@ -72,7 +72,7 @@ def _make_ray(options: ToolOptions, common: Common, device: str, address: str | 
     from dptools.pipe.shipping import shipping
 
     gpus = 0.0 if device == "cpu" else (common.gpus or 1.0) if device == "cuda" else common.gpus
-    batch_size = 1 if options.alone else common.batch_size
+    batch_size = 1 if options.unbatched else common.batch_size
     engine = Cluster(
         address, common.jobs, batch_size, not common.unordered, gpus, options.gpu_batch, shared=not common.ship
     )

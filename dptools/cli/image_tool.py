@@ -87,12 +87,12 @@ def _run(options: ToolOptions, common: Common, output: Output, device: str, for_
         raise UsageError(f"-0 is for paths: it cannot be combined with --from {common.input_format}")
     if output.out:
         _check_directory(output.out)
-    written = [*options.directories, *([output.out] if output.out else [])]
+    written = [*options.extra_directories, *([output.out] if output.out else [])]
     source = open_source(common.operands or [], _stdin(), common.input_format, common.null, leave_out=written)
     if source.empty:
         return 0
-    if options.for_one and not (source.one_image or _is_one_file(common.operands)):
-        raise UsageError(f"{options.for_one} is one file, for one image: name a directory")
+    if options.single_image_option and not (source.one_image or _is_one_file(common.operands)):
+        raise UsageError(f"{options.single_image_option} is one file, for one image: name a directory")
     as_image = _writes_image_to_stdout(options, output.out, source)
     engine = make_engine(options, source.one_image, common, device)
     if progress_is_useful() and not common.quiet:
@@ -127,8 +127,8 @@ def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Sour
         raise UsageError(
             f"{hint}-o DIR is needed: images go there, and records to standard output; for one image: {_filter_usage()}"
         )
-    if len(options.variants) != 1:
-        raise UsageError(f"-o DIR is needed: one image would become {len(options.variants)}")
+    if len(options.id_suffixes) != 1:
+        raise UsageError(f"-o DIR is needed: one image would become {len(options.id_suffixes)}")
     if sys.stdout.isatty():
         raise UsageError("the image would go to the terminal: redirect it to a file, or name a directory with -o")
     return True

@@ -130,11 +130,13 @@ class CachedFileWorker:
 
     def _run(self, jobs: Sequence[Sample]) -> list[Sample]:
         """Process jobs together. If that fails, process each half by itself, so that only the job at fault fails."""
-        if len(jobs) <= 1:
-            return [done for job in jobs for done in attempt(lambda job: self._process([job]), job, self.stage.tool)]
+        if not jobs:
+            return []
+        if len(jobs) == 1:
+            return attempt(self._process, jobs[0], self.stage.tool)
         if len(jobs) <= self.capacity:
             try:
-                return self._process(jobs)
+                return self._process(*jobs)
             except Exception as error:
                 if isinstance(error, DptoolsError) and not isinstance(error, SampleError):
                     raise
@@ -144,7 +146,7 @@ class CachedFileWorker:
         half = min(len(jobs) // 2, self.capacity)
         return self._run(jobs[:half]) + self._run(jobs[half:])
 
-    def _process(self, jobs: Sequence[Sample]) -> list[Sample]:
+    def _process(self, *jobs: Sample) -> list[Sample]:
         start = time.perf_counter()
         results = list(self.processor(jobs))
         seconds = round((time.perf_counter() - start) / len(jobs), 3)

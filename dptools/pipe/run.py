@@ -122,7 +122,7 @@ def _directory_of_outputs(stage: CachedFileStage) -> Path | None:
     One is enough: in all of them, the names of files follow from the ids of samples in the same way.
     """
     out = stage.out if stage.options.makes_images else None
-    return out or next(iter(stage.options.directories), None)
+    return out or next(iter(stage.options.extra_directories), None)
 
 
 def _check_unique(sample: Sample, directory: Path, hashes: set[int]) -> list[Sample]:

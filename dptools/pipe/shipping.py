@@ -34,7 +34,7 @@ def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:
     if sample.finished:
         return [sample]
     data = read_image(sample.path) if sample.encoded is None else sample.encoded
-    paths = filter(None, (stage.output_path(sample.id + variant) for variant in stage.options.variants))
+    paths = filter(None, (stage.output_path(sample.id + variant) for variant in stage.options.id_suffixes))
     existing = {str(path): output for path in paths if (output := stage.find_output(path, sample))}
     return [replace(sample, encoded=data, existing=existing)]
 

@@ -10,7 +10,7 @@ from dptools.pipe.sample import Sample
 from dptools.pipe.walk import SUFFIXES
 
 _ID = re.compile(
-    rf"(?P<stem>.+?)(?:{'|'.join(map(re.escape, SUFFIXES))})?(?P<variants>(?:@[\w:+-]+)*)", re.IGNORECASE | re.DOTALL
+    rf"(?P<stem>.+?)(?:{'|'.join(map(re.escape, SUFFIXES))})?(?P<id_suffixes>(?:@[\w:+-]+)*)", re.IGNORECASE | re.DOTALL
 )
 
 MAX_NAME = 255
@@ -29,7 +29,7 @@ def target(directory: Path, sample_id: str) -> Path:
     match = _ID.fullmatch("/".join(parts))
     if not match:
         raise SampleError("BadId", f"no file name can be made from the id {sample_id!r}")
-    name = f"{match['stem']}{match['variants']}.png"
+    name = f"{match['stem']}{match['id_suffixes']}.png"
     check_name_length(name)
     return directory / name
 

@@ -73,14 +73,14 @@ class ToolOptions(Protocol):
         return None
 
     @property
-    def waits(self) -> bool:
+    def io_bound(self) -> bool:
         """Whether the tool mostly waits for a service. It then runs in threads, more of them than there are cores."""
         return False
 
     @property
-    def alone(self) -> bool:
+    def unbatched(self) -> bool:
         """Whether samples are processed one by one, so that a failure does not repeat requests to a service."""
-        return self.waits
+        return self.io_bound
 
     @property
     def trace(self) -> Path | None:
@@ -96,17 +96,17 @@ class ToolOptions(Protocol):
         return None
 
     @property
-    def directories(self) -> tuple[Path, ...]:
+    def extra_directories(self) -> tuple[Path, ...]:
         """The directories that the tool writes files into, besides the output directory."""
         return ()
 
     @property
-    def for_one(self) -> str | None:
+    def single_image_option(self) -> str | None:
         """The option that is valid for a single input image only, as the user gave it; None if there is none."""
         return None
 
     @property
-    def variants(self) -> tuple[str, ...]:
+    def id_suffixes(self) -> tuple[str, ...]:
         """The suffixes that :meth:`Processor.expand` appends to the id, one for each output."""
         return ("",)
 

@@ -84,7 +84,7 @@ def test_output_of_another_fingerprint_is_remade(tmp_path: Path, picture: Pictur
 
 def test_tool_can_expand_a_sample_into_several(tmp_path: Path, picture: Picture, log: Path) -> None:
     item = sample("n/a.jpg", path=str(picture(tmp_path / "a.png")))
-    done = work(Invert(log, variants=("@x", "@y")), tmp_path / "out", item)
+    done = work(Invert(log, id_suffixes=("@x", "@y")), tmp_path / "out", item)
     assert [Path(result.path).name for result in done] == ["a@x.png", "a@y.png"]
     assert done[0].record["invert"] != done[1].record["invert"]
 
@@ -110,7 +110,7 @@ def test_failure_of_one_image_does_not_affect_others(tmp_path: Path, picture: Pi
 def test_jobs_in_the_same_position_are_processed_together(tmp_path: Path, picture: Picture, log: Path) -> None:
     items = [sample(name, path=str(picture(tmp_path / name))) for name in ("a.png", "b.png", "gone.png")]
     Path(items[2].path).unlink()
-    done = work(Invert(log, variants=("@x", "@y")), tmp_path / "out", *items)
+    done = work(Invert(log, id_suffixes=("@x", "@y")), tmp_path / "out", *items)
     assert [result.id for result in done] == ["a.png@x", "a.png@y", "b.png@x", "b.png@y", "gone.png"]
     assert log.read_text().split() == ["a.png@x", "b.png@x", "a.png@y", "b.png@y"]
 
@@ -191,5 +191,5 @@ def test_file_not_made_by_dptools_is_not_overwritten(tmp_path: Path, picture: Pi
 def test_failure_of_one_output_does_not_affect_other_outputs(tmp_path: Path, picture: Picture, log: Path) -> None:
     (tmp_path / "out" / "a@x.png").mkdir(parents=True)
     item = sample("a.jpg", path=str(picture(tmp_path / "a.png")))
-    done = work(Invert(log, variants=("@x", "@y")), tmp_path / "out", item)
+    done = work(Invert(log, id_suffixes=("@x", "@y")), tmp_path / "out", item)
     assert [(result.id, result.failed) for result in done] == [("a.jpg@x", True), ("a.jpg@y", False)]

@@ -70,7 +70,7 @@ def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_records_and_files_are_the_same(picture: Picture, log: Path) -> None:
     items = [sample(name, path=str(picture(Path(name)))) for name in ("a.png", "bad.png", "c.png", "gone.png")]
     Path("gone.png").unlink()
-    stage = Invert(log, variants=("@x", "@y"))
+    stage = Invert(log, id_suffixes=("@x", "@y"))
     local, shipped = both(stage, items)
     assert local == shipped
     assert len(local) == 7

@@ -43,11 +43,11 @@ class AttackOptions(ToolOptions):
     seed: int = 0
 
     @property
-    def variants(self) -> tuple[str, ...]:
+    def id_suffixes(self) -> tuple[str, ...]:
         return tuple(f"@{attack.name}" for attack in self.attacks)
 
     @property
-    def alone(self) -> bool:
+    def unbatched(self) -> bool:
         return is_service(self.model)
 
     def load(self) -> "AttackProcessor":

@@ -62,7 +62,7 @@ class ClassifyOptions(ToolOptions):
             )
 
     @property
-    def waits(self) -> bool:
+    def io_bound(self) -> bool:
         return is_service(self.model)
 
     def load(self) -> "ClassifyProcessor":

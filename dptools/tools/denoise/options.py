@@ -74,11 +74,11 @@ class DenoiseOptions(ToolOptions):
         return self.tracing.trace
 
     @property
-    def directories(self) -> tuple[Path, ...]:
+    def extra_directories(self) -> tuple[Path, ...]:
         return (self.tracing.keep,) if self.tracing.keep else ()
 
     @property
-    def alone(self) -> bool:
+    def unbatched(self) -> bool:
         return is_service(self.tracing.model or "")
 
     def load(self) -> Processor:

@@ -49,11 +49,11 @@ class MapsextOptions(ToolOptions):
         return self.run_seed if self.rule == "paper" else None
 
     @property
-    def directories(self) -> tuple[Path, ...]:
+    def extra_directories(self) -> tuple[Path, ...]:
         return (self.ocr.overlay_directory,) if self.ocr.overlay_directory else ()
 
     @property
-    def for_one(self) -> str | None:
+    def single_image_option(self) -> str | None:
         return f"--overlay {self.ocr.overlay_file}" if self.ocr.overlay_file else None
 
     @property
