@@ -17,6 +17,31 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 BIN = Path(sys.executable).parent
 TESTS = Path(__file__).parent
 
+# Tests below these paths get the marker `unit`, which `make unit` selects, unless they start a process (the fixture
+# `sh`), are marked `slow` or `docs`, or are listed in TOO_SLOW. The selection must finish within a minute on two cores.
+UNIT_PATHS = tuple(
+    TESTS / path
+    for path in (
+        "attacks",
+        "classifiers/test_classes.py",
+        "classifiers/test_classifier.py",
+        "classifiers/test_label_map.py",
+        "classifiers/test_service.py",
+        "detection",
+        "engine/test_pool.py",
+        "evaluation",
+        "maps",
+        "pipe",
+        "purifiers",
+        "test_architecture.py",
+        "test_samples.py",
+        "tools",
+    )
+)
+
+# Tests that take more than about a second. A trailing `[...]` selects one set of parameters.
+TOO_SLOW = frozenset({})
+
 # One thread for each test process: with more, tests that run side by side are up to 20 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -68,3 +93,17 @@ def picture() -> Callable[..., Path]:
         return path
 
     return write
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the fast tests that start no process."""
+    for item in items:
+        if _is_unit(item):
+            item.add_marker(pytest.mark.unit)
+
+
+def _is_unit(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    excluded = "sh" in fixtures or {"slow", "docs"} & {marker.name for marker in item.iter_markers()}
+    named = {item.name, getattr(item, "originalname", item.name)} & TOO_SLOW
+    return not (excluded or named) and any(item.path.is_relative_to(path) for path in UNIT_PATHS)
