@@ -20,8 +20,8 @@ class Gate:
     """A stage whose workers report with files and wait for files.
 
     For each sample, the worker writes its process id into the file ``ID.pid``. If the record has the key ``wait_for``,
-    the worker then waits until the file of that name exists. With the key ``crash``, the worker kills itself ("kill") or
-    exits with status 7 ("exit"). The result names the worker and the size of its batch.
+    the worker then waits until the file of that name exists. If it has the key ``crash``, the worker kills itself
+    ("kill") or exits with status 7 ("exit"). The result names the worker and the size of its batch.
     """
 
     folder: Path

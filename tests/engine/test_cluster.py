@@ -88,6 +88,11 @@ def test_the_address_may_be_in_the_environment(two: Nodes, sh: Run, samples: Pat
     assert records(ray.stdout) == records(local.stdout)
 
 
+def test_a_run_ends_although_some_of_its_workers_have_found_no_room(two: Nodes, sh: Run, samples: Path) -> None:
+    ran = sh(f"dp-denoise --method median:3 {photographs(samples, 6)} -o out --engine ray:{two[0]} -j 4")
+    assert (ran.returncode, ran.stderr, len(records(ran.stdout))) == (0, "", 6)
+
+
 def test_workers_without_shared_files_get_the_images(two: Nodes, sh: Run, dog: Path, tmp_path: Path) -> None:
     """Such workers run in the root directory, so a relative path cannot lead them to a file."""
     address, _ = two
@@ -289,5 +294,5 @@ def test_a_cluster_without_a_gpu_is_reported(two: Nodes, sh: Run, dog: Path) -> 
 
 def test_local_runs_do_not_import_ray(sh: Run, dog: Path) -> None:
     ran = sh(f"python -X importtime -c 'from dptools.tools.classify.command import main; main()' {dog} 2>&1 >/dev/null")
-    assert "dptools.engine.inline" in ran.stdout
+    assert "dptools.engine.local" in ran.stdout
     assert " ray" not in ran.stdout
