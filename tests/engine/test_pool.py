@@ -20,10 +20,11 @@ class FakeRunner:
     def __init__(self, attempts: int = 1, deadly: frozenset[str] = frozenset()) -> None:
         self.attempts, self.deadly = attempts, deadly
         self.crashes = 0
+        self.started = False
         self.stopped = threading.Event()
 
     def wait_until_ready(self) -> None:
-        """Return at once."""
+        self.started = True
 
     def run(self, batch: Batch) -> Batch:
         if any(item.id in self.deadly for item in batch):
@@ -83,6 +84,7 @@ def test_every_image_has_one_result_and_only_deadly_ones_fail(
     assert (order if ordered else sorted(order, key=int)) == names
     assert {item.id for item in results if item.failed} == {name for name in names if int(name) in deadly}
     assert all(item.failed or item.record["done"] for item in results)
+    assert sum(fake.started for fake in fakes) <= -(-count // batch_size)
     assert all(fake.stopped.is_set() for fake in fakes)
 
 
