@@ -1,4 +1,4 @@
-"""Purifiers: image -> image without its adversarial perturbation.
+"""Purifiers, which remove adversarial perturbations from images.
 
 >>> purify = dptools.purifiers.load("denoiser")  # a torch.nn.Module
 >>> model = torch.nn.Sequential(purify, classifier)

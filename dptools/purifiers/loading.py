@@ -1,4 +1,4 @@
-"""Purifiers by name."""
+"""Load purifiers by name."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ def load(method: str | Method = DEFAULT, *, device: "str | torch.device" = "cpu"
 
     Args:
         method: for example ``denoiser``, ``photo``, ``dip``, ``paper``, ``jpeg:50`` or ``median:3``.
-        device: where a network's weights are put; ``auto`` is CUDA where torch can use it, else the CPU.
+        device: device of the network; ``auto`` is CUDA if torch can use it, and otherwise the CPU.
 
     Raises:
         UsageError: there is no such method or device.
@@ -27,8 +27,8 @@ def load(method: str | Method = DEFAULT, *, device: "str | torch.device" = "cpu"
     from dptools.devices import resolve_device
 
     chosen = parse_method(method) if isinstance(method, str) else method
-    place = resolve_device(device) if isinstance(device, str) else device
-    return _make(chosen).to(place).eval()
+    torch_device = resolve_device(device) if isinstance(device, str) else device
+    return _make(chosen).to(torch_device).eval()
 
 
 def _make(method: Method) -> "Purifier":

@@ -1,4 +1,4 @@
-"""The methods by the names that users write, without the libraries that run them."""
+"""Purification methods and their names. This module imports no image or network library."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ NETWORK_METHODS = {
     "dip": "deep image prior: random weights fitted to the image, label-free stopping",
     "paper": "deep image prior as in the Deep Protection paper",
 }
-"""The methods that run a network, and what they are."""
+"""The methods that run a network, with descriptions for help texts."""
 
 METHODS = (*NETWORK_METHODS, *PARAMETERS)
 
 FITS = ("dip", "paper")
-"""The methods that fit a network to each image: only these are deep image priors."""
+"""The methods that fit a network to each image (deep image priors)."""
 
 DEFAULT = "denoiser"
 
@@ -46,7 +46,7 @@ def parse_method(text: str) -> Method:
     """Return the method that a text such as ``denoiser`` or ``jpeg:50`` names.
 
     Raises:
-        UsageError: there is no such method, or it does not take this value; the message lists the choices.
+        UsageError: there is no such method, or it does not take this value. The message lists the choices.
     """
     name, colon, value = text.partition(":")
     if name in PARAMETERS:

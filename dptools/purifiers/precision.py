@@ -9,7 +9,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def effective(device: "torch.device", precision: str) -> str:
-    """Return ``fp32`` or ``bf16``; ``auto`` is bf16 where the device has instructions for its products."""
+    """Return ``fp32`` or ``bf16``. ``auto`` is bf16 if :func:`has_bf16` is true, and otherwise fp32."""
     return ("bf16" if has_bf16(device) else "fp32") if precision == "auto" else precision
 
 
@@ -17,9 +17,9 @@ def autocast(device: "torch.device", precision: str, *, cache: bool = True) -> "
     """Return the context for a forward pass.
 
     Args:
-        device: where the network computes.
+        device: device of the network.
         precision: one of PRECISIONS.
-        cache: reuse converted weights; a CUDA graph must not.
+        cache: whether to cache converted weights. It must be false in a CUDA graph.
     """
     import torch
 
@@ -28,7 +28,7 @@ def autocast(device: "torch.device", precision: str, *, cache: bool = True) -> "
 
 
 def has_bf16(device: "torch.device") -> bool:
-    """Return whether the device has instructions for products of bfloat16 numbers."""
+    """Return whether the device has instructions that multiply bfloat16 numbers."""
     import torch
 
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""What all purifiers have in common."""
+"""The base class of purifiers, and functions that they share."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class Purifier(nn.Module):
-    """Image -> purified image; composes like any module: ``torch.nn.Sequential(purifier, classifier)``.
+    """A module that maps images to purified images, for example in ``torch.nn.Sequential(purifier, classifier)``.
 
     Attributes:
-        differentiable: gradients flow through it. Otherwise it raises where autograd would need them.
-        random: its output depends on the seeds.
+        differentiable: whether gradients flow through it. If not, it rejects input that requires gradients.
+        random: whether its output depends on the seeds.
     """
 
     differentiable = False
@@ -21,13 +21,13 @@ class Purifier(nn.Module):
         """Return purified images of the same shape, on the same device.
 
         Args:
-            images: B x 3 x H x W, floating point, about [0, 1]; the range is not checked.
-            seeds: one for each image, which alone decides all that is random for this image; by default they are drawn
-                from torch's global generator.
+            images: B x 3 x H x W, floating point, about in [0, 1]. The range is not checked.
+            seeds: one seed per image. The random numbers of an image depend on its seed only. By default, seeds are
+                drawn from torch's global generator.
 
         Raises:
             ValueError: wrong shape, type or number of seeds, or values that are not finite.
-            RuntimeError: a gradient is needed, and the method has none.
+            RuntimeError: the images require a gradient, and the method has none.
         """
         check_images(images)
         if not self.differentiable and torch.is_grad_enabled() and images.requires_grad:
@@ -38,11 +38,11 @@ class Purifier(nn.Module):
         return self.purify(images, chosen) if len(images) else images.clone()
 
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
-        """Return purified images; what subclasses implement.
+        """Return purified images. Subclasses implement this method.
 
         Args:
-            images: B x 3 x H x W, B > 0, checked.
-            seeds: one for each image.
+            images: B x 3 x H x W, B > 0, already checked.
+            seeds: one seed per image.
         """
         raise NotImplementedError
 
@@ -51,7 +51,7 @@ def check_images(images: Tensor) -> None:
     """Check shape, type and finiteness.
 
     Raises:
-        ValueError: the images are not B x 3 x H x W finite floating-point values; the message says what was given.
+        ValueError: the images are not B x 3 x H x W finite floating-point values. The message states the actual ones.
     """
     if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape[2:]:
         raise ValueError(f"expected images of shape B x 3 x H x W, got {tuple(images.shape)}")

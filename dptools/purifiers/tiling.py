@@ -1,4 +1,4 @@
-"""Large images in overlapping tiles, each of which fades into the next."""
+"""Purification of large images in overlapping tiles that are blended into each other."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 OVERLAP = 8
-"""Two tiles overlap by the side of a tile divided by this."""
+"""The side of a tile divided by the overlap of two tiles."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Tile:
 
 
 def tiles(height: int, width: int, side: int) -> list[Tile]:
-    """Return tiles that cover an image, row by row: of one size, evenly spread, and no longer than ``side``."""
+    """Return tiles of equal size that cover an image evenly, row by row. Their sides are at most ``side`` pixels."""
     rows, columns = _spans(height, side), _spans(width, side)
     return [Tile(top, left, tall, wide) for top, tall in rows for left, wide in columns]
 
@@ -33,14 +33,14 @@ def tiles(height: int, width: int, side: int) -> list[Tile]:
 def in_tiles(
     image: Tensor, side: int, purify: Callable[[Tensor, Sequence[int]], Tensor], seed: int, batch: int = 1
 ) -> Tensor:
-    """Return an image that is purified tile by tile.
+    """Purify an image tile by tile, and return it.
 
     Args:
         image: 1 x 3 x H x W.
         side: the longest side of a tile, in pixels; 0 for no tiles.
-        purify: tiles B x 3 x h x w and a seed for each to the same shape.
-        seed: of the first tile; the others count up from it.
-        batch: tiles that are purified at once.
+        purify: maps tiles, B x 3 x h x w, and one seed per tile to purified tiles of the same shape.
+        seed: seed of the first tile. The seeds of the others count up from it.
+        batch: number of tiles that are purified at once.
     """
     height, width = image.shape[-2:]
     side = side or max(height, width)

@@ -10,18 +10,18 @@ WIDTHS = (32, 64, 128)
 """Channels at 1/2, 1/4 and 1/8 of the image's resolution."""
 
 BORDER = 8
-"""Pixels by which the image is extended on each side, to keep the zero padding of the convolutions away from it."""
+"""Pixels of border that are added on each side, so that the zero padding of the convolutions affects the image less."""
 
 SIZE_DIVISOR = 2 ** len(WIDTHS)
 """Image sides must be multiples of this."""
 
 
 class DenoiserUNet(nn.Module):
-    """A blind residual U-net: it predicts the noise of an image and subtracts it.
+    """A blind residual U-Net: it predicts the negative noise of an image and adds it.
 
     The blocks are those of DRUNet (Zhang et al., arXiv 2008.13751) with fewer channels, at half resolution (pixel
     shuffle, arXiv 1609.05158). At the lowest resolution, channel attention over the whole image (arXiv 1709.01507)
-    tells the network the kind and the strength of the noise.
+    adapts the network to the kind and the strength of the noise.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class DenoiserUNet(nn.Module):
         """Return denoised images of the same shape.
 
         Args:
-            images: B x 3 x H x W; sides are multiples of SIZE_DIVISOR, values are about [0, 1].
+            images: B x 3 x H x W, about in [0, 1]; the sides are multiples of SIZE_DIVISOR.
         """
         halved = pixel_unshuffle(pad(images, [BORDER] * 4, mode="replicate") - 0.5, 2)
         change = self.tail(self.body(self.head(halved.contiguous(memory_format=torch.channels_last))))
@@ -70,7 +70,7 @@ class _ChannelAttention(nn.Module):
 
 
 class _Level(nn.Module):
-    """Two blocks on the way down and two on the way up, around the lower resolutions."""
+    """One level of the U-Net: two blocks before the lower resolutions, and two after them."""
 
     def __init__(self, width: int, below: int, inner: nn.Module) -> None:
         super().__init__()

@@ -15,19 +15,19 @@ from dptools.purifiers.purifier import Purifier, grey_like
 from dptools.purifiers.tiling import in_tiles
 
 GPU_BATCH = 128
-"""Images that a GPU denoises at once, counting each pass; larger batches are no faster."""
+"""Number of inputs in a batch on a GPU, where each pass over an image is one input. Larger batches are no faster."""
 
 TEXTURE_SEED = 1 << 32
-"""XOR of an image's seed, which makes the grain of the texture independent of the noise of the passes."""
+"""XORed with an image's seed, so that the grain of the texture is independent of the noise of the passes."""
 
 
 class Denoiser(Purifier):
     """The mean of a pretrained network's outputs over several passes, each with fresh Gaussian noise.
 
-    The noise of a pass drowns the perturbation, and the network removes both. The mean over the passes lowers the
-    variance. It is the Monte Carlo estimate of a smoothed denoiser (compare Cohen et al., arXiv 1902.02918).
+    The noise of a pass masks the perturbation, and the network removes both. The mean is a Monte Carlo estimate of a
+    smoothed denoiser (compare Cohen et al., arXiv 1902.02918). More passes lower its variance.
 
-    Gradients are exact: they flow through the network and through the noise that was drawn.
+    Gradients flow through the network. They are exact for the noise that was drawn.
     """
 
     differentiable = True
@@ -48,7 +48,7 @@ class Denoiser(Purifier):
         tile = self.settings.tile or math.inf
         if max(images.shape[-2:]) <= tile and (images.is_cuda or len(images) == 1):
             means = self._mean(images, seeds)
-        else:  # one by one on a CPU, where the size of a batch must not change a byte
+        else:  # On a CPU, images are denoised one by one, so that the batch size does not change a byte.
             batch = GPU_BATCH // 8 if images.is_cuda else 1
             parts = zip(torch.split(images, 1), seeds, strict=True)
             means = torch.cat([in_tiles(image, self.settings.tile, self._mean, seed, batch) for image, seed in parts])
@@ -58,7 +58,7 @@ class Denoiser(Purifier):
         return torch.cat(finished)
 
     def _mean(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
-        """Return the mean output over all passes; images B x 3 x H x W of any size."""
+        """Return the mean output over all passes, for images B x 3 x H x W of any size."""
         height, width = images.shape[-2:]
         padded = _padded(images).contiguous(memory_format=torch.channels_last)
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -90,7 +90,7 @@ class Denoiser(Purifier):
 
 
 def _padded(images: Tensor) -> Tensor:
-    """Return the images, extended at the right and the bottom to multiples of SIZE_DIVISOR, at least two of them."""
+    """Return the images with right and bottom padding to multiples of SIZE_DIVISOR, at least 2 * SIZE_DIVISOR."""
     height, width = images.shape[-2:]
     right, below = (max(2, math.ceil(side / SIZE_DIVISOR)) * SIZE_DIVISOR - side for side in (width, height))
     return pad(images, (0, right, 0, below), mode="replicate")

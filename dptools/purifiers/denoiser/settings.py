@@ -13,10 +13,10 @@ class DenoiserSettings:
 
     Attributes:
         passes: number of passes through the network, whose outputs are averaged.
-        noise_std: standard deviation of the Gaussian noise that each pass adds first, on the [0, 1] scale.
-        texture: what is added to the averaged output; None for nothing.
+        noise_std: standard deviation of the Gaussian noise that is added before each pass, on the [0, 1] scale.
+        texture: texture that is added to the averaged output; None for none.
         precision: ``auto``, ``fp32`` or ``bf16``.
-        tile: longer images are denoised in tiles of so many pixels a side; 0 for no tiles.
+        tile: longest side of a tile in pixels. Larger images are denoised tile by tile; 0 for no tiles.
     """
 
     passes: int = 8
@@ -30,7 +30,7 @@ class DenoiserSettings:
 
 
 DENOISER = DenoiserSettings(texture=Texture(share=0.4, shifted=10 / 255, grain=4 / 255))
-"""The default method, made for classifiers."""
+"""Method ``denoiser``, the default: optimised for classifiers."""
 
 PHOTO = DenoiserSettings(passes=1, noise_std=0.0)
-"""Made for the eye."""
+"""Method ``photo``: optimised for human viewers."""

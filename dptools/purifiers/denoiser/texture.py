@@ -1,4 +1,7 @@
-"""Texture for a smoothed image: classifiers lose more by missing texture than by texture that is not the true one."""
+"""Texture for denoised images.
+
+Missing texture lowers the accuracy of a classifier more than inexact texture does.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,10 +10,10 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 STRONG = 20 / 255
-"""Noise with at least this standard deviation is strong: texture is returned only where it was."""
+"""If the removed part has this standard deviation or more, it is added back only in place, not shifted."""
 
 SHIFT = 5
-"""Pixels by which texture is shifted: enough to destroy an adversarial pattern, and near enough to fit the place."""
+"""Pixels by which texture is shifted. This destroys an adversarial pattern, and the texture still fits its place."""
 
 MAD_TO_STD = 1.4826
 """The standard deviation of normal noise divided by its median absolute deviation."""
@@ -18,20 +21,20 @@ MAD_TO_STD = 1.4826
 
 @dataclass(frozen=True)
 class Texture:
-    """What is added to a denoised image.
+    """The texture that is added to a denoised image.
 
-    Denoising removes texture together with noise. Where the noise is strong, a share of what was removed is added back
-    in place. An adversarial perturbation is faint and would come back too, but it is adversarial in its place only. So
-    where little was removed, it is added back a few pixels away, together with random grain, much like the film grain
-    synthesis of a video decoder (AV1 specification, section 7.18.3).
+    Denoising removes texture together with noise. If the noise of the image is strong, a share of the removed part is
+    added back in place. If it is weak, the removed part may be an adversarial perturbation, which is harmless elsewhere
+    in the image. It is then added back a few pixels away, together with random grain, much like the film grain
+    synthesis of a video decoder (AV1 specification, section 7.18.3). Between the extremes, both are mixed.
 
-    The amount grows with what was removed, and values beyond two standard deviations are clipped: a flat image stays
-    nearly flat, and the black and white pixels of impulse noise do not come back.
+    The amount grows with the removed part, so a flat image stays nearly flat. Values beyond two standard deviations are
+    clipped, so black and white pixels of impulse noise do not come back.
 
     Attributes:
-        share: of the removed part that is added back in place under strong noise, 0 to 1.
-        shifted: the largest value that is added back shifted, on the [0, 1] scale; less under stronger noise.
-        grain: the largest standard deviation of the grain, on the [0, 1] scale; less under stronger noise.
+        share: fraction of the removed part that is added back in place under strong noise, 0 to 1.
+        shifted: largest value that is added back shifted, on the [0, 1] scale; less under stronger noise.
+        grain: largest standard deviation of the grain, on the [0, 1] scale; less under stronger noise.
     """
 
     share: float = 0.0
@@ -39,12 +42,12 @@ class Texture:
     grain: float = 0.0
 
     def add(self, image: "Tensor", output: "Tensor", generator: "Generator") -> "Tensor":
-        """Return the output with texture; it may leave [0, 1].
+        """Return the output with texture. Values may leave [0, 1].
 
         Args:
             image: before denoising, 1 x 3 x H x W in [0, 1].
             output: after denoising, of the same shape.
-            generator: of the grain, on the CPU.
+            generator: generator of the grain, on the CPU.
         """
         import torch
 
@@ -52,9 +55,9 @@ class Texture:
         deviation = MAD_TO_STD * removed.abs().median()
         strong = (deviation / STRONG).clamp(max=1)
         removed = removed.clamp(-2 * deviation, 2 * deviation)
-        beside = _shifted(removed).clamp(-self.shifted, self.shifted)
+        displaced = _shifted(removed).clamp(-self.shifted, self.shifted)
         grain = torch.randn(image.shape, generator=generator).to(image) * (2 * deviation).clamp(max=self.grain)
-        textured: Tensor = output + strong * self.share * removed + (1 - strong) * (beside + grain)
+        textured: Tensor = output + strong * self.share * removed + (1 - strong) * (displaced + grain)
         return textured
 
 

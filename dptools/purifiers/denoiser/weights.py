@@ -13,7 +13,7 @@ from dptools.purifiers.denoiser.network import DenoiserUNet
 
 def pretrained() -> DenoiserUNet:
     """Return the network with the package's weights, in fp32."""
-    with torch.device("meta"):  # initialises no weights that would be replaced at once
+    with torch.device("meta"):  # skips the random initialisation, which the weights would replace at once
         network = DenoiserUNet()
     network.load_state_dict({name: value.float() for name, value in _weights().items()}, assign=True)
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)

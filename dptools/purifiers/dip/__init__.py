@@ -1,4 +1,4 @@
-"""The deep image prior: a network with random weights, fitted to one image and stopped in time (arXiv 1711.10925)."""
+"""The deep image prior: a network with random weights, fitted to one image and stopped early (arXiv 1711.10925)."""
 
 from typing import TYPE_CHECKING
 

@@ -15,10 +15,15 @@ from dptools.purifiers.dip.channels_last import features
 from dptools.purifiers.dip.networks import Generator
 
 STATISTICS = ("loss", "error_clean", "variance", "worst_patch")
-"""What is recorded at every step: mean squared error against the attacked and against the clean image, the running
-variance of ES-EMV (arXiv 2112.06074), and the largest mean squared error of a 32 x 32 patch (DIPDefend)."""
+"""Values that are recorded at every step.
+
+``loss`` and ``error_clean`` are mean squared errors against the attacked and the clean image. ``variance`` is the
+running variance of ES-EMV (arXiv 2112.06074). ``worst_patch`` is the largest mean squared error of a 32 x 32 patch
+(DIPDefend).
+"""
 
 WARM_UP = 3
+"""Steps that run before the graph is captured."""
 
 
 class Slot:
@@ -26,8 +31,10 @@ class Slot:
 
     Args:
         make: returns a network with random weights.
-        shape: of the images, 1 x 3 x H x W; sides are multiples of the network's.
-        steps: the most steps of a fit.
+        shape: shape of the images, 1 x 3 x H x W; sides are multiples of the network's ``size_divisor``.
+        device: the GPU.
+        steps: largest number of steps of a fit.
+        learning_rate: Adam's learning rate.
         bf16: compute convolutions in bfloat16; batch normalisation's statistics, the last convolution, the loss and
             Adam stay in fp32.
     """
@@ -60,9 +67,9 @@ class Slot:
         """Begin a new fit.
 
         Args:
-            image: to fit, 1 x 3 x H x W in [0, 1].
-            clean: for the statistics only.
-            seed: decides the weights and the input.
+            image: image to fit, 1 x 3 x H x W in [0, 1].
+            clean: clean image, used for the statistics only.
+            seed: seed of the weights and of the network's input.
         """
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
@@ -80,7 +87,7 @@ class Slot:
             buffer.zero_()
 
     def replay(self) -> None:
-        """Do one step, on the slot's stream."""
+        """Start one step on the slot's stream."""
         with torch.cuda.stream(self.stream):
             self.graph.replay()
 
@@ -99,8 +106,8 @@ class Slot:
     def _forward(self, z: Tensor) -> Tensor:
         last, shuffle = self.network.body[1], self.network.body[2]
         with torch.autocast("cuda", torch.bfloat16, enabled=self.bf16, cache_enabled=False):
-            seen = features(self.network, z)
-        return cast(Tensor, shuffle(last(seen.float()))).sigmoid()
+            hidden = features(self.network, z)
+        return cast(Tensor, shuffle(last(hidden.float()))).sigmoid()
 
     def _advance(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)
@@ -125,7 +132,7 @@ class Slot:
 
 
 def run(slots: Sequence[Slot], steps: int) -> None:
-    """Do so many steps of the fits in all slots, side by side, and wait for them."""
+    """Run this number of steps of the fits in all slots, side by side, and wait until they are done."""
     torch.cuda.synchronize()
     for _ in range(steps):
         for slot in slots:

@@ -1,4 +1,4 @@
-"""Pixels that a fit does not see: held out for validation, or added at the borders."""
+"""The size of a fit, and the pixels that it does not see because they are held out for validation."""
 
 import math
 
@@ -7,16 +7,19 @@ from torch import Tensor
 
 
 def padded_size(height: int, width: int, divisor: int) -> tuple[int, int]:
-    """Return the smallest size that a network accepts, at least an image's own.
+    """Return the smallest size that a network accepts and that is not below the size of the image.
 
-    At its smallest scale a network needs two pixels a side, for batch normalisation and reflection padding.
+    At its smallest scale, a network needs two pixels per side for batch normalisation and reflection padding.
     """
     tall, wide = (max(2, math.ceil(side / divisor)) * divisor for side in (height, width))
     return tall, wide
 
 
 def draw_held_out(height: int, width: int, share: float, generator: torch.Generator) -> Tensor:
-    """Return which pixels are held out, 1 x 1 x H x W: a share of them, at least one, but never the only one."""
+    """Return a random mask of held-out pixels, 1 x 1 x H x W bool.
+
+    The mask has the given share of the pixels: none if the share is 0, otherwise at least one, but never all.
+    """
     if not share:
         return torch.zeros(1, 1, height, width, dtype=torch.bool)
     pixels = height * width
@@ -26,8 +29,8 @@ def draw_held_out(height: int, width: int, share: float, generator: torch.Genera
 
 
 def mean_weights(pixels: Tensor) -> Tensor:
-    """Return weights 1 x 1 x H x W for a mean over the three values of each of these pixels.
+    """Return weights, 1 x 1 x H x W, for a mean over all values of the pixels in a mask.
 
-    A sum of products is faster than gathering the values in each step.
+    A weighted sum is faster than gathering the values in each step.
     """
     return pixels.float() / (3 * pixels.sum((1, 2, 3), keepdim=True)).clamp(min=1)

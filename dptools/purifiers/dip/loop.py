@@ -15,15 +15,15 @@ from dptools.purifiers.precision import autocast
 
 
 def steps(image: Tensor, settings: FitSettings, *, seed: int) -> Iterator[Step]:
-    """Fit a network with random weights to an image, without end; the caller decides when to stop.
+    """Fit a network with random weights to an image. The iterator is infinite; the caller decides when to stop.
 
     Args:
         image: 1 x 3 x H x W in [0, 1], of any size, on the device to compute on.
-        settings: of the fit; its stopping criterion says only how many pixels are held out.
-        seed: decides the held-out pixels, the network's input and its weights, on the CPU for every device.
+        settings: settings of the fit. The stopping criterion only sets the share of held-out pixels.
+        seed: seed of the held-out pixels, the network's input and its weights. They do not depend on the device.
 
     Yields:
-        Each iteration.
+        One step per iteration.
     """
     device, (height, width) = image.device, image.shape[-2:]
     generator = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What a fit minimises: a weighted mean over the values of the residual."""
+"""Losses of a fit: weighted means over the values of the residual."""
 
 from collections.abc import Callable
 
@@ -15,13 +15,13 @@ class MSE(nn.Module):
 
         Args:
             residual: output minus image, 1 x 3 x H x W.
-            weight: of each value; broadcasts to the residual's shape, where it sums to 1.
+            weight: weight of each value. It broadcasts to the residual's shape and sums to 1 there.
         """
         return (weight * residual.square()).sum()
 
 
 class Huber(nn.Module):
-    """Quadratic below ``delta`` and linear above it (Huber, 1964), so that outliers have a bounded gradient."""
+    """Huber loss (1964): quadratic below ``delta`` and linear above it, so the gradient of an outlier is bounded."""
 
     def __init__(self, delta: float = 0.05) -> None:
         super().__init__()
@@ -35,9 +35,9 @@ class Huber(nn.Module):
 class StudentT(nn.Module):
     """Negative log likelihood of Student's t distribution, whose scale and degrees of freedom are fitted too.
 
-    Under Gaussian noise the degrees of freedom grow, and it acts like MSE. With outliers, such as impulse noise, they
-    fall, and outliers are ignored (Lange, Little and Taylor, "Robust Statistical Modeling Using the t Distribution",
-    1989).
+    Under Gaussian noise, the degrees of freedom grow, and the loss acts like MSE. With outliers, such as impulse noise,
+    they fall, and outliers lose their influence (Lange, Little and Taylor, "Robust Statistical Modeling Using the t
+    Distribution", 1989).
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class StudentT(nn.Module):
 
     def forward(self, residual: Tensor, weight: Tensor) -> Tensor:
         """Return the loss; see :meth:`MSE.forward`."""
-        scale = self.log_scale.clamp(-7, 1)  # at least 0.001, a quarter of an 8-bit step, so that it stays finite
+        scale = self.log_scale.clamp(-7, 1)  # The scale is at least 0.0009, so the loss stays finite.
         freedom = self.log_freedom.clamp(-2, 5).exp()
         half = (freedom + 1) / 2
         normaliser = torch.lgamma(half) - torch.lgamma(freedom / 2) - 0.5 * torch.log(freedom * torch.pi)

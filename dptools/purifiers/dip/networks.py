@@ -43,7 +43,7 @@ class Generator(nn.Module):
 
 
 class Scale(nn.Module):
-    """One scale of the hourglass: down to half the size, through the smaller scales, and up, beside a thin skip."""
+    """One scale of the hourglass: downsampling, the smaller scales and upsampling, beside a narrow skip connection."""
 
     def __init__(self, below: int, width: int, skip: int, inner: nn.Module, inner_width: int, pad: Padding) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Scale(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return B x width x H x W of B x below x H x W."""
+        """Return features, B x width x H x W, of an input B x below x H x W."""
         deep = self.up(self.inner(self.down(x)))
         merged: Tensor = self.merge(torch.cat([self.skip(x), deep], dim=1))
         return merged
@@ -79,10 +79,10 @@ def hourglass(
     """Return an hourglass with skip connections.
 
     Args:
-        widths: channels of each scale, from the largest.
+        widths: channels of each scale, from the largest scale to the smallest.
         skip: channels of the skip connection at each scale.
         input_depth: channels of z.
-        shuffle: compute at 1/shuffle of the image's resolution, with a pixel shuffle last (arXiv 1609.05158).
+        shuffle: compute at 1/shuffle of the image's resolution, and end with a pixel shuffle (arXiv 1609.05158).
         pad: padding of the convolutions, as in torch.
     """
     inner: nn.Module = nn.Identity()
@@ -99,22 +99,22 @@ def hourglass(
 def paper() -> Generator:
     """Return the hourglass of the deep image prior's denoising experiments (arXiv 1711.10925).
 
-    It has five scales of 128 channels, skips of 4 and reflection padding, with Swish for LeakyReLU (arXiv 1710.05941)
-    as in the Deep Protection paper.
+    It has five scales of 128 channels, skips of 4 and reflection padding. As in the Deep Protection paper, Swish (arXiv
+    1710.05941) replaces LeakyReLU.
     """
     return hourglass((128,) * 5, pad="reflect")
 
 
 def small() -> Generator:
-    """Return an hourglass at half resolution with fewer channels: a step is about ten times as fast."""
+    """Return an hourglass at half resolution with fewer channels. A step is about ten times as fast as the paper's."""
     return hourglass((32, 64, 128, 128), shuffle=2)
 
 
 def decoder(width: int = 64, scales: int = 5) -> Generator:
     """Return the deep decoder (Heckel and Hand, arXiv 1810.03982).
 
-    It has fewer parameters than the image has values, and only upsampling combines neighbouring pixels, so it fits
-    noise slowly.
+    It has fewer parameters than the image has values, and only upsampling combines neighbouring pixels. It therefore
+    fits noise slowly.
     """
     layers: list[nn.Module] = []
     for _ in range(scales):
@@ -129,7 +129,7 @@ FACTORIES: dict[str, Callable[[], Generator]] = {"small": small, "paper": paper,
 
 
 def random_network(name: str, seed: int) -> Generator:
-    """Return a network of this name, with random weights that the seed decides."""
+    """Return a network of this name, with random weights from a seed."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # the CPU's generator only; CUDA's stays as it is
+        torch.default_generator.manual_seed(seed)  # seeds the CPU's generator only, not CUDA's
         return FACTORIES[name]()

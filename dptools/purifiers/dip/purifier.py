@@ -1,4 +1,4 @@
-"""The deep image prior as a purifier: fits that stop, tiles, and a second try after divergence."""
+"""The deep image prior as a purifier: early stopping, tiles, and a restart after divergence."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,13 +15,13 @@ from dptools.purifiers.purifier import Purifier, check_images, draw_seeds, grey_
 from dptools.purifiers.tiling import in_tiles
 
 Observer = Callable[[Step], None]
-"""Is called with every step of every fit, tile after tile."""
+"""A function that is called with every step of every fit, tile after tile."""
 
 GRACE = 100
-"""Iterations in which a fit may be worse than an image of one colour."""
+"""Iterations after which a fit counts as diverged if its error exceeds about twice the variance of the image."""
 
 LARGEST_ERROR = 1.0
-"""The largest mean squared error of two images in [0, 1]."""
+"""The largest mean squared error between two images in [0, 1]."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Restoration:
     Attributes:
         image: 1 x 3 x H x W in [0, 1].
         step: the iteration that the image comes from.
-        iterations: how many were done.
+        iterations: number of iterations of the fit.
         reason: why the fit stopped.
-        restarted: the fit diverged and was repeated with a tenth of the learning rate.
-        tiles: number of fits. Step, iterations and reason are those of the longest fit.
+        restarted: whether a fit diverged and was repeated with a tenth of the learning rate.
+        tiles: number of fits, one per tile. Step, iterations and reason are those of the longest fit.
     """
 
     image: Tensor
@@ -46,10 +46,10 @@ class Restoration:
 
 
 class DeepImagePrior(Purifier):
-    """A deep image prior: a network with random weights is fitted to each image and stopped in time.
+    """A deep image prior: a network with random weights is fitted to each image and stopped early.
 
-    Its inference is an optimisation, so it has no gradient. Weights, network input and held-out pixels are drawn from
-    the image's seed.
+    The output is the result of an optimisation, so it has no gradient. Weights, network input and held-out pixels are
+    drawn from the image's seed.
     """
 
     random = True
@@ -68,12 +68,14 @@ class DeepImagePrior(Purifier):
         return torch.cat(outputs).to(images.dtype)
 
     def restore(self, image: Tensor, *, seed: int | None = None, observe: Observer | None = None) -> Restoration:
-        """Fit one image, and return how the fit went; a grey image gives a grey one.
+        """Fit one image, and return the result with statistics of the fit.
+
+        If the three channels of the image are equal, those of the result are equal too.
 
         Args:
-            image: 1 x 3 x H x W in [0, 1]; on the device to compute on.
-            seed: decides all that is random; by default from torch's global generator.
-            observe: is called with every step, also of a fit that diverges.
+            image: 1 x 3 x H x W in [0, 1], on the device to compute on.
+            seed: seed of all random numbers; None to draw one from torch's global generator.
+            observe: called with every step, also with those before a divergence.
 
         Raises:
             SampleError: the fit diverged twice.
@@ -92,8 +94,8 @@ class DeepImagePrior(Purifier):
 
         chosen = draw_seeds(1)[0] if seed is None else seed
         output = in_tiles(image.detach().float(), self.settings.tile, fit_tile, chosen).clamp(0, 1)
-        longest = max(fits, key=lambda one: one.iterations)
-        restarted = any(one.restarted for one in fits)
+        longest = max(fits, key=lambda tile_fit: tile_fit.iterations)
+        restarted = any(tile_fit.restarted for tile_fit in fits)
         return replace(longest, image=grey_like(output, image), restarted=restarted, tiles=len(fits))
 
 
@@ -105,16 +107,16 @@ def fit(image: Tensor, settings: FitSettings, *, seed: int, observe: Observer | 
     Raises:
         SampleError: the fit diverged twice.
     """
-    if done := _fit(image, settings, seed, observe):
-        return done
+    if restoration := _fit(image, settings, seed, observe):
+        return restoration
     slower = replace(settings, learning_rate=settings.learning_rate / 10)
-    if done := _fit(image, slower, seed, observe):
-        return replace(done, restarted=True)
-    raise SampleError("Diverged", "the fit diverged, with a smaller learning rate too")
+    if restoration := _fit(image, slower, seed, observe):
+        return replace(restoration, restarted=True)
+    raise SampleError("Diverged", "the fit diverged, even with a tenth of the learning rate")
 
 
 def _fit(image: Tensor, settings: FitSettings, seed: int, observe: Observer | None) -> Restoration | None:
-    """Return the image of the best step; None if the fit diverges."""
+    """Return the restoration at the best step; None if the fit diverges."""
     decide, best = settings.stop.start(), None
     spread = image.var(dim=(-2, -1)).mean().item() if image[0, 0].numel() > 1 else 0.0
     for step in steps(image, settings, seed=seed):

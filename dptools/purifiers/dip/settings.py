@@ -21,13 +21,13 @@ class FitSettings:
         network: one of NETWORKS.
         loss: one of LOSSES.
         stop: the stopping criterion.
-        max_iterations: after which a fit ends in any case.
-        learning_rate: of Adam, for the network.
-        loss_learning_rate: of Adam, for the parameters of the loss.
-        ema_decay: of the exponential moving average of outputs, 0 <= ema_decay < 1; 0 for the plain output. The first
-            outputs are averaged with equal weights.
+        max_iterations: number of iterations after which a fit ends in any case.
+        learning_rate: Adam's learning rate for the network.
+        loss_learning_rate: Adam's learning rate for the parameters of the loss.
+        ema_decay: decay of the exponential moving average of outputs, 0 <= ema_decay < 1; 0 for the plain output. The
+            first outputs are averaged with equal weights.
         precision: ``auto``, ``fp32`` or ``bf16``.
-        tile: longer images are fitted in tiles of so many pixels a side; 0 for no tiles.
+        tile: longest side of a tile in pixels. Larger images are fitted tile by tile; 0 for no tiles.
     """
 
     network: str = "small"
@@ -47,7 +47,7 @@ class FitSettings:
 
 
 DIP = FitSettings()
-"""Method ``dip``: a small network, a noise-aware loss, and a stop that needs no label."""
+"""Method ``dip``: a small network, a robust loss, and a stopping criterion that needs no label."""
 
 PAPER = FitSettings(network="paper", loss="mse", stop=Fixed(1750), max_iterations=1750, ema_decay=0.0, precision="fp32")
 """Method ``paper``: the Deep Protection paper, sections 2.1, 3.1 and 4.2; the learning rate is that of the deep image

@@ -1,6 +1,6 @@
-"""Stopping criteria: when a fit has reproduced the image but not yet its noise.
+"""Stopping criteria, which end a fit when it has reproduced the image but not yet its noise.
 
-A criterion is a small value; its ``start`` returns a function that is called with every step of one fit.
+A criterion is immutable. Its method ``start`` returns a function that is called with every step of one fit.
 """
 
 import math
@@ -17,7 +17,7 @@ class StopDecision:
     """What a criterion decides at a step.
 
     Attributes:
-        keep: this step's image is the best so far.
+        keep: whether this step's image is the best so far.
         stop: the reason to stop; None to go on.
     """
 
@@ -26,7 +26,7 @@ class StopDecision:
 
 
 Decide = Callable[["Step"], StopDecision]
-"""The state of a criterion in one fit."""
+"""A function that decides at each step of one fit. It holds the state of its criterion."""
 
 
 class StoppingCriterion(Protocol):
@@ -34,7 +34,7 @@ class StoppingCriterion(Protocol):
 
     @property
     def held_out(self) -> float:
-        """The share of the pixels that the fit must not see."""
+        """The fraction of the pixels that is hidden from the fit."""
 
     def start(self) -> Decide:
         """Return the decision function for one fit."""
@@ -42,10 +42,12 @@ class StoppingCriterion(Protocol):
 
 @dataclass
 class Minimum:
-    """The smallest value so far, and when it was seen.
+    """The smallest value so far, and its iteration.
 
     Attributes:
-        patience: iterations without a smaller value after which it counts as the minimum.
+        patience: iterations without a smaller value after which the smallest one counts as the minimum.
+        value: the smallest value.
+        iteration: the iteration of the smallest value.
     """
 
     patience: int
@@ -53,7 +55,7 @@ class Minimum:
     iteration: int = 0
 
     def update(self, iteration: int, value: float, reason: str) -> StopDecision:
-        """Keep a step with a new minimum; stop for this reason when patience is exhausted."""
+        """Decide to keep a step with a new minimum, and to stop for this reason when patience is exhausted."""
         if keep := value < self.value:
             self.value, self.iteration = value, iteration
         return StopDecision(keep, reason if iteration - self.iteration >= self.patience else None)
@@ -78,16 +80,16 @@ class Fixed:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Stop when the error at held-out pixels has passed its minimum: from there on, noise is fitted.
+    """Stop when the error at held-out pixels has passed its minimum. After that, the fit reproduces noise.
 
-    This is cross-validation, as in Batson and Royer, "Noise2Self" (arXiv 1901.11365). Perturbations that are too small
-    to show there are excluded by the fidelity cap.
+    This is cross-validation, as in Batson and Royer, "Noise2Self" (arXiv 1901.11365). A perturbation can be too small
+    to affect this error. The limit on fidelity stops the fit before it reproduces such a perturbation.
 
     Attributes:
-        patience: iterations without a new minimum before it counts.
-        held_out: share of the pixels that the fit does not see.
-        cap: fidelity, the PSNR in dB of the average over the fitted pixels, at which the fit stops in any case: what
-            remains to be fitted is detail that classifiers do not need, or a perturbation.
+        patience: iterations without a new minimum after which the fit stops.
+        held_out: fraction of the pixels that is hidden from the fit.
+        cap: limit on fidelity, in dB, at which the fit stops in any case. Fidelity is the PSNR of the averaged output
+            over the fitted pixels. What remains then is detail that classifiers do not need, or a perturbation.
     """
 
     patience: int = 60
@@ -98,7 +100,8 @@ class HeldOut:
         lowest = Minimum(self.patience)
 
         def decide(step: "Step") -> StopDecision:
-            error = step.error if step.held_out is None else step.held_out  # an image of one pixel has none to hold out
+            # An image of one pixel has no held-out pixel.
+            error = step.error if step.held_out is None else step.held_out
             decision = lowest.update(step.iteration, error, "held-out error past its minimum")
             if step.error <= 10 ** (-self.cap / 10):
                 return StopDecision(decision.keep, f"fidelity of {self.cap:g} dB reached")

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Oracle:
-    """Stop at the first image that a classifier gets right.
+    """Stop at the first image that a classifier classifies correctly.
 
     This is the automatic termination of the Deep Protection paper, sections 3.1 and 4.1. It needs the true label, so it
-    is an upper bound for stopping criteria and not a method.
+    is an upper bound on stopping criteria, not a method for users.
 
     Attributes:
         right: returns whether the true label, and not the adversarial one, is among the top five classes of an image
             1 x 3 x H x W.
-        every: iterations between two classifications.
+        every: iterations from one classification to the next.
     """
 
     right: Callable[["Tensor"], bool] | None = None
@@ -71,11 +71,11 @@ class LossThreshold:
 
 @dataclass(frozen=True)
 class Plateau:
-    """Stop when the error no longer falls: the future work of the Deep Protection paper, section 5.
+    """Stop when the error no longer falls, as proposed for future work in the Deep Protection paper, section 5.
 
     Attributes:
-        window: iterations over which errors are averaged; the mean is compared with that of the window before.
-        fall: the share by which the error has to fall from one window to the next.
+        window: iterations over which errors are averaged. The mean is compared with that of the previous window.
+        fall: the fraction by which the mean error has to fall from one window to the next.
     """
 
     window: int = 50
@@ -104,9 +104,9 @@ class Variance:
     """Stop when the running variance of the outputs has passed its minimum: ES-EMV of Wang et al. (arXiv 2112.06074).
 
     Attributes:
-        weight: of the newest output in the moving averages.
-        floor: iterations before which no minimum counts, because the variance dips early.
-        patience: iterations without a new minimum before it counts.
+        weight: weight of the newest output in the moving averages.
+        floor: number of first iterations in which no minimum counts, because the variance dips early.
+        patience: iterations without a new minimum after which the fit stops.
     """
 
     weight: float = 0.1
@@ -138,14 +138,15 @@ class Variance:
 class DIPDefend:
     """Stop when the smoothed PSNR of the worst patch has passed its maximum: Dai et al., "DIPDefend", ACM MM 2020.
 
-    The smoothing is Holt's, with a trend. The first trend is the slope of a regression over the first errors. The
-    published start, the difference of the first two errors, is often negative, and then the first image is kept.
+    The PSNR is smoothed by Holt's exponential smoothing with a trend. The initial trend is the slope of a regression
+    over the first values. The paper uses the difference of the first two values. It is often negative, and the fit then
+    keeps its first image.
 
     Attributes:
-        weight: of the newest value in Holt's level and trend.
+        weight: weight of the newest value in Holt's level and trend.
         patch: side of a patch in pixels.
-        warm_up: iterations that the first trend is computed from.
-        patience: iterations without a new maximum before it counts.
+        warm_up: number of first iterations, from which the initial trend is computed.
+        patience: iterations without a new maximum after which the fit stops.
     """
 
     weight: float = 0.002
@@ -190,5 +191,5 @@ def _slope(values: list[float]) -> float:
     if count < 2:
         return 0.0
     middle = (count - 1) / 2
-    spread = sum((at - middle) ** 2 for at in range(count))
-    return sum((at - middle) * value for at, value in enumerate(values)) / spread
+    spread = sum((index - middle) ** 2 for index in range(count))
+    return sum((index - middle) * value for index, value in enumerate(values)) / spread

@@ -17,7 +17,10 @@ CRITERIA: dict[str, Callable[[str], StoppingCriterion]] = {
     "variance": lambda _: Variance(),
     "dipdefend": lambda _: DIPDefend(),
 }
-"""How criteria are written, and what makes them from the text after the colon. It is required where the form has it."""
+"""The form in which users write each criterion, and a function that makes it from the text after the colon.
+
+The text is required if and only if the form has a colon.
+"""
 
 
 def parse_criterion(text: str) -> StoppingCriterion:

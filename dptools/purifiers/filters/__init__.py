@@ -1,4 +1,4 @@
-"""Image filters that remove noise and perturbations: what a user would try before a network, for comparison."""
+"""Image filters that remove noise and perturbations: baselines for comparison with the networks."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The filters, by Pillow and scikit-image."""
+"""The filters, implemented with Pillow and scikit-image."""
 
 import io
 import math
@@ -26,7 +26,7 @@ def apply(chosen: Filter, pixels: Pixels) -> Pixels:
 
 
 def _jpeg(pixels: Pixels, quality: float | None) -> Pixels:
-    """JPEG compression, a defence in Dziugaite et al. (arXiv 1608.00853)."""
+    """Compress as JPEG, a defence in Dziugaite et al. (arXiv 1608.00853)."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=int(quality or 75))
     return np.asarray(Image.open(buffer).convert("RGB"))
@@ -37,25 +37,25 @@ def _median(pixels: Pixels, side: float | None) -> Pixels:
 
 
 def _bits(pixels: Pixels, bits: float | None) -> Pixels:
-    """Bit-depth reduction, as in feature squeezing (arXiv 1704.01155)."""
+    """Reduce the bit depth, as in feature squeezing (arXiv 1704.01155)."""
     levels = 2 ** int(bits or 5) - 1
     return _to_bytes((pixels / 255 * levels).round() / levels)
 
 
 def _bilateral(pixels: Pixels, colour: float | None) -> Pixels:
-    """Bilateral filter; by default its colour deviation is twice the estimated noise."""
+    """Apply a bilateral filter. By default, its colour deviation is twice the estimated noise."""
     values = pixels / 255
     return _to_bytes(denoise_bilateral(values, sigma_color=colour or 2 * _noise(values), channel_axis=-1))
 
 
 def _tv(pixels: Pixels, weight: float | None) -> Pixels:
-    """Total variation by Chambolle's method (2004); by default its weight is the estimated noise."""
+    """Denoise by total variation (Chambolle 2004). By default, the weight is the estimated noise."""
     values = pixels / 255
     return _to_bytes(denoise_tv_chambolle(values, weight=weight or _noise(values), channel_axis=-1))
 
 
 def _nlm(pixels: Pixels, sigma: float | None) -> Pixels:
-    """Non-local means (Buades, Coll and Morel, 2005) with patches of 5 pixels and a window of 13."""
+    """Apply non-local means (Buades, Coll and Morel, 2005) with patches of 5 pixels and a window of 13."""
     values = pixels / 255
     noise = sigma or _noise(values)
     settings = {"patch_size": 5, "patch_distance": 6, "fast_mode": True, "channel_axis": -1}
@@ -63,7 +63,7 @@ def _nlm(pixels: Pixels, sigma: float | None) -> Pixels:
 
 
 def _noise(values: Values) -> float:
-    """Return the standard deviation of the noise, estimated from the finest wavelets; at least half an 8-bit step."""
+    """Return the noise standard deviation, estimated from the finest wavelets; at least half an 8-bit step."""
     noise = float(estimate_sigma(values, channel_axis=-1, average_sigmas=True)) if min(values.shape[:2]) > 4 else 0.0
     return max(noise, 0.5 / 255) if math.isfinite(noise) else 0.5 / 255
 

@@ -1,4 +1,4 @@
-"""The filters by name, without the libraries that run them."""
+"""Names and parameters of the filters. This module imports no image library."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Filter:
 
     Attributes:
         name: ``jpeg``, ``median``, ``bilateral``, ``tv``, ``nlm`` or ``bits``.
-        value: its parameter; None where the filter estimates the noise itself.
+        value: its parameter; None if the filter estimates the noise itself.
     """
 
     name: str
@@ -27,12 +27,12 @@ class Parameter:
     """The one parameter of a filter.
 
     Attributes:
-        meaning: for error messages.
+        meaning: description for error messages.
         low: the smallest value.
         high: the largest value.
-        default: the value where none is given; None where the filter estimates the noise from the image.
-        odd: only odd numbers are allowed.
-        integer: only whole numbers are allowed.
+        default: the default value; None if the filter estimates the noise from the image.
+        odd: whether only odd numbers are allowed.
+        integer: whether only whole numbers are allowed.
     """
 
     meaning: str
@@ -58,7 +58,7 @@ def parse_filter(text: str) -> Filter:
     """Return the filter that a text such as ``jpeg:50`` names.
 
     Raises:
-        UsageError: there is no such filter, or the value is not allowed; the message says what is.
+        UsageError: there is no such filter, or the value is not allowed. The message states the choices.
     """
     name, colon, value = text.partition(":")
     if (parameter := PARAMETERS.get(name)) is None:

@@ -1,6 +1,6 @@
 """Train the denoiser: ``python -m dptools.purifiers.denoiser.training --photographs DIR -o DIR``.
 
-Progress goes to standard output as JSON Lines. A run that was interrupted goes on where its last checkpoint was.
+Progress goes to standard output as JSON Lines. An interrupted run resumes from its last checkpoint.
 """
 
 import argparse
@@ -26,18 +26,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dptools.purifiers.denoiser.training", description=__doc__)
     add = parser.add_argument
     add("-o", "--out", type=Path, required=True, help="directory for checkpoints and weights")
-    add("--photographs", type=Path, help="directory of photographs; none for synthetic images only")
+    add("--photographs", type=Path, help="directory of photographs; by default, only synthetic images are used")
     add("--validation", type=Path, help="directory of images to validate on, 256 pixels or more a side")
-    add("--synthetic", type=float, default=0.25, metavar="SHARE", help="of synthetic images, 0 to 1")
-    add("--pool", type=int, default=0, help="synthetic images in memory; 0 for a number that suits the device")
-    add("--start", type=Path, help="weights to start from, where there is no checkpoint")
+    add("--synthetic", type=float, default=0.25, metavar="SHARE", help="fraction of synthetic images, 0 to 1")
+    add("--pool", type=int, default=0, help="number of synthetic images in memory; 0 for the device's default")
+    add("--start", type=Path, help="weights file to start from if there is no checkpoint")
     add("--iterations", type=int, default=400_000)
-    add("--minutes", type=float, default=math.inf, help="end after this time, over all runs")
+    add("--minutes", type=float, default=math.inf, help="time limit in minutes, summed over all runs")
     add("--batch", type=int, default=16)
-    add("--side", type=int, default=128, help="of a patch, in pixels")
+    add("--side", type=int, default=128, help="side of a patch, in pixels")
     add("--rate", type=float, default=1e-3, help="AdamW's learning rate")
-    add("--cooldown", type=float, default=1.0, help="last part of the run in which the learning rate falls")
-    add("--report-every", type=int, default=500, help="iterations between two reports and checkpoints")
+    add("--cooldown", type=float, default=1.0, help="final fraction of the run in which the learning rate falls")
+    add("--report-every", type=int, default=500, help="iterations between checkpoints, each with a report")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     add("--compile", action="store_true", help="use torch.compile")
     add("--seed", type=int, default=0)
@@ -47,42 +47,43 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Train, validate, and write checkpoints and weights."""
     parser = _parser()
-    given = parser.parse_args()
-    device = torch.device(given.device)
-    torch.manual_seed(given.seed)
+    options = parser.parse_args()
+    device = torch.device(options.device)
+    torch.manual_seed(options.seed)
     torch.backends.cudnn.benchmark = True
     network = DenoiserUNet()
-    if given.start:
-        network.load_state_dict({name: value.float() for name, value in load_file(given.start).items()})
+    if options.start:
+        network.load_state_dict({name: value.float() for name, value in load_file(options.start).items()})
     network.to(device)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-4, fused=True)
-    state = State(network, copy.deepcopy(network), optimizer, random.Random(given.seed))
-    resumed = state.load(given.out)
+    state = State(network, copy.deepcopy(network), optimizer, random.Random(options.seed))
+    resumed = state.load(options.out)
     try:
-        photographs = read_tiles(given.photographs).to(device) if given.photographs and given.synthetic < 1 else None
-        images = read_images(given.validation).to(device) if given.validation else None
+        use_photographs = options.photographs and options.synthetic < 1
+        photographs = read_tiles(options.photographs).to(device) if use_photographs else None
+        images = read_images(options.validation).to(device) if options.validation else None
     except (OSError, ValueError) as error:
         parser.error(str(error))
     on_gpu = device.type == "cuda"
     synthetic = None
-    if given.synthetic > 0:
-        synthetic = Synthetic(given.pool or (3072 if on_gpu else 192), device, 128 if on_gpu else 1)
-    _say(given.out, {"resumed": resumed, "tiles": 0 if photographs is None else len(photographs), **vars(given)})
-    schedule = Schedule(given.iterations, 60 * given.minutes, given.rate, cooldown=given.cooldown)
-    renew = 100 if on_gpu else 20
+    if options.synthetic > 0:
+        synthetic = Synthetic(options.pool or (3072 if on_gpu else 192), device, 128 if on_gpu else 1)
+    _say(options.out, {"resumed": resumed, "tiles": 0 if photographs is None else len(photographs), **vars(options)})
+    schedule = Schedule(options.iterations, 60 * options.minutes, options.rate, cooldown=options.cooldown)
+    renew_every = 100 if on_gpu else 20
     settings: dict[str, Any] = {
-        "batch": given.batch,
-        "side": given.side,
-        "share": given.synthetic,
-        "renew_every": renew,
-        "compiled": given.compile,
+        "batch": options.batch,
+        "side": options.side,
+        "share": options.synthetic,
+        "renew_every": renew_every,
+        "compiled": options.compile,
     }
-    for loss in train(state, photographs, synthetic, schedule, report_every=given.report_every, **settings):
-        state.save(given.out)
+    for loss in train(state, photographs, synthetic, schedule, report_every=options.report_every, **settings):
+        state.save(options.out)
         weights = {name: value.half().cpu().contiguous() for name, value in state.average.state_dict().items()}
-        save_file(weights, given.out / "weights.safetensors")
+        save_file(weights, options.out / "weights.safetensors")
         facts = {**vars(state.progress), "loss": round(loss, 6)}
-        _say(given.out, facts | (validate(state.average, images) if images is not None else {}))
+        _say(options.out, facts | (validate(state.average, images) if images is not None else {}))
 
 
 def _say(out: Path, facts: dict[str, object]) -> None:

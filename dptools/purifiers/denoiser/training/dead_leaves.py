@@ -1,4 +1,4 @@
-"""Synthetic images without training data: textured leaves of all sizes that occlude each other.
+"""Synthetic training images: textured leaves of all sizes that occlude each other.
 
 The dead leaves model has the statistics of natural images that matter to a denoiser: scale invariance and occlusion
 (Lee, Mumford and Huang, IJCV 41, 2001). Denoisers trained on it come close to those trained on photographs (Achddou,
@@ -13,24 +13,29 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 SMALLEST, LARGEST = 4.0, 160.0
-"""Radii of leaves in pixels before the reduction to half size, drawn from a density proportional to r ** -2: flatter
-than the scale-invariant r ** -3, because few leaves have to cover the canvas."""
+"""Bounds of a leaf's radius r, in pixels before the reduction to half size.
+
+The density of r is proportional to r ** -2. This is flatter than the scale-invariant r ** -3, because few leaves have
+to cover the canvas.
+"""
 
 REACH = 1.6
-"""No point of a leaf is further from its centre than this multiple of its radius."""
+"""Half the side of a leaf's box, divided by its radius. The box cuts off the tips of about 1 % of leaves."""
 
 MARGIN = int(REACH * LARGEST) + 2
-"""Pixels around the canvas, so that no leaf has to be clipped."""
+"""Pixels around the canvas, so that every box fits on it."""
 
 
 def dead_leaves(count: int, side: int, device: torch.device, leaves: int = 350) -> Tensor:
-    """Return synthetic images, count x 3 x side x side uint8, from torch's generator of the device.
+    """Return synthetic images, count x 3 x side x side uint8.
+
+    Random numbers come from torch's global generators: the radii from the CPU's, the others from the device's.
 
     Args:
         count: number of images.
-        side: of an image, in pixels.
-        device: to compute on.
-        leaves: painted on each image, from back to front.
+        side: side of an image, in pixels.
+        device: device to compute on.
+        leaves: number of leaves that are painted on each image, from back to front.
     """
     full = 2 * side  # painted at twice the size, so that edges are antialiased
     noise = _pink(count, full, device)
@@ -45,13 +50,13 @@ def dead_leaves(count: int, side: int, device: torch.device, leaves: int = 350) 
 
 
 def _paint(canvas: Tensor, noise: Tensor, palette: Tensor, radii: Tensor) -> None:
-    """Paint one leaf on each image, inside a box that holds the largest of them.
+    """Paint one leaf on each image. All boxes have the size that the largest leaf needs.
 
     Args:
-        canvas: B x 3 x H x W, painted in place.
+        canvas: B x 3 x H x W, changed in place.
         noise: textures, B x 3 x h x w, where h and w are H and W without the margins.
         palette: colours, B x N x 3.
-        radii: on the CPU, of similar size, because the box is as large as the largest leaf needs.
+        radii: B radii, on the CPU. Similar radii waste little of the boxes.
     """
     count, device, full = len(canvas), canvas.device, noise.shape[-1]
     reach = int(REACH * float(radii.max())) + 1
@@ -68,58 +73,61 @@ def _paint(canvas: Tensor, noise: Tensor, palette: Tensor, radii: Tensor) -> Non
 
 
 def _shape(dy: Tensor, dx: Tensor, radius: Tensor) -> Tensor:
-    """Return which pixels a leaf covers, B x H x W: an ellipse with a wavy outline, or a rectangle."""
+    """Return a mask of the pixels that a leaf covers, B x H x W: an ellipse with a wavy outline, or a rectangle."""
     count, device = len(radius), radius.device
 
-    def drawn(low: float, high: float) -> Tensor:
+    def uniform(low: float, high: float) -> Tensor:
         return (low + (high - low) * torch.rand(count, device=device))[:, None, None]
 
-    angle, aspect = drawn(0, math.pi), torch.exp(drawn(-0.7, 0.7))
+    angle, aspect = uniform(0, math.pi), torch.exp(uniform(-0.7, 0.7))
     along = (dx * angle.cos() + dy * angle.sin()) * aspect.sqrt()
     across = (dy * angle.cos() - dx * angle.sin()) / aspect.sqrt()
     size = radius[:, None, None]
-    waves, depth, phase = drawn(2, 7).round(), drawn(0, 0.3) * (drawn(0, 1) < 0.6), drawn(0, 2 * math.pi)
+    waves, depth, phase = uniform(2, 7).round(), uniform(0, 0.3) * (uniform(0, 1) < 0.6), uniform(0, 2 * math.pi)
     theta = torch.atan2(across, along)
     ellipse = along.square() + across.square() < (size * (1 + depth * (waves * theta + phase).cos())).square()
     rectangle = torch.maximum(along.abs(), across.abs()) < 0.8 * size
-    return torch.where(drawn(0, 1) < 0.3, rectangle, ellipse)
+    return torch.where(uniform(0, 1) < 0.3, rectangle, ellipse)
 
 
 def _texture(dy: Tensor, dx: Tensor, radius: Tensor, noise: Tensor, palette: Tensor) -> Tensor:
     """Return the colours of a leaf, B x 3 x H x W: a gradient between two colours, stripes, and pink noise."""
     count, device = len(radius), radius.device
 
-    def drawn(low: float, high: float) -> Tensor:
+    def uniform(low: float, high: float) -> Tensor:
         return (low + (high - low) * torch.rand(count, device=device))[:, None, None]
 
     rows = torch.arange(count, device=device)
     picks = torch.randint(palette.shape[1], (2, count), device=device)
     first, second = (palette[rows, pick][:, :, None, None] for pick in picks)
-    angle, size = drawn(0, 2 * math.pi), radius[:, None, None]
+    angle, size = uniform(0, 2 * math.pi), radius[:, None, None]
     along = dx * angle.cos() + dy * angle.sin()
-    slope = (0.5 + 0.35 * along / size).clamp(0, 1) * (drawn(0, 1) < 0.5)
-    wave = torch.exp(drawn(math.log(3), math.log(60)))
-    stripes = 0.5 * (1 + (2 * math.pi * along / wave).sin() * drawn(0.1, 1)) * (drawn(0, 1) < 0.2)
+    slope = (0.5 + 0.35 * along / size).clamp(0, 1) * (uniform(0, 1) < 0.5)
+    wave = torch.exp(uniform(math.log(3), math.log(60)))
+    stripes = 0.5 * (1 + (2 * math.pi * along / wave).sin() * uniform(0.1, 1)) * (uniform(0, 1) < 0.2)
     mix = (slope + stripes).clamp(0, 1)[:, None]
-    grain = torch.exp(drawn(math.log(0.01), math.log(0.25))) * (drawn(0, 1) < 0.6)
+    grain = torch.exp(uniform(math.log(0.01), math.log(0.25))) * (uniform(0, 1) < 0.6)
     return (torch.lerp(first, second, mix) + grain[:, None] * noise).clamp(0, 1)
 
 
 def _radii(count: int, leaves: int) -> Tensor:
-    """Return radii, count x leaves, on the CPU; those of one column are quantiles of similar rank."""
+    """Return radii, count x leaves, on the CPU. Each column has similar radii, and radii increase by column."""
     chance = (torch.arange(leaves) + torch.rand(count, leaves)) / leaves
     return 1 / (1 / SMALLEST + chance * (1 / LARGEST - 1 / SMALLEST))
 
 
-def _colours(count: int, each: int, device: torch.device) -> Tensor:
-    """Return palettes, count x each x 3 in [0, 1]: natural images have correlated channels and muted colours."""
-    grey = torch.rand(count, each, 1, device=device)
-    tint = torch.randn(count, each, 3, device=device) * 0.08 + torch.randn(count, 1, 3, device=device) * 0.06
+def _colours(count: int, colours: int, device: torch.device) -> Tensor:
+    """Return palettes, count x colours x 3 in [0, 1]. Channels are correlated and colours muted, as in photographs."""
+    grey = torch.rand(count, colours, 1, device=device)
+    tint = torch.randn(count, colours, 3, device=device) * 0.08 + torch.randn(count, 1, 3, device=device) * 0.06
     return (grey + tint).clamp(0, 1)
 
 
 def _pink(count: int, side: int, device: torch.device) -> Tensor:
-    """Return textures, count x 3 x side x side, with zero mean, unit variance and a power spectrum of f ** -alpha."""
+    """Return textures, count x 3 x side x side, with zero mean and an amplitude spectrum of f ** -alpha.
+
+    The three channels are one field of unit variance, multiplied by a random factor for each channel.
+    """
     spectrum = torch.fft.rfft2(torch.randn(count, 1, side, side, device=device))
     frequency = torch.sqrt(
         torch.fft.fftfreq(side, device=device)[:, None] ** 2 + torch.fft.rfftfreq(side, device=device)[None] ** 2

@@ -20,10 +20,12 @@ class Schedule:
     """How long to train, and with which learning rate.
 
     Attributes:
-        iterations: batches, over all runs.
-        seconds: of all runs, after which training ends in any case; infinity for no limit.
-        rate: AdamW's learning rate after warm-up; it falls along a cosine to ``final`` of it.
-        cooldown: the last part of training in which the rate falls, 0 to 1; before that it is constant.
+        iterations: number of batches, over all runs.
+        seconds: time limit, summed over all runs; infinity for no limit.
+        rate: AdamW's learning rate after warm-up; it falls along a cosine to ``final`` times this value.
+        warm_up: iterations in which the rate rises linearly from 0.
+        final: learning rate at the end, divided by ``rate``.
+        cooldown: final fraction of training in which the rate falls, 0 to 1. Before, it is constant.
     """
 
     iterations: int
@@ -34,26 +36,26 @@ class Schedule:
     cooldown: float = 1.0
 
     def done(self, iteration: int, seconds: float) -> float:
-        """Return the part of the training that is done, 0 to 1."""
+        """Return the fraction of training that is complete, 0 to 1."""
         return min(1.0, max(iteration / self.iterations, seconds / self.seconds))
 
     def at(self, iteration: int, seconds: float) -> float:
-        """Return the learning rate."""
+        """Return the learning rate of an iteration."""
         late = max(0.0, self.done(iteration, seconds) - (1 - self.cooldown)) / self.cooldown if self.cooldown else 0.0
         falling = self.final + (1 - self.final) * (1 + math.cos(math.pi * late)) / 2
         return self.rate * min(1.0, (iteration + 1) / self.warm_up) * falling
 
 
 class Synthetic:
-    """A pool of synthetic images, of which some are replaced at every step."""
+    """A pool of synthetic images. Each call of :meth:`renew` replaces the oldest of them."""
 
     def __init__(self, count: int, device: torch.device, fresh: int) -> None:
         """Fill the pool.
 
         Args:
-            count: images in the pool.
-            device: to compute on.
-            fresh: images that are generated at once; 1 on a CPU.
+            count: number of images in the pool.
+            device: device to compute on.
+            fresh: number of images that each renewal generates.
         """
         self.fresh, self.device, self.place = fresh, device, 0
         self.tiles = torch.empty(count, 3, TILE, TILE, dtype=torch.uint8, device=device)
@@ -81,32 +83,32 @@ def train(
     report_every: int = 500,
     compiled: bool = False,
 ) -> Iterator[float]:
-    """Train to remove noise; the loss is the absolute error with a soft corner (Charbonnier et al., 1994).
+    """Train the network to remove noise, with the Charbonnier loss (Charbonnier et al., 1994).
 
     Args:
-        state: the run, which is continued.
+        state: the training run to continue, changed in place.
         photographs: tiles, N x 3 x TILE x TILE uint8 on the device; None for synthetic images only.
         synthetic: images generated during training; None for photographs only.
         schedule: length and learning rate.
-        batch: patches in a batch.
-        side: of a patch, in pixels.
-        share: of synthetic patches in a batch.
-        renew_every: iterations between two renewals of the synthetic images.
-        report_every: iterations between two reports.
-        compiled: use torch.compile.
+        batch: number of patches in a batch.
+        side: side of a patch, in pixels.
+        share: fraction of synthetic patches in a batch, if there are photographs.
+        renew_every: iterations from one renewal of the synthetic images to the next.
+        report_every: iterations from one report to the next.
+        compiled: whether to use torch.compile.
 
     Yields:
-        The mean loss since the last report, and at the end.
+        The mean loss since the last report: every ``report_every`` iterations, and at the end.
     """
     progress, device = state.progress, next(state.network.parameters()).device
-    before, begun = progress.seconds, time.monotonic()
+    earlier_seconds, start = progress.seconds, time.monotonic()
     total, count = torch.zeros((), device=device), 0
     network: Callable[[Tensor], Tensor] = torch.compile(state.network) if compiled else state.network
     while schedule.done(progress.iteration, progress.seconds) < 1:
-        made = batch if photographs is None else round(share * batch) if synthetic else 0
-        parts = [patches(synthetic.tiles, made, side)] if synthetic and made else []
-        if photographs is not None and batch - made:
-            parts.append(patches(photographs, batch - made, side))
+        num_synthetic = batch if photographs is None else round(share * batch) if synthetic else 0
+        parts = [patches(synthetic.tiles, num_synthetic, side)] if synthetic and num_synthetic else []
+        if photographs is not None and batch - num_synthetic:
+            parts.append(patches(photographs, batch - num_synthetic, side))
         clean = torch.cat(parts)
         clean = clean[torch.randperm(batch, device=device)]
         for group in state.optimizer.param_groups:
@@ -118,7 +120,7 @@ def train(
         if synthetic and progress.iteration % renew_every == 0:
             synthetic.renew()
         if progress.iteration % 20 == 0:
-            progress.seconds = before + time.monotonic() - begun
+            progress.seconds = earlier_seconds + time.monotonic() - start
         if progress.iteration % report_every == 0:
             yield float(total) / count
             total, count = torch.zeros((), device=device), 0

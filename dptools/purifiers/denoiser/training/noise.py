@@ -1,4 +1,4 @@
-"""The noise that the denoiser is trained to remove. No attack and no classifier takes part."""
+"""Synthetic noise that the denoiser is trained to remove. It depends on no attack and no classifier."""
 
 import random
 from collections.abc import Callable
@@ -9,17 +9,20 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 Noise = Callable[[Tensor], Tensor]
-"""Clean images B x 3 x H x W in [0, 1] to noisy ones, which may leave [0, 1]. Each image gets its own noise level."""
+"""A function from clean images, B x 3 x H x W in [0, 1], to noisy images, which may leave [0, 1].
+
+Each image has its own noise level.
+"""
 
 
 def _levels(images: Tensor, low: float, high: float) -> Tensor:
-    """Return one uniform level for each image, B x 1 x 1 x 1."""
+    """Return one noise level for each image, B x 1 x 1 x 1, drawn uniformly from low to high."""
     return low + (high - low) * torch.rand(len(images), 1, 1, 1, device=images.device)
 
 
-def gaussian(images: Tensor, most: float = 80) -> Tensor:
-    """Add Gaussian noise with a standard deviation of up to ``most``/255."""
-    return images + _levels(images, 1, most) / 255 * torch.randn_like(images)
+def gaussian(images: Tensor, max_std: float = 80) -> Tensor:
+    """Add Gaussian noise with a standard deviation of up to ``max_std``/255."""
+    return images + _levels(images, 1, max_std) / 255 * torch.randn_like(images)
 
 
 def grey(images: Tensor) -> Tensor:
@@ -30,9 +33,9 @@ def grey(images: Tensor) -> Tensor:
 def correlated(images: Tensor) -> Tensor:
     """Add Gaussian noise with a correlation length of up to 2 pixels and a standard deviation of up to 40/255."""
     radius = 3
-    at = torch.arange(-radius, radius + 1, device=images.device).float()
+    offsets = torch.arange(-radius, radius + 1, device=images.device).float()
     width = _levels(images, 0.3, 1.2)[:, :, 0]
-    kernel = torch.exp(-0.5 * (at / width) ** 2)
+    kernel = torch.exp(-0.5 * (offsets / width) ** 2)
     square = kernel[..., :, None] * kernel[..., None, :]  # B x 1 x 7 x 7
     square = (square / square.square().sum((-2, -1), keepdim=True).sqrt()).repeat_interleave(3, 0)
     noise = torch.randn(1, 3 * len(images), *images.shape[2:], device=images.device)
@@ -41,7 +44,7 @@ def correlated(images: Tensor) -> Tensor:
 
 
 def signs(images: Tensor) -> Tensor:
-    """Add plus or minus up to 24/255 to each value, as perturbations bounded in the maximum norm do."""
+    """Add plus or minus up to 24/255 to each value, as perturbations bounded in Linf do."""
     return images + _levels(images, 0.5, 24) / 255 * torch.randn_like(images).sign()
 
 
@@ -51,12 +54,12 @@ def uniform(images: Tensor) -> Tensor:
 
 
 def blended(images: Tensor) -> Tensor:
-    """Blend with uniform noise, with a weight of up to 0.75. Contrast is lost too; the network learns to restore it."""
+    """Blend with uniform noise of a weight of up to 0.75. The network learns to restore the lost contrast, too."""
     return torch.lerp(images, torch.rand_like(images), _levels(images, 0, 0.75))
 
 
 def impulses(images: Tensor, *, pixels: bool, random_values: bool = False) -> Tensor:
-    """Replace up to 35 % of the pixels, or of the values, by black and white or by random values."""
+    """Replace up to 35 % of the pixels (or of the single values) by black and white, or by random values."""
     share = _levels(images, 0, 0.35) * _levels(images, 0, 1).sqrt()
     chance = torch.rand_like(images[:, :1] if pixels else images)
     other = torch.rand_like(images) if random_values else (chance < share / 2).float()
@@ -69,13 +72,13 @@ def shot(images: Tensor) -> Tensor:
 
 
 def none(images: Tensor) -> Tensor:
-    """Return the images."""
+    """Return the images unchanged."""
     return images
 
 
 NOISES: dict[Noise, float] = {
     gaussian: 0.36,
-    partial(gaussian, most=25): 0.12,
+    partial(gaussian, max_std=25): 0.12,
     blended: 0.12,
     partial(impulses, pixels=True): 0.09,
     partial(impulses, pixels=False): 0.04,
@@ -87,21 +90,21 @@ NOISES: dict[Noise, float] = {
     shot: 0.02,
     none: 0.03,
 }
-"""The probability of each kind."""
+"""The probability of each kind of noise."""
 
 ROUNDED = 0.7
 """The probability that the noisy image is rounded and clipped to 8 bits, as in a file."""
 
 EXTRA = 0.3
-"""The probability that Gaussian noise of up to 30/255 is added afterwards, as the ``denoiser`` method does."""
+"""The probability that Gaussian noise of up to 30/255 is added afterwards, as method ``denoiser`` adds it."""
 
 
 def corrupt(images: Tensor, draw: random.Random) -> Tensor:
-    """Return the images with one kind of noise each.
+    """Return the images, each with one kind of noise, some of them rounded to 8 bits or with more Gaussian noise.
 
     Args:
         images: B x 3 x H x W in [0, 1].
-        draw: decides the kinds, on the host; the noise comes from torch's generator of the images' device.
+        draw: generator that chooses the kinds. The noise comes from torch's generator of the images' device.
     """
     kinds = list(NOISES)
     counts = [0] * len(kinds)

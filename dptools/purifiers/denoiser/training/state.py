@@ -1,4 +1,7 @@
-"""Checkpoints: all that a training run needs to go on as if it had not been interrupted."""
+"""Checkpoints, from which an interrupted training run resumes.
+
+A checkpoint holds everything except the pool of synthetic images, which is generated again.
+"""
 
 import json
 import os
@@ -14,12 +17,12 @@ from torch import Tensor, nn
 
 @dataclass
 class Progress:
-    """How far training is.
+    """The progress of training, summed over all runs.
 
     Attributes:
-        iteration: batches seen.
-        seconds: spent in all runs.
-        patches: seen in all runs.
+        iteration: number of batches.
+        seconds: training time.
+        patches: number of patches.
     """
 
     iteration: int = 0
@@ -32,10 +35,11 @@ class State:
     """A training run.
 
     Attributes:
-        network: trained in place.
-        average: its exponential moving average, which is what is kept in the end.
-        optimizer: Adam, in any variant.
-        draw: decides on the host.
+        network: the network, trained in place.
+        average: a network with the exponential moving average of the weights. It is the result of the training.
+        optimizer: Adam or a variant of it.
+        draw: random generator on the host.
+        progress: how far the training is.
     """
 
     network: nn.Module
@@ -49,14 +53,13 @@ class State:
         self.average.to(memory_format=torch.channels_last)
 
     def save(self, folder: Path) -> None:
-        """Write the run into a folder, in files of at most 16 MiB; each appears complete or not at all."""
+        """Write the run into a folder. Each file is replaced atomically, so it is never incomplete."""
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / "network.safetensors", self.network.state_dict())
         _write(folder / "average.safetensors", self.average.state_dict())
         state = self.optimizer.state_dict()["state"]
-        _write(
-            folder / "optimizer.safetensors", {f"{at}.{key}": each[key] for at, each in state.items() for key in each}
-        )
+        moments = {f"{index}.{key}": values[key] for index, values in state.items() for key in values}
+        _write(folder / "optimizer.safetensors", moments)
         _write(folder / "random.safetensors", _random_states())
         facts = {"progress": vars(self.progress), "draw": self.draw.getstate()}
         temporary = folder / "state.json.part"
@@ -64,7 +67,7 @@ class State:
         os.replace(temporary, folder / "state.json")
 
     def load(self, folder: Path) -> bool:
-        """Read the run that a folder holds; return whether there is one."""
+        """Restore the run from a folder, and return whether the folder holds one."""
         if not (folder / "state.json").exists():
             return False
         facts = json.loads((folder / "state.json").read_text())
@@ -73,13 +76,13 @@ class State:
         self.draw.setstate((version, tuple(internal), gauss))
         self.network.load_state_dict(load_file(folder / "network.safetensors"))
         self.average.load_state_dict(load_file(folder / "average.safetensors"))
-        known: dict[int, dict[str, Tensor]] = {}
+        moments: dict[int, dict[str, Tensor]] = {}
         for name, value in load_file(folder / "optimizer.safetensors").items():
-            at, _, key = name.partition(".")
-            # Fused optimisers pair values by their place in memory, so moments need the layout of the weights.
+            index, _, key = name.partition(".")
+            # Fused optimisers pair values by memory position, so moments need the memory layout of the weights.
             layout = torch.channels_last if value.ndim == 4 else torch.contiguous_format
-            known.setdefault(int(at), {})[key] = value.contiguous(memory_format=layout)
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": known})
+            moments.setdefault(int(index), {})[key] = value.contiguous(memory_format=layout)
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         states = load_file(folder / "random.safetensors")
         torch.set_rng_state(states["cpu"])
         if "cuda" in states and torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Validation on a fixed set: PSNR at fixed noise, the same in every run."""
+"""Validation: PSNR on fixed images with fixed noise, the same in every run."""
 
 from pathlib import Path
 
@@ -17,25 +17,25 @@ def read_images(folder: Path, side: int = 256) -> Tensor:
     """Return the centres of all images of a folder, N x 3 x side x side in [0, 1].
 
     Raises:
-        ValueError: there is none.
+        ValueError: the folder is empty.
     """
-    found = []
+    crops = []
     for path in sorted(folder.iterdir()):
         with Image.open(path) as file:
             image = file.convert("RGB")
         left, top = ((length - side) // 2 for length in image.size)
-        found.append(np.asarray(image.crop((left, top, left + side, top + side))))
-    if not found:
+        crops.append(np.asarray(image.crop((left, top, left + side, top + side))))
+    if not crops:
         raise ValueError(f"{folder}: no images")
-    return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2).float() / 255
+    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
 
 
 @torch.no_grad()
 def validate(network: nn.Module, images: Tensor) -> dict[str, float]:
-    """Return mean PSNR in dB, by kind of noise; noise is drawn on the CPU from a fixed seed.
+    """Return the mean PSNR in dB by kind of noise. The noise is drawn on the CPU from a fixed seed.
 
     Args:
-        network: images B x 3 x H x W to images.
+        network: maps noisy images, B x 3 x H x W, to denoised images.
         images: N x 3 x H x W in [0, 1], on the network's device.
     """
     generator = torch.Generator().manual_seed(0)
@@ -52,9 +52,9 @@ def validate(network: nn.Module, images: Tensor) -> dict[str, float]:
 
 def _psnr(network: nn.Module, noisy: Tensor, clean: Tensor) -> float:
     values = []
-    for part, wanted in zip(torch.split(noisy, 8), torch.split(clean, 8), strict=True):
+    for part, target in zip(torch.split(noisy, 8), torch.split(clean, 8), strict=True):
         with autocast(part.device, "auto"):
             output = network(part)
-        error = (output.float().clamp(0, 1) - wanted).square().mean((1, 2, 3)).clamp(min=1e-10)
+        error = (output.float().clamp(0, 1) - target).square().mean((1, 2, 3)).clamp(min=1e-10)
         values += (-10 * error.log10()).tolist()
     return round(sum(values) / len(values), 3)
