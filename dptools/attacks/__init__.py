@@ -1,4 +1,4 @@
-"""Adversarial attacks on any classifier: image -> image that the classifier gets wrong.
+"""Adversarial attacks, which change an image until a classifier misclassifies it.
 
 >>> from dptools.attacks import find, perturb
 >>> results = perturb(find("deepfool"), model, images, labels)

@@ -17,12 +17,12 @@ class ADefAttack(MinimizationAttack):
     """Deform images by a small smooth vector field, computed iteratively from gradients of the classifier.
 
     Each step linearises the margin of every candidate class in the field and computes the smallest smooth field that
-    brings it to zero. The step of the best class is added to the field. The original image is then resampled along the
-    field with bilinear interpolation.
+    brings it to zero. The step of the class with the smallest new field is added. The original image is then resampled
+    along the field with bilinear interpolation.
 
     Attributes:
-        fields: Vector fields of the last run as applied, B x 2 x H x W in pixels (x, then y). The deformed image at a
-            pixel is the original at the pixel plus its vector.
+        fields: Vector fields that the last run applied, B x 2 x H x W in pixels (x, then y). A pixel of the deformed
+            image has the value of the original at the pixel's position plus its vector.
     """
 
     distance = l2
@@ -42,12 +42,12 @@ class ADefAttack(MinimizationAttack):
 
         Args:
             steps: Largest number of steps.
-            candidates: Number of classes to consider, the label included: the most probable of the clean image.
+            candidates: Number of classes to consider: the label, and the most probable others of the clean image.
             smooth: Standard deviation in pixels of the Gaussian filter that smooths the field; 0 for no filter.
             overshoot: Factor by which the field is multiplied to cross the decision boundary. The authors' ImageNet
                 example uses 1.1, Foolbox 2 used 1.
-            margin: Margin in logits that each step aims at. With 0, a step from the boundary would be zero, and the
-                attack could end on it.
+            margin: Margin in logits that each step aims at. With 0, a step from the decision boundary would be zero,
+                and the attack could get stuck there.
             max_deformation: Longest allowed vector in pixels; None for no limit. The authors use 3.
         """
         self.steps, self.candidates, self.smooth = steps, candidates, smooth
@@ -70,9 +70,9 @@ class ADefAttack(MinimizationAttack):
             done = criterion(leaf.detach(), scores.detach()) | stuck
             if done.all():
                 break
-            longer = field + self._step(leaf, scores, candidates, _class_to_leave(criterion, scores), field)
-            stuck = stuck | self._exceeds_limit(longer)
-            field = torch.where((done | stuck).view(-1, 1, 1, 1), field, longer)
+            new_field = field + self._step(leaf, scores, candidates, _class_to_leave(criterion, scores), field)
+            stuck = stuck | self._exceeds_limit(new_field)
+            field = torch.where((done | stuck).view(-1, 1, 1, 1), field, new_field)
             deformed = resample(images, self.overshoot * field)
             del leaf, scores  # frees the graph before the next one is built
         self.fields = self.overshoot * field

@@ -40,7 +40,7 @@ class Attack:
         epsilon: Largest perturbation on the [0, 1] scale; None for no limit.
         needs_epsilon: Whether the attack searches within epsilon. Other attacks minimise the perturbation.
         targets: Whether the attack accepts a target class: ``no``, ``may`` or ``must``.
-        batchable: Whether several images can be attacked in one batch with the same results as one by one.
+        batchable: Whether an attack on a batch gives the same results as attacks on its single images.
         values: Parameter values that differ from the defaults.
     """
 

@@ -18,7 +18,7 @@ class AttackBatch:
         classifier: Maps images in [0, 1] to logits.
         images: B x 3 x H x W, multiples of 1/255 in [0, 1].
         labels: B true classes.
-        target: Class that the classifier shall predict; None for an untargeted attack.
+        target: Target class; None for an untargeted attack.
         seeds: B seeds for random draws.
         num_images: Number of images under attack. The rows after them are padding.
         model: The classifier for Foolbox. Its input must have B rows, in the order of the images. It calls the
@@ -45,7 +45,7 @@ class AttackBatch:
 
     @property
     def queries(self) -> list[int]:
-        """Number of images that the classifier has seen for each row, without repetitions of the same image."""
+        """Number of queried images for each row. Consecutive repetitions and cached logits do not count."""
         return self._counter.queries
 
     @property
@@ -56,7 +56,7 @@ class AttackBatch:
         return TargetedMisclassification(torch.full_like(self.labels, self.target))
 
     def generator(self, row: int) -> torch.Generator:
-        """Return a new generator with the row's seed. It is on the CPU, so that all devices draw the same numbers."""
+        """Return a new generator with the row's seed. It is on the CPU, so the numbers do not depend on the device."""
         return torch.Generator().manual_seed(self.seeds[row])
 
     @contextmanager
@@ -75,7 +75,7 @@ class AttackBatch:
     def scores(self, row: int, candidates: Tensor) -> Tensor:
         """Return the logits, K x classes, of K candidates (K x 3 x H x W) for the image in this row.
 
-        Logits are cached, unless the classifier has a true attribute ``stochastic``.
+        Logits are cached unless ``classifier.stochastic`` is true.
         """
         keys = [hash(candidate.cpu().numpy().tobytes()) for candidate in candidates]
         known: dict[int, Tensor] = {} if getattr(self.classifier, "stochastic", False) else self._known_scores[row]

@@ -10,7 +10,7 @@ def check_images(images: Tensor) -> None:
     """Check that the images are B x 3 x H x W finite floats in [0, 1].
 
     Raises:
-        ValueError: They are not; the message states what was given and what was expected.
+        ValueError: They are not. The message states what was expected and what it got.
     """
     if images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(

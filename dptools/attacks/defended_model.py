@@ -22,7 +22,7 @@ class DefendedModel(nn.Module):
 
     The backward pass treats the purifier as the identity (BPDA, arXiv 1802.00420). Logits and gradients are means
     over several seeds of the purifier (expectation over transformation, arXiv 1707.07397). Every purification has a
-    fresh seed, so an attack cannot fit itself to a few of them.
+    new seed, so an attack cannot overfit to a few seeds.
 
     >>> model = DefendedModel(classifier, dptools.purifiers.load("denoiser"), eot_samples=20, seed=0)
     >>> results = perturb("pgd", model, images, labels)

@@ -45,7 +45,8 @@ def carlini_wagner(batch: AttackBatch, *, epsilon: float | None, **params: Any) 
 def newtonfool(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
     """Take steps that lower the probability of the label (Jang, Wu and Jha, ACSAC 2017).
 
-    Foolbox continues to query images that are adversarial already, without changing them. The attack is stopped there.
+    Foolbox continues to query images that are already adversarial, without changing them. This function stops the
+    attack as soon as all images are adversarial.
     """
     attack = NewtonFoolAttack(**params)
     try:
@@ -56,7 +57,7 @@ def newtonfool(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> R
 
 
 def pgd(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
-    """Maximise the loss by projected gradient descent within a ball of Linf (arXiv 1706.06083)."""
+    """Maximise the loss by projected gradient descent within an Linf ball (arXiv 1706.06083)."""
     return _run(_SeededPGD(batch.seeds, **params), batch, epsilon)
 
 
@@ -64,7 +65,7 @@ def run_class(batch: AttackBatch, *, epsilon: float | None, class_name: str, **p
     """Run any attack of Foolbox.
 
     Args:
-        batch: Images to attack, one if the attack draws random numbers.
+        batch: Images to attack. It must be a single image if the attack draws random numbers.
         epsilon: Largest perturbation; None for no limit.
         class_name: Name of a class of ``foolbox.attacks``.
         params: Arguments of its constructor.
@@ -94,8 +95,8 @@ def _run(attack: Any, batch: AttackBatch, epsilon: float | None) -> RawResult:
 def _checked_result(attack: Any, batch: AttackBatch, images: Tensor, epsilon: float | None) -> RawResult:
     """Return the images clipped to epsilon, with the clean image in place of unusable ones.
 
-    If they find nothing, some attacks return a black image, and NewtonFool can divide by zero. A black image would
-    count as a success, because the classifier misclassifies it.
+    Some attacks return a black image if they fail. It would count as a success, because the classifier misclassifies
+    it. NewtonFool can divide by zero and return NaN.
     """
     rows = images.flatten(1)
     unusable = (rows == 0).all(dim=1) | ~rows.isfinite().all(dim=1)
@@ -106,7 +107,7 @@ def _checked_result(attack: Any, batch: AttackBatch, images: Tensor, epsilon: fl
 
 
 class _SeededPGD(LinfProjectedGradientDescentAttack):
-    """PGD that draws each image's random start from the image's own seed, so that the batch does not matter."""
+    """PGD that draws the random start of each image from its own seed, independently of the other images."""
 
     def __init__(self, seeds: Sequence[int], **params: Any) -> None:
         super().__init__(**params)

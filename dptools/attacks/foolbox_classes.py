@@ -24,13 +24,13 @@ UNTARGETED = {"L1FastGradientAttack", "L2FastGradientAttack", "LinfFastGradientA
 # The smallest values with which the attacks work. Foolbox's constructors do not check them.
 MINIMUM = {"steps": 1, "population": 2, "candidates": 2, "repeats": 1, "directions": 1, "binary_search_steps": 1}
 
-# These classes need the results of other attacks.
+# These classes need input besides the images: starting points from another attack, or a data set.
 EXCLUDED = {"BinarizationRefinementAttack", "DatasetAttack"}
 
 
 @cache
 def foolbox_classes() -> dict[str, type[foolbox.attacks.Attack]]:
-    """Return the attack classes by name. Abbreviations such as LinfPGD are names of their own."""
+    """Return the attack classes by name. Abbreviations such as LinfPGD are separate names."""
     members = inspect.getmembers(foolbox.attacks, inspect.isclass)
     attacks = {name: class_ for name, class_ in members if issubclass(class_, foolbox.attacks.Attack)}
     return {name: class_ for name, class_ in attacks.items() if not (inspect.isabstract(class_) or name in EXCLUDED)}

@@ -11,10 +11,11 @@ from dptools.attacks.norms import Budget
 # The repair computes the gradient at most this many times. In each round, a value moves by at most one 8-bit step.
 MAX_ROUNDS = 8
 
-# The repair moves at least this many values, then twice as many, until the image is adversarial again.
+# The first try of a repair moves at least this many values. The number is doubled until the image is adversarial again,
+# and then reduced by bisection.
 MIN_MOVES = 16
 
-# The search for the number of moves ends when it is known to within count / SEARCH_PRECISION.
+# The bisection ends when the number of moves is known to within count / SEARCH_PRECISION.
 SEARCH_PRECISION = 16
 
 
@@ -39,8 +40,8 @@ def round_adversarial(batch: AttackBatch, row: int, adversarial: Tensor, budget:
     """Return an 8-bit image near an adversarial image that is adversarial too.
 
     Attacks that minimise the perturbation end so close to the decision boundary that rounding often undoes them. The
-    repair moves values by one 8-bit step along the gradient of the margin. It starts with the values that gain most
-    for the least distance from the unrounded image, and moves about as few as are needed.
+    repair moves values by one 8-bit step along the gradient of the margin. It starts with the values that have the
+    largest gain per increase of the distance from the unrounded image. It moves about as few values as possible.
 
     Args:
         batch: Batch under attack.
@@ -49,7 +50,8 @@ def round_adversarial(batch: AttackBatch, row: int, adversarial: Tensor, budget:
         budget: Largest perturbation.
 
     Returns:
-        1 x 3 x H x W, multiples of 1/255 within the budget. If the repair fails, the rounded image, not adversarial.
+        1 x 3 x H x W, multiples of 1/255 within the budget. If the repair fails, this is the rounded image, which is
+        not adversarial.
     """
     clean = batch.images[row : row + 1]
     image = plain = round_within_budget(clean, adversarial, budget)
@@ -63,7 +65,7 @@ def round_adversarial(batch: AttackBatch, row: int, adversarial: Tensor, budget:
         moves = _Moves.along_gradient(batch.margin_gradient(row, image), image, adversarial)
         max_count = moves.count_within(clean, budget)
         first = min(moves.count_for_gain(-float(batch.margins(row, image))), max_count)
-        # The first gradient belongs to the plain rounding. The next one is better, so do not search further with it.
+        # Later gradients are better than the one at the plainly rounded image, so the first round tries no more moves.
         image = _fewest_moves(moves, succeeds, first, max_count if round_ else first)
     return image if succeeds(image) else plain
 
@@ -109,7 +111,7 @@ class _Moves:
         return min(max(MIN_MOVES, int((self.gains < gain).sum()) + 1), len(self.order))
 
     def count_within(self, clean: Tensor, budget: Budget) -> int:
-        """Return a number of moves that keeps the budget.
+        """Return a number of moves after which the image is within the budget.
 
         Fewer moves can exceed the budget, because some moves lead back towards the clean image.
         """
@@ -121,7 +123,10 @@ class _Moves:
 
 
 def _fewest_moves(moves: _Moves, succeeds: Callable[[Tensor], bool], first: int, max_count: int) -> Tensor:
-    """Return the image after about the fewest moves that succeed, tried from ``first`` on; else after ``max_count``."""
+    """Return the image after about the fewest moves that succeed, or after ``max_count`` moves if none do.
+
+    The search starts with ``first`` moves.
+    """
     count, failed = first, 0
     while not succeeds(moves.apply(count)):
         if count == max_count:

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-# Between two evaluated levels, the margin may be this many times as steep as it was measured to be nearby.
+# Between two evaluated levels, the margin may be this many times as steep as measured nearby.
 SAFETY = 1.5
 
-# Levels to margins. The attack succeeds where the margin is above 0.
+# A function from levels to margins. The attack succeeds at a level whose margin is above 0.
 Margins = Callable[[Sequence[int]], Sequence[float]]
 
 
 def smallest_success(margins: Margins, max_level: int, width: int = 1) -> int | None:
     """Return the smallest level, 1 <= level <= max_level, with a margin above 0; None if there is none.
 
-    The search evaluates levels 1, 2, 4, 8, ... up to the first success. Below it, only those gaps are searched that
-    could hide an earlier success if the margin were SAFETY times as steep as measured nearby. On margins that are no
-    steeper, the result is that of a linear search from 1 upwards.
+    The search evaluates levels 1, 2, 4, 8, ... up to the first success. Below it, the search covers each gap that
+    could hide an earlier success if the margin were SAFETY times as steep as measured nearby. If the margin is no
+    steeper, a linear search from 1 upwards gives the same result.
 
     Args:
         margins: Function to search.

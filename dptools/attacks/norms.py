@@ -1,4 +1,4 @@
-"""The size of perturbations, and its limit."""
+"""Norms of perturbations, and a limit on them."""
 
 from dataclasses import dataclass
 

@@ -26,7 +26,7 @@ class AttackResult:
         success_float: The same for the image before it was rounded to 8 bits.
         measurements: ``strength`` or ``deformation``; see :class:`dptools.attacks.raw_result.RawResult`.
         norms: Norms of the 8-bit perturbation; see :func:`dptools.attacks.norms.perturbation_norms`.
-        queries: Number of images that the classifier was given.
+        queries: Number of classifier queries; see :attr:`dptools.attacks.attack_batch.AttackBatch.queries`.
     """
 
     image: Tensor
@@ -50,8 +50,8 @@ def perturb(
 ) -> list[AttackResult]:
     """Attack images and return one result for each.
 
-    On a CPU, every result is the same as if the image were attacked alone. If a GPU runs out of memory, the classifier
-    gets half as many images at once from then on; the last bits of its logits may then differ.
+    On a CPU, every result is the same as if the image were attacked alone. If a GPU runs out of memory, the batch size
+    of the classifier is halved for the rest of the process. The last bits of its logits may then differ.
 
     >>> attack = find("pgd").configure(epsilon=8 / 255, steps=20)
     >>> results = perturb(attack, model, images, labels)
@@ -62,8 +62,9 @@ def perturb(
         classifier: Maps B x 3 x H x W images in [0, 1] to B x classes logits; in evaluation mode.
         images: B x 3 x H x W float32 or float64 in [0, 1]. They are rounded to 8 bits first.
         labels: B true classes.
-        seeds: B seeds for attacks that draw random numbers; None for 0, 1, ... The global random states are restored.
-        target: Class that the classifier shall predict; None for an untargeted attack.
+        seeds: B seeds for attacks that draw random numbers; None for 0, 1 and so on. The attacks restore the global
+            random states.
+        target: Target class; None for an untargeted attack.
         repair: Whether to search, with a few more queries, for an 8-bit image that is adversarial after rounding.
 
     Raises:
@@ -100,7 +101,10 @@ def run_batch(attack: Attack, batch: AttackBatch, *, repair: bool = True) -> lis
 def _batches(
     classifier: nn.Module, images: Tensor, labels: Sequence[int], seeds: Sequence[int], target: int | None, size: int
 ) -> Iterator[AttackBatch]:
-    """Yield batches of ``size`` rows, padded with the last image: results can depend on the size, to the last bit."""
+    """Yield batches of ``size`` rows, padded with the last image.
+
+    The size is constant, because the last bits of a result can depend on it.
+    """
     for start in range(0, len(images), size):
         rows = [min(row, len(images) - 1) for row in range(start, start + size)]
         yield AttackBatch(

@@ -12,8 +12,8 @@ class RawResult:
 
     Attributes:
         images: B x 3 x H x W in [0, 1].
-        measurements: B dictionaries, or none: ``strength`` of the perturbation (``strength_search``), or
-            ``deformation`` in pixels (ADef).
+        measurements: B dictionaries with ``strength`` of the perturbation (``strength_search``) or ``deformation`` in
+            pixels (ADef); empty for other attacks.
     """
 
     images: Tensor

@@ -1,7 +1,7 @@
 """The attacks by name.
 
 A new attack is a function in a module of this package, a function in ``runners`` that calls it, and an entry here.
-Nothing here imports torch or Foolbox unless a name is not in the table and is looked up among Foolbox's classes.
+This module imports torch and Foolbox only to look up a name that is not in its table.
 """
 
 from difflib import get_close_matches

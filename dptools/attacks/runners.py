@@ -1,4 +1,4 @@
-"""The implementation of each attack, imported when it is called, so that names can be listed without torch."""
+"""The implementations of the attacks. They are imported when called, so that names can be listed without torch."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,7 @@
 """Attacks that increase the strength of a perturbation until the image is misclassified: gradient sign and noise.
 
-Deep Protection paper, section 2.2. Random numbers are drawn once per image; only the strength changes. Every strength
-is judged by the 8-bit image that it gives.
+Source: Deep Protection paper, section 2.2. Random numbers are drawn once per image; only the strength changes. The
+classifier judges the 8-bit image of every strength.
 """
 
 from bisect import bisect_right
@@ -19,7 +19,7 @@ from dptools.attacks.norms import Budget
 from dptools.attacks.query_counter import query_batch_size
 from dptools.attacks.raw_result import RawResult
 
-# Strength to image, 1 x 3 x H x W.
+# A function from a strength to an image, 1 x 3 x H x W.
 AtStrength = Callable[[float], Tensor]
 
 
@@ -64,7 +64,7 @@ def blended_noise(
         epsilon: Largest L2 norm; None for no limit.
         steps: Number of strengths.
         ceiling: Largest strength.
-        directions: Largest number of noise images to draw until one is adversarial by itself.
+        directions: Largest number of noise images to draw. The first one that is adversarial by itself is used.
     """
 
     def perturbation(row: int) -> AtStrength:

@@ -40,7 +40,7 @@ def image_gradients(images: Tensor) -> tuple[Tensor, Tensor]:
 def gaussian(field: Tensor, sigma: float) -> Tensor:
     """Return B x C x H x W smoothed by a Gaussian filter.
 
-    ADef requires a self-adjoint filter. Reflection at the border makes it so.
+    ADef requires a self-adjoint filter. Reflection at the border makes the filter self-adjoint.
 
     Args:
         field: B x C x H x W.
