@@ -30,7 +30,7 @@ class Classes:
         Names are compared without regard to case, and underscores count as spaces.
 
         Raises:
-            ValueError: no class or more than one class matches. The message is fit for users.
+            ValueError: no class or more than one class matches. The message can be shown to users.
         """
         key = normalized(str(text))
         if re.fullmatch(r"\d{1,9}", key):
@@ -46,7 +46,7 @@ class Classes:
         raise ValueError(f"unknown label {text!r}: neither index, wnid nor class name")
 
     def similar(self, text: str) -> list[str]:
-        """Return at most three class names that are spelled similarly to the text."""
+        """Return at most three class names with a spelling similar to the text."""
         return get_close_matches(normalized(text), dict.fromkeys(map(normalized, self.names)), n=3, cutoff=0.75)
 
     def indices(self, name: str) -> tuple[int, ...]:
@@ -54,7 +54,7 @@ class Classes:
         return tuple(self._indices.get(normalized(name), ()))
 
     def describe(self, index: int) -> dict[str, str | int]:
-        """Return the class as records hold it: ``index``, ``wnid`` if it has one, and ``name``."""
+        """Return the class as it is stored in records: ``index``, ``wnid`` if it has one, and ``name``."""
         wnid = {"wnid": self.wnids[index]} if index < len(self.wnids) else {}
         return {"index": index, **wnid, "name": self.names[index]}
 

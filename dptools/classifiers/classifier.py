@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 MAX_ASPECT_RATIO = 8
 """Longer images are cropped to this ratio before they are resized.
 
-The final crop does not see the rest, and resizing an image of 1 x 65,000 pixels would need gigabytes.
+The final crop would remove the rest anyway, and resizing an image of 1 x 65,000 pixels would need gigabytes.
 """
 
 
@@ -63,8 +63,8 @@ def _crop_center(pixels: Pixels, side: int) -> Pixels:
 class Classifier(nn.Module):
     """An image classifier on images in [0, 1].
 
-    The classifier normalises its input itself, so that attacks work on images. Parameters do not require gradients, and
-    the network is in evaluation mode.
+    The classifier normalises its input itself, so that attacks can change images in [0, 1]. Parameters do not require
+    gradients, and the network is in evaluation mode.
 
     Attributes:
         name: the model name as the user wrote it.

@@ -1,4 +1,4 @@
-"""Label maps: which ImageNet classes the class names of another classifier stand for."""
+"""Label maps, which translate the class names of another classifier to ImageNet classes."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class LabelMap:
         return ConceptPrediction(tuple(concepts), imagenet())
 
     def indices(self, name: str) -> tuple[int, ...]:
-        """Return the classes that a name stands for; a name that is not in the map stands for the class so named."""
+        """Return the classes of a name in the map, or else the ImageNet classes that have this name."""
         return self.entries.get(normalized(name)) or imagenet().indices(name)
 
 

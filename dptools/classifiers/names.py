@@ -19,11 +19,11 @@ CLARIFAI = "clarifai:"
 """Prefix of Clarifai's models."""
 
 SERVICES = (OIP, CLARIFAI)
-"""Prefixes of all models that a service computes."""
+"""Prefixes of all models that run on a service."""
 
 
 def is_service(name: str) -> bool:
-    """Return whether a service computes the model of this name."""
+    """Return whether the model of this name runs on a service."""
     return name.startswith(SERVICES)
 
 

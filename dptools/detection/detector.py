@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 DETECTORS = ("both", "disagreement", "squeezing")
 """Names of the detectors.
 
-``disagreement`` compares with other networks, ``squeezing`` with predictions for changed images, ``both`` with both.
+``disagreement`` compares with predictions of other networks, ``squeezing`` with predictions for changed images.
+``both`` uses both kinds.
 """
 
 SQUEEZING_FILTERS = ("bits:5", "median:3", "nlm")
@@ -32,7 +33,7 @@ class Detector:
         name: one of :data:`DETECTORS`.
         classifier: the classifier that may have been attacked.
         other_classifiers: networks with the same classes, each of which predicts one view.
-        filters: filters for feature squeezing; if there are any, the mirrored image is a view, too.
+        filters: filters for feature squeezing. If there are any, the mirrored image is a view, too.
     """
 
     name: str

@@ -4,8 +4,8 @@ An adversarial perturbation is made for one network and one image. Another view 
 class that the attack produced. A view is the prediction of another network (prediction inconsistency, arXiv
 2506.03765) or the prediction for a slightly changed image (feature squeezing, arXiv 1704.01155).
 
-Both papers measure how far the probabilities move. The disagreement score uses the margin of the predicted class in
-the mean of all views instead, which separated clean and attacked images better on the same images.
+Both papers measure the change of the probabilities. The disagreement score instead uses the margin of the predicted
+class in the mean of all views. On the same images, this separated clean and attacked images better.
 """
 
 import math
@@ -40,7 +40,7 @@ wrongly (``make bench-suspicion``).
 
 
 def disagreement_score(probabilities: Tensor, views: Sequence[Tensor]) -> float:
-    """Return how far other views of an image disagree with its prediction.
+    """Return the disagreement score of an image: how far other views disagree with its prediction.
 
     With p the mean of the views, c the predicted class and d the most probable class other than c, the score is
     (1 - (p[c] - p[d])) / 2.
@@ -66,7 +66,7 @@ def calibrated_score(detector: str, score: float) -> float:
 
     Args:
         detector: the detector that computed the score, a key of :data:`CLEAN_QUANTILES`.
-        score: a disagreement score in [0, 1]. For NaN, which a network with invalid output causes, the result is 1.
+        score: a disagreement score in [0, 1]. It is NaN if a network has invalid output; the result is then 1.
 
     Returns:
         A fraction in [0, 1], linearly interpolated between the measured quantiles.

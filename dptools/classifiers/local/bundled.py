@@ -53,7 +53,7 @@ def installed(name: str) -> bool:
 
 
 def _fuse_batch_norms(module: nn.Module) -> None:
-    """Fuse each BatchNorm with the convolution before it: the same function in a sixth less time.
+    """Fuse each BatchNorm with the convolution before it, which saves a sixth of the time.
 
     In EfficientNet-Lite, a convolution that is registered just before a BatchNorm also runs just before it.
     """

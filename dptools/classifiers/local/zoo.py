@@ -55,7 +55,7 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
 
 
 def _download(name: str, published: Any) -> weights_files.StateDict:
-    """Return the published weights from torch's cache, or download them, with a lock so that one worker does so."""
+    """Return the published weights from torch's cache, or download them. A lock lets only one worker download."""
     from filelock import FileLock
     from torch import hub
 

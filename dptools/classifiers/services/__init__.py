@@ -1,1 +1,1 @@
-"""Classifiers that a service computes, reached over HTTP."""
+"""Classifiers that run on a service, with access over HTTP."""

@@ -28,7 +28,7 @@ ENDPOINT = "https://api.clarifai.com"
 """Clarifai's base address."""
 
 KEY = "CLARIFAI_PAT"
-"""Environment variable with a personal access token. The token is read from nowhere else."""
+"""Environment variable with a personal access token. It is the only source of the token."""
 
 OWNER = "clarifai/main"
 """User and app of Clarifai's own models."""
@@ -96,7 +96,7 @@ class ClarifaiClassifier(RemoteClassifier):
         return [self._concepts(self.tensor(pixels)[0].cpu()) for pixels in images]
 
     def _logits(self, image: Tensor) -> Tensor:
-        """Return log-probabilities over the classes, for attacks, which need a score per class."""
+        """Return log-probabilities of the classes. Attacks need a score for each class."""
         probabilities = torch.full((len(self.classes),), MIN_PROBABILITY)
         for concept in self._concepts(image).concepts:
             for index in concept.indices or (len(probabilities) - 1,):

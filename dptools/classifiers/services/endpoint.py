@@ -8,7 +8,7 @@ from dptools.errors import SetupError, UsageError
 from dptools.texts import printable
 
 LOCALHOST = ("localhost", "127.0.0.1", "::1")
-"""Names of this machine. Requests to it bypass proxies, and may send a key without TLS."""
+"""Names of this machine. Requests to it bypass proxies and may send a key without TLS."""
 
 
 def check_address(text: str) -> httpx.URL:
@@ -32,7 +32,7 @@ def check_address(text: str) -> httpx.URL:
 
 
 def check_key(key: str, url: httpx.URL) -> str:
-    """Return the value of an Authorization header, such as ``Bearer abc``.
+    """Return the value of an Authorization header, such as ``Bearer abc``, after checking it.
 
     Raises:
         SetupError: the key has invalid characters, or would be sent without encryption.

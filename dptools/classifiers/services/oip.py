@@ -1,7 +1,7 @@
 """Models behind the Open Inference Protocol, version 2: Triton, KServe, MLServer and other servers.
 
 The protocol (https://github.com/kserve/open-inference-protocol) describes the names, types and shapes of a model's
-tensors, but not how pixels are normalised. The query of the model's address says that:
+tensors, but not how pixels are normalised. The query of the model's address specifies it:
 ``oip+http://localhost:8000/v2/models/resnet?mean=.485,.456,.406&std=.229,.224,.225``.
 """
 
@@ -125,7 +125,9 @@ class Model:
 
 
 def _describe(service: Service, address: Address, description: dict[str, Any]) -> Model:
-    """Return the model by its description; send one image if the description leaves the number of classes open.
+    """Return the model that a description describes.
+
+    If the description does not state the number of classes, one image is sent to determine it.
 
     Raises:
         SampleError: the model takes no image or returns no scores.
@@ -145,13 +147,13 @@ def _describe(service: Service, address: Address, description: dict[str, Any]) -
 
 
 def _class_count(shape: tuple[int, ...]) -> int:
-    """Return the product of the dimensions behind the batch dimension; 0 if one of them is open."""
+    """Return the product of the dimensions after the batch dimension; 0 if one of them is variable."""
     sides = shape[1:] or shape
     return math.prod(sides) if min(sides) > 0 else 0
 
 
 def _geometry(address: Address, layout: Layout) -> Geometry:
-    """Return the resizing by the address and the layout; image files keep their size unless the address gives one."""
+    """Return the resizing for an address and a layout. Image files keep their size unless the address gives one."""
     if layout.file and not address.size and not address.resize:
         return KeepSize()
     size = layout.size or address.size or DEFAULT_SIZE

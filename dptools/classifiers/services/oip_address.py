@@ -24,7 +24,7 @@ class Address:
         server: the address that ``path`` is appended to.
         path: the model's path, ``v2/models/NAME`` or ``v2/models/NAME/versions/VERSION``.
         mean: subtracted from the channels, which are in [0, 1].
-        std: the channels are divided by it after the subtraction.
+        std: divisors of the channels, after the subtraction.
         size: side of the input in pixels, for a model that accepts any size.
         resize: length of the shorter side in pixels before the centre is cut out.
         input: name of the image tensor; needed if the model has several inputs.

@@ -1,4 +1,4 @@
-"""Parsing of the Open Inference Protocol's JSON, without trust in the server."""
+"""Parsing of the Open Inference Protocol's JSON. The server is not trusted."""
 
 from collections.abc import Sequence
 from typing import Any, TypeGuard
@@ -35,7 +35,7 @@ def objects(content: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def parse_tensors(description: dict[str, Any], key: str) -> list[TensorType]:
-    """Return a model's ``inputs`` or ``outputs``, without malformed ones."""
+    """Return a model's ``inputs`` or ``outputs``. Malformed ones are skipped."""
     tensors = []
     for item in objects(description, key):
         match item:

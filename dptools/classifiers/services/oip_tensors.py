@@ -51,7 +51,7 @@ class Layout:
 
     @property
     def eight_bit(self) -> bool:
-        """Whether the image is sent with 8 bits per channel, so that it cannot be normalised before."""
+        """Whether the image is sent with 8 bits per channel, and therefore cannot be normalised first."""
         return self.file or self.integers
 
     def encode(self, image: Tensor) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Layout:
 def layout_of(tensor: TensorType) -> Layout:
     """Return the layout of an image for a model's input.
 
-    Supported inputs are numbers, with three channels first or last, without or with a batch dimension; and ``BYTES``.
+    Supported inputs are ``BYTES``, and numbers with three channels, first or last, with or without a batch dimension.
 
     Raises:
         SampleError: the input does not take a square image with three channels.

@@ -32,7 +32,10 @@ class Reply:
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait by the ``Retry-After`` header (RFC 9110, 10.2.3), a number of seconds or a date."""
+    """Return the seconds to wait that a ``Retry-After`` header asks for; None without a valid header.
+
+    The header holds a number of seconds or a date (RFC 9110, 10.2.3).
+    """
     text = headers.get("Retry-After", "")
     if re.fullmatch(r"\d{1,9}", text):
         return float(text)

@@ -16,13 +16,13 @@ from dptools.errors import SampleError, SetupError
 from dptools.texts import printable
 
 MAX_ATTEMPTS = 5
-"""Largest number of requests for one image. With the pauses between them they take about ten seconds."""
+"""Largest number of requests for one image. The pauses sum to at most 7.5 s unless the service asks for longer ones."""
 
 MAX_FAILURES = 5
-"""Number of images in a row that may fail before later images get one attempt each, until one succeeds.
+"""Number of consecutive failed images after which images get one attempt each, until one succeeds.
 
-An image counts as failed if the service cannot be reached or answers with a transient HTTP 5xx status. This keeps a
-service that is down from delaying a long stream.
+An image counts as failed if no complete reply arrives, or if the last reply is a transient error with HTTP status 5xx.
+The limit keeps a service that is down from delaying a long stream.
 """
 
 MAX_RETRY_AFTER = 60.0
@@ -71,7 +71,7 @@ class Service:
     def ask(
         self, path: str, body: Any = None, retryable: Callable[[Reply], bool] = lambda reply: reply.transient
     ) -> Reply:
-        """Send a request, repeat it while that may help, and return the last reply.
+        """Send a request, repeat it after transient errors, and return the last reply.
 
         Args:
             path: appended to the base address.
