@@ -1,4 +1,4 @@
 """Evaluate streams of records: rates with confidence intervals, comparisons, figures and reports.
 
-The modules read records as plain dictionaries and know nothing of the tools that wrote them.
+The modules read records as plain dictionaries and do not depend on the tools that wrote them.
 """

@@ -1,4 +1,4 @@
-"""Names and probabilities of the classes that classifiers gave to images, as texts for figures."""
+"""Names and probabilities of the classes in records, as texts for figures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ MAX_CLASSES = 10
 
 
 def top_classes(record: Record) -> list[tuple[str, float]]:
-    """Return names and probabilities of the most probable classes of a record, at most ten."""
+    """Return names and probabilities of the most probable classes of a record, at most MAX_CLASSES."""
     return [(_short_name(entry), entry.get("p") or 0.0) for entry in _top(record)[:MAX_CLASSES]]
 
 

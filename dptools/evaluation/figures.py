@@ -23,7 +23,7 @@ from dptools.evaluation.plotting import (
 )
 
 MAX_FALSE_POSITIVES = 25
-"""The ROC figure ends at this false positive rate, in per cent; no practical gate has a higher one."""
+"""Largest false positive rate in the ROC figure, in per cent. No practical gate has a higher one."""
 
 
 def accuracy(groups: Sequence[Group]) -> Figure:

@@ -1,4 +1,4 @@
-"""What three policies give for each image: purify nothing, only suspects, or everything."""
+"""Outcomes of three policies for each image: purify nothing, only suspect images, or everything."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from dptools.evaluation.keys import Record
 from dptools.evaluation.metrics import MAX_SECONDS
 
 POLICIES = ("nothing", "suspects", "everything")
-"""The images that a policy purifies."""
+"""The policies, named after the images that they purify."""
 
 
 @dataclass(frozen=True)
 class PolicyOutcome:
-    """What one policy gives for one image.
+    """The outcome of one policy for one image.
 
     Attributes:
         policy: One of :data:`POLICIES`.
@@ -35,8 +35,8 @@ class PolicyStatistics:
     """Accuracy and cost of one policy, over clean or over attacked images.
 
     Attributes:
-        counts: Number of images (``images``), of them purified (``restored``) and with known seconds (``timed``);
-            number with a known rank (``n``), of them correct (``top1``, ``top5``).
+        counts: Number of images (``images``), of purified images (``restored``), of images with known seconds
+            (``timed``), with a known rank (``n``), and with a correct prediction (``top1``, ``top5``).
         seconds: Sum of the known seconds.
     """
 
@@ -76,12 +76,12 @@ class PolicyStatistics:
 def policy_outcomes(record: Record, score: float, threshold: float) -> Iterator[PolicyOutcome]:
     """Yield the outcome of each policy that a record has the data for.
 
-    A record of an image that was purified without a gate has the data for all policies: its ``suspect`` object has the
-    rank of the true label before purification. A record that passed a gate has no data for "everything".
+    A record of an image that was purified without a gate has the data for all policies. Its ``suspect`` object holds
+    the rank of the true label before purification. A record that passed a gate has no data for "everything".
 
     Args:
-        record: The record, with a suspicion.
-        score: Its suspicion.
+        record: The record, with a ``suspicion``.
+        score: Its ``suspicion``, the calibrated score of the detector.
         threshold: The threshold to apply if the image did not pass a gate.
     """
     denoise, rank_before = record.get("denoise"), record.get("suspect", {}).get("label_rank")
@@ -102,7 +102,7 @@ def policy_outcomes(record: Record, score: float, threshold: float) -> Iterator[
 
 
 def _seconds(record: Record, tool: str) -> float | None:
-    """Return the seconds that a tool took; for dp-classify, those of the last run that computed the suspicion."""
+    """Return the seconds that a tool took; for dp-classify, those of the last run that computed a suspicion."""
     for entry in reversed(record.get("stages", [])):
         if entry.get("tool") == tool and (tool != "dp-classify" or "suspect" in entry.get("params", {})):
             seconds = entry.get("seconds")

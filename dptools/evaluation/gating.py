@@ -11,7 +11,7 @@ from dptools.evaluation.keys import ALL, NONE, Record, attack_name, is_scored
 from dptools.evaluation.roc import Auc, Scores, auc, roc_curve
 
 THRESHOLD = 0.95
-"""The default threshold. About 5 % of clean images have a suspicion of 0.95 or more."""
+"""The default threshold. About 5 % of clean images have a suspicion (calibrated score) of 0.95 or more."""
 
 CLEAN = "clean"
 """The name of the group of clean images."""
@@ -24,8 +24,8 @@ class GateEvaluation:
     Images on which an attack did not succeed are left out: they are neither clean nor adversarial.
 
     Attributes:
-        threshold: Images with this suspicion or more are suspect. It does not apply to records that passed a gate,
-            which state whether the image was suspect.
+        threshold: Images with this suspicion or more are suspect. For a record that passed a gate, the policies use
+            the gate's decision instead.
         scores: Suspicions by attack; those of clean images under :data:`CLEAN`.
         statistics: Accuracy and cost by policy and by whether the images are attacked.
     """
@@ -39,7 +39,7 @@ class GateEvaluation:
         return bool(self.scores)
 
     def add(self, record: Record) -> None:
-        """Count a record; one without a suspicion is ignored."""
+        """Count a record. Records without a suspicion are ignored."""
         score, attack = record.get("suspicion"), attack_name(record)
         if not is_scored(record) or not isinstance(score, int | float):
             return

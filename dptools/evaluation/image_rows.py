@@ -117,7 +117,7 @@ def _shrink(pixels: Pixels) -> Pixels:
 
 
 def _crop_like(pixels: Pixels | None, reference: Pixels) -> Pixels | None:
-    """Resize and crop an image to the size of another as most classifiers do; None if it would become too large."""
+    """Return an image resized and cropped like most classifiers do, to the size of another; None if it is too large."""
     from PIL import Image
 
     height, width = reference.shape[:2]
@@ -135,8 +135,8 @@ def _crop_like(pixels: Pixels | None, reference: Pixels) -> Pixels | None:
 def _difference(clean: Pixels | None, attacked: Pixels | None, norms: Mapping[str, Any]) -> Pixels | None:
     """Return the amplified perturbation on grey.
 
-    None is returned if its largest value contradicts the recorded norm: the clean image was then preprocessed in
-    another way, and the difference would show more than the perturbation.
+    If the largest value contradicts the recorded norm, return None. The clean image was then preprocessed in another
+    way, and the difference would show more than the perturbation.
     """
     if clean is None or attacked is None or clean.shape != attacked.shape:
         return None

@@ -49,5 +49,5 @@ def wilson(k: int, n: int, z: float = Z_95) -> tuple[float, float]:
     rate, z2_n = k / n, z * z / n
     centre = (rate + z2_n / 2) / (1 + z2_n)
     half_width = z / (1 + z2_n) * math.sqrt(rate * (1 - rate) / n + z2_n / (4 * n))
-    # Rounding must not move the bounds of 0 of n and n of n off 0 and 1.
+    # Rounding must not move the lower bound off 0 if k is 0, nor the upper bound off 1 if k is n.
     return max(0.0, centre - half_width) if k else 0.0, min(1.0, centre + half_width) if k < n else 1.0

@@ -9,7 +9,7 @@ from dptools.texts import printable
 Record = Mapping[str, Any]
 
 NONE = "none"
-"""The name of the group of records that lack the key."""
+"""The name of the group of records without the key."""
 
 ALL = "all"
 """The name of the total over all groups."""

@@ -26,9 +26,9 @@ class LearningCurve:
         n: Number of fits.
         overfit: Number of fits that were correct at an earlier checkpoint and wrong at the last.
         underfit: Number of fits that were correct at no checkpoint.
-        fits: Number of fits with a checkpoint at each iteration.
-        top1: Number of these with the true label as the first class.
-        top5: Number of these with the true label among the first five classes.
+        fits: Number of fits with a checkpoint, by iteration.
+        top1: Number of those fits that are correct by top-1, by iteration.
+        top5: Number of those fits that are correct by top-5, by iteration.
     """
 
     name: str
@@ -72,7 +72,7 @@ class LearningCurve:
     def best(self) -> int | None:
         """Return the iteration at which most fits were correct; None if no checkpoint is common to all fits.
 
-        Top-5 accuracy is compared first, then top-1; of equal checkpoints the earliest is returned.
+        Iterations are compared by top-5 accuracy, then by top-1 accuracy. The earliest of equal ones is returned.
         """
         return max(self.common_steps, key=lambda step: (self.top5[step], self.top1[step]), default=None)
 

@@ -63,7 +63,7 @@ class Group:
     def median_seconds(self) -> float | None:
         """Return the median seconds per image in dp-denoise; None if no record has them.
 
-        The median is used because a process takes longer for its first image, which would distort a mean of few.
+        A process takes longer for its first image, which would distort the mean of a few images.
         """
         middle, cumulative = self.seconds.total() / 2, 0
         for seconds in sorted(self.seconds):

@@ -91,8 +91,8 @@ class Comparison:
     Attributes:
         unmatched: Rank of the true label in the other file by id, None if unknown. An entry is removed once it is
             paired.
-        counts: Number of pairs by k, whether the record is correct by top-k, and whether its partner is.
-        unpaired_records: Number of records without a partner, or in a pair in which a rank is unknown.
+        counts: Number of pairs by three keys: k, whether the record is correct by top-k, and whether its partner is.
+        unpaired_records: Number of records that have no partner, or for which one of the two ranks is unknown.
     """
 
     unmatched: dict[str, int | None]
@@ -101,7 +101,7 @@ class Comparison:
 
     @property
     def unpaired(self) -> int:
-        """Return the number of records of both files that are in no pair."""
+        """Return the number of records that are in no counted pair. A pair with an unknown rank counts once."""
         return self.unpaired_records + len(self.unmatched)
 
     def add(self, record: Record) -> None:
@@ -137,10 +137,10 @@ def ranks_by_id(records: Iterable[Record]) -> dict[str, int | None]:
     """
     ranks: dict[str, int | None] = {}
     for record in records:
-        name = str(record.get("id"))
-        if name in ranks:
-            raise UsageError(f"the id {printable(name)} occurs twice in the records to compare with: remove one")
-        ranks[name] = label_rank(record)
+        record_id = str(record.get("id"))
+        if record_id in ranks:
+            raise UsageError(f"the id {printable(record_id)} occurs twice in the records to compare with: remove one")
+        ranks[record_id] = label_rank(record)
     return ranks
 
 

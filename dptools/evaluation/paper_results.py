@@ -33,7 +33,7 @@ class PaperResult:
     criterion: str
 
     def is_comparable(self, method: str) -> bool:
-        """Return whether a method, like this result, does or does not stop by the true label."""
+        """Return whether both or neither of a method and this result use the true label to stop."""
         return method != NONE and uses_true_label(method) == (self.criterion == "oracle")
 
 

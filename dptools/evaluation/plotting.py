@@ -1,4 +1,4 @@
-"""Drawing functions that the figures share: size, colours, bars with intervals, and names on the x axis."""
+"""Constants and functions that the figures share: size, colours, bars with intervals, and names on the x axis."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ def bars(axes: "Axes", rates: Sequence[Rate], offset: float, width: float, colou
     """Draw rates as bars in per cent with their intervals.
 
     Args:
-        axes: Where to draw.
+        axes: Axes to draw on.
         rates: Rates of the groups at x = 0, 1 and so on; those with n = 0 get no bar.
         offset: Distance of the bars' centres from the groups' positions.
         width: Width of a bar.

@@ -59,7 +59,7 @@ def _lead(summary: Summary) -> str:
         if name != NONE and not uses_true_label(name) and pair[1].rate("after_top1").n
     }
     if not methods:
-        return "No accuracy on attacked images: no record of one was both purified and classified with a known label."
+        return "No accuracy on attacked images: none was both purified and classified with a known label."
     name, (clean, attacked) = max(methods.items(), key=lambda item: item[1][1].rate("after_top1").low)
     after, before = attacked.rate("after_top1"), attacked.rate("before_top1")
     parts = [f"{percent(after)} % top-1 accuracy on {after.n} attacked images"]

@@ -37,7 +37,7 @@ class Section:
 
 
 def sections(summary: Summary) -> Iterator[Section]:
-    """Yield the tables of a summary. Some may have no rows but the header, or none at all."""
+    """Yield the tables of a summary. A table may be empty or have only a header."""
     groups = summary.all_groups
     yield Section(f"By {summary.by}", rate_rows(groups, summary.by), "; ".join(excluded(groups)))
     if len(summary.methods) > 1:
@@ -53,7 +53,7 @@ def sections(summary: Summary) -> Iterator[Section]:
     yield Section(
         "Iterations at which fits of the deep image prior stopped",
         stop_rows(groups, summary.by),
-        "The Deep Protection paper takes the iteration by which 95 % had ended as its fixed number of iterations.",
+        "The Deep Protection paper sets its fixed number of iterations so that 95 % of fits had stopped by then.",
     )
     yield Section(
         "Errors by top-5",

@@ -1,6 +1,6 @@
 """Iterations at which fits stopped.
 
-The Deep Protection paper chooses its fixed number of iterations from the histogram of these (its figure 2).
+The Deep Protection paper chooses its fixed number of iterations from their histogram (its figure 2).
 """
 
 import math
@@ -30,8 +30,8 @@ class StopStatistics:
     Attributes:
         steps: Number of fits by the iteration at which the stopping criterion ended them.
         unfinished: Number of fits that reached the maximum number of iterations without being stopped.
-        adaptive: Whether at least one fit was ended by a criterion that examines the fit. It is False if all fits ran
-            for a number of iterations that was fixed beforehand.
+        adaptive: Whether the stopping criterion of at least one fit examines the fit. It is False if the number of
+            iterations of all fits was fixed beforehand.
     """
 
     steps: Counter[int] = field(default_factory=Counter)

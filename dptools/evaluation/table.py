@@ -21,7 +21,7 @@ COLUMNS = {
     "top-5 before": "before_top5",
     "top-5 after": "after_top5",
 }
-"""The table's columns, and the rate that each shows. They fit a terminal of 80 columns."""
+"""The rate that each column of the table shows. The table fits a terminal of 80 columns."""
 
 RATES = ("success", *(f"{stage}_{top}" for stage in ("clean", "before", "after") for top in ("top1", "top5")))
 """The names of all rates of a group."""
@@ -56,7 +56,7 @@ def rate_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
 def stop_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
     """Return where the stopping criterion ended the fits of each group.
 
-    Groups are left out if all their fits ran for a fixed number of iterations. Without any other, the table is empty.
+    Groups are left out if all their fits ran for a fixed number of iterations. If no group remains, the table is empty.
     """
     rows = [_stop_row(group.name, group.stops) for group in groups if group.stops.adaptive]
     return [[by, "fits", "half ended by", "95 % ended by", "never ended"], *rows] if rows else []
@@ -81,7 +81,7 @@ def suspicion_rows(gate: GateEvaluation) -> Rows:
 
 
 def gate_rows(gate: GateEvaluation) -> Rows:
-    """Return accuracy and cost if nothing, only suspects, or everything is purified."""
+    """Return accuracy and cost of each policy: purify nothing, only suspect images, or everything."""
     rows = [_gate_row(gate, policy, attacked) for policy in POLICIES for attacked in (False, True)]
     return [["to restore", "images", "top-1", "top-5", "restored", "s an image"], *filter(None, rows)]
 
