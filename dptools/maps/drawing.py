@@ -27,7 +27,7 @@ class Label:
         x: Column of its centre, in pixels.
         y: Row of its centre, in pixels.
         size: Font size in pixels.
-        angle: Angle of its middle in degrees, anticlockwise.
+        angle: Direction of the text at its middle, in degrees, anticlockwise.
         spacing: Extra space between letters, as a fraction of the size.
         bend: Clockwise rotation from one letter to the next, in degrees.
         font: Name of a font of Matplotlib.

@@ -1,4 +1,4 @@
-"""Find the words of a map: foreground, letters, text lines, rectified lines, readings, words."""
+"""Find the words of a map, in these steps: foreground, letters, text lines, rectified lines, readings, words."""
 
 import logging
 from collections.abc import Iterator, Sequence

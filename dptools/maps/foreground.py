@@ -40,8 +40,8 @@ def foreground_mask(grey: Grey, sensitivity: float = 0.2) -> Mask:
 def remove_lines(mask: Mask, max_stroke: float) -> Mask:
     """Return the foreground without roads, rivers, borders and hatching.
 
-    Strokes that are too broad or too long for letters are removed. A long stroke is removed between two junctions of
-    its skeleton, so that a letter that touches it stays.
+    Strokes that are too broad or too long for letters are removed. Strokes are split at the junctions of the skeleton,
+    so that a letter that touches a long stroke stays.
 
     Args:
         mask: The foreground, H x W.
@@ -62,7 +62,7 @@ def remove_lines(mask: Mask, max_stroke: float) -> Mask:
 
 
 def _broad(mask: Mask) -> Mask:
-    """Return the pixels where a disk of radius MAX_STROKE_RADIUS fits in, and a margin of 3 pixels around the disk."""
+    """Return the pixels of disks of radius MAX_STROKE_RADIUS that fit in the mask, with a margin of 3 pixels."""
     from scipy.ndimage import distance_transform_edt
 
     centres = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] > MAX_STROKE_RADIUS

@@ -22,7 +22,7 @@ MAX_COORDINATE = 1e9
 
 @dataclass(frozen=True)
 class TrueWord:
-    """A word that stands on a map.
+    """A word on a map.
 
     Attributes:
         text: The word; empty if it is unknown.
@@ -35,15 +35,15 @@ class TrueWord:
     def iou(self, outline: "Polygon") -> float:
         """Return the intersection over union with the outline of a detected word.
 
-        If the ground truth is an upright box, it is compared with the bounding box of the outline, because many
-        ground truths have only boxes, for slanted words too.
+        An upright box is compared with the bounding box of the outline, because many ground truths have only upright
+        boxes, even for slanted words.
         """
         upright = self.outline.equals(self.outline.envelope)
         return iou(self.outline, outline.envelope if upright else outline)
 
 
 def read_ground_truth(text: str, name: str) -> list[TrueWord]:
-    """Return the words of a GeoJSON file whose x is the column and whose y is the row times -1.
+    """Return the words of a GeoJSON file in which x is the column and y is the row times -1.
 
     Geometries without an area are left out.
 

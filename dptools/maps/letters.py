@@ -13,8 +13,8 @@ MIN_LETTER, MIN_AREA = 12, 40
 """The longer side of a letter's bounding box is at least 12 pixels, and its area at least 40 pixels."""
 
 TILE, HALO = 2048, 256
-"""Side of a tile, and the margin processed around it, in pixels. The margin is larger than a letter, so that every
-letter of the tile is seen whole."""
+"""Side of a tile, and the margin around it that is processed too, in pixels. The margin is larger than a letter, so
+that no letter of the tile is cut."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Letters:
         return np.maximum(self.width, self.height)
 
     def mask(self, foreground: Mask) -> Mask:
-        """Return the connected components of a foreground whose bounding box is one of these."""
+        """Return the connected components of a foreground whose bounding boxes are among these boxes."""
         from scipy.ndimage import find_objects, label
 
         components, _ = label(foreground, np.ones((3, 3)))

@@ -98,7 +98,7 @@ def _links(centres: Floats, sizes: Floats, reach: float, max_size_ratio: float) 
 
 
 def _regular_links(centres: Floats, links: list[Link], max_turn: float = 22, max_ratio: float = 1.5) -> list[Link]:
-    """Return the links that a third letter continues, in nearly the same direction and at nearly the same distance."""
+    """Return the links that another link continues in nearly the same direction and with nearly the same length."""
     neighbours = defaultdict(list)
     for _, one, other in links:
         neighbours[one].append(other)
@@ -136,7 +136,7 @@ def _bridged_lines(centres: Floats, sizes: Floats, lines: list[Line]) -> list[Li
 
 
 def _end_direction(centres: Floats, line: Line) -> Floats:
-    """Return the unit vector in which a line leaves its last letters."""
+    """Return the direction of a line at its last letters, as a unit vector."""
     offset = centres[line[-1]] - centres[line[-min(4, len(line))]]
     unit: Floats = offset / max(math.hypot(*offset), 1e-9)
     return unit

@@ -1,4 +1,4 @@
-"""Merge repeated readings of the same words: readings that agree vote for each other, and the best one is kept."""
+"""Merge repeated readings of the same words. Readings that agree vote for each other, and the best one is kept."""
 
 import math
 import re
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from shapely import Polygon
 
 MIN_WEIGHT = 0.7
-"""Readings of a lower weight are dropped; see :func:`merge_readings`."""
+"""Readings with a lower weight are dropped; see :func:`merge_readings`."""
 
 MIN_IOU = 0.5
-"""Two outlines match from this intersection over union."""
+"""Smallest intersection over union of two outlines that match."""
 
 MAX_OVERLAP = 0.3
-"""Of two words whose outlines share more than this fraction of the smaller one's area, only one is kept."""
+"""Two words conflict if their common area exceeds this fraction of the smaller outline. Only one of them is kept."""
 
 
 def merge_readings(readings: Iterable[Word], passes: int) -> list[Word]:
@@ -29,7 +29,7 @@ def merge_readings(readings: Iterable[Word], passes: int) -> list[Word]:
 
     Args:
         readings: All readings of the map, in pixels of the same enlarged map.
-        passes: How often each line was read. Readings of the whole page count as additional votes.
+        passes: Number of times that each line was read. Readings of the whole page count as additional votes.
     """
     from shapely import Polygon, STRtree
 
@@ -39,13 +39,13 @@ def merge_readings(readings: Iterable[Word], passes: int) -> list[Word]:
         votes * word.joint_confidence * min(len(normalised(word.text)), 8) / passes
         for word, votes in zip(words, _votes(words, shapes), strict=True)
     ]
-    tree, kept = STRtree(shapes), set[int]()
+    tree, selected = STRtree(shapes), set[int]()
     for best in sorted(range(len(words)), key=lambda index: (-weights[index], index)):
         if weights[best] < MIN_WEIGHT or not shapes[best].area:
             continue
-        if not any(other in kept and _overlap(shapes[best], shapes[other]) for other in tree.query(shapes[best])):
-            kept.add(best)
-    return [words[index] for index in sorted(kept, key=lambda index: _position(shapes[index]))]
+        if not any(other in selected and _overlap(shapes[best], shapes[other]) for other in tree.query(shapes[best])):
+            selected.add(best)
+    return [words[index] for index in sorted(selected, key=lambda index: _position(shapes[index]))]
 
 
 def normalised(text: str) -> str:

@@ -12,7 +12,7 @@ def box_polygon(left: float, top: float, width: float, height: float) -> tuple[P
 
 
 def word_outline(line: RectifiedLine, start: int, end: int) -> tuple[Point, ...]:
-    """Return the outline on the map of a word in a rectified line: its upper side, then its lower side backwards.
+    """Return the outline of a word on the map: its upper side, then its lower side backwards.
 
     Args:
         line: The rectified line.

@@ -13,7 +13,7 @@ class Crop:
     """How a text line is cut out for a reader.
 
     Attributes:
-        clean: Whether everything but the line's foreground is white. Otherwise the map stays as it is.
+        clean: Whether everything except the line's foreground is replaced by white.
         half_height: See :func:`dptools.maps.textline.rectify`.
         margin: See :func:`dptools.maps.textline.rectify`.
     """
@@ -51,8 +51,8 @@ class LineReader(Protocol):
 class PageReader(Protocol):
     """Recognises a whole map, with its own line detection.
 
-    A reader that is a :class:`LineReader` too also reads the whole map, at its own size and enlarged. These readings
-    take part in the vote.
+    If a reader is a :class:`LineReader` too, it reads the lines and the whole map, at its own size and enlarged. All
+    readings take part in the vote.
     """
 
     def read_page(self, grey: Grey) -> list[Word]:

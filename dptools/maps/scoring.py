@@ -34,7 +34,7 @@ class Score:
 
     @property
     def precision(self) -> float | None:
-        """The fraction of the given items that are right, or None if there are none."""
+        """The fraction of the items in the record that are right, or None if there are none."""
         return self.found / self.given if self.given else None
 
     @property
@@ -77,7 +77,7 @@ class WordScore(Score):
 
 
 def score_words(truth: Sequence[TrueWord], words: Iterable[Mapping[str, Any]]) -> WordScore:
-    """Return the score of words, which are matched with the ground truth greedily by intersection over union.
+    """Return the score of words. They are matched with the ground truth greedily by intersection over union.
 
     Args:
         truth: The words on the map.
@@ -118,7 +118,7 @@ def score_mask(truth: Iterable[TrueWord], grey: Grey, mask: Mask) -> MaskScore:
 
 
 def edit_distance(one: str, other: str) -> int:
-    """Return the fewest insertions, deletions and replacements of characters between two texts (Levenshtein 1965)."""
+    """Return the Levenshtein distance: the fewest character insertions, deletions and replacements between two texts."""
     row = list(range(len(other) + 1))
     for i, char in enumerate(one, 1):
         diagonal, row[0] = row[0], i

@@ -82,7 +82,7 @@ class TextLine:
 
 
 def reading_directions(letters: Letters, line: Line) -> Iterator[TextLine]:
-    """Yield a line in the direction from left to right; a line within 15 degrees of vertical in both directions."""
+    """Yield a line from left to right, or in both directions if it is within 15 degrees of vertical."""
     x, y = letters.centres[line[-1]] - letters.centres[line[0]]
     angle = math.degrees(math.atan2(y, x))
     if abs(angle) < 105:

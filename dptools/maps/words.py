@@ -24,7 +24,7 @@ class Character:
         text: The character.
         confidence: The reader's confidence, in [0, 1].
         column: Column of the character's middle in the rectified line.
-        starts_word: Whether the reader saw a space before it.
+        starts_word: Whether the reader recognised a space before it.
     """
 
     text: str
