@@ -34,8 +34,8 @@ def perturbation_norms(perturbation: Tensor) -> dict[str, float]:
     """Return the norms of the difference of two 8-bit images.
 
     Returns:
-        ``l2`` and ``linf`` on the [0, 1] scale, ``l2_255`` and ``linf_255`` in 8-bit steps, ``l0`` as the fraction of
-        values that changed, ``l0_count`` as their number.
+        ``l2`` and ``linf`` on the [0, 1] scale, and ``l2_255`` and ``linf_255`` in 8-bit steps. ``l0`` is the fraction
+        of changed values, and ``l0_count`` is their number.
     """
     steps = (perturbation.double() * 255).round()
     changed, length, largest = int(steps.count_nonzero()), float(steps.norm()), int(steps.abs().max())

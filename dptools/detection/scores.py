@@ -42,8 +42,8 @@ wrongly (``make bench-suspicion``).
 def disagreement_score(probabilities: Tensor, views: Sequence[Tensor]) -> float:
     """Return the disagreement score of an image: how far other views disagree with its prediction.
 
-    With p the mean of the views, c the predicted class and d the most probable class other than c, the score is
-    (1 - (p[c] - p[d])) / 2.
+    The score is (1 - (p[c] - p[d])) / 2. Here p is the mean of the views, c is the predicted class, and d is the most
+    probable other class in p.
 
     Args:
         probabilities: the prediction for the image, shape (classes,).

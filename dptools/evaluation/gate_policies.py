@@ -35,8 +35,8 @@ class PolicyStatistics:
     """Accuracy and cost of one policy, over clean or over attacked images.
 
     Attributes:
-        counts: Number of images (``images``), of purified images (``restored``), of images with known seconds
-            (``timed``), with a known rank (``n``), and with a correct prediction (``top1``, ``top5``).
+        counts: Numbers of images: all (``images``), purified (``restored``), with known seconds (``timed``), with a
+            known rank (``n``), correct (``top1``, ``top5``).
         seconds: Sum of the known seconds.
     """
 

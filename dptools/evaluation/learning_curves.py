@@ -105,7 +105,7 @@ def learning_curves(points: Iterable[Record]) -> list[LearningCurve]:
 def _fits(points: Iterable[Record]) -> Iterator[tuple[str, list[tuple[int, int]]]]:
     """Yield the attack and the checkpoints of each fit.
 
-    A fit ends where the id changes or the iteration number does not increase.
+    A fit ends when the id changes or the iteration number does not increase.
     """
     fit: list[Record] = []
     for point in points:

@@ -20,7 +20,7 @@ class Group:
     The rates are named ``success`` and ``STAGE_TOP``, with top ``top1`` or ``top5`` and one of these stages:
 
     - ``clean``: the attacked classifier on the clean image, including images that the attack skipped because the
-      classifier was wrong already.
+      classifier misclassified them.
     - ``before``: the attacked classifier on the adversarial image, as dp-attack read it back from its file.
     - ``after``: the classifier of dp-classify on the image that the last tool wrote.
 

@@ -54,7 +54,7 @@ def rate_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
 
 
 def stop_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
-    """Return where the stopping criterion ended the fits of each group.
+    """Return the iterations at which the stopping criterion ended the fits of each group.
 
     Groups are left out if all their fits ran for a fixed number of iterations. If no group remains, the table is empty.
     """

@@ -47,8 +47,8 @@ def paper(residual: "Image") -> Mask:
 
     After a few iterations, a deep image prior shows background and roads, but no text. The text is in the residual:
     the output of the prior minus the map. The paper's rule is "if all RGB pixels are greater than 0.6 x mean of image
-    be 255 else be 0". The paper does not say which image is meant. Applied to the residual, where dark text on a
-    light map is bright, the rule selects the text. Applied to the map, it would select the paper of the map.
+    be 255 else be 0". The paper does not say which image is meant. In the residual, dark text on a light map is
+    bright, so the rule selects the text. Applied to the map, it would select the paper of the map.
 
     Args:
         residual: H x W x 3, in [0, 1].
@@ -84,7 +84,7 @@ METHODS = {
 
 
 def text_mask(pixels: Pixels, method: str = "letters", prior: "Image | None" = None) -> Mask:
-    """Return the mask of the text on a map, H x W, true where there is text.
+    """Return the mask of the text on a map, H x W, true for pixels of text.
 
     Args:
         pixels: The map, H x W x 3.

@@ -24,8 +24,8 @@ MAX_OVERLAP = 0.3
 def merge_readings(readings: Iterable[Word], passes: int) -> list[Word]:
     """Return the words of a map, sorted by row and column, after non-maximum suppression of overlapping readings.
 
-    The weight of a reading is the product of its joint confidence, its length (8 at most) and the number of readings
-    with the same text at the same place, divided by ``passes``.
+    The weight of a reading is its joint confidence, times its length (at most 8), times its votes, divided by
+    ``passes``. The votes are the readings with the same text at the same place.
 
     Args:
         readings: All readings of the map, in pixels of the same enlarged map.

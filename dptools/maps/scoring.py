@@ -118,7 +118,7 @@ def score_mask(truth: Iterable[TrueWord], grey: Grey, mask: Mask) -> MaskScore:
 
 
 def edit_distance(one: str, other: str) -> int:
-    """Return the Levenshtein distance: the fewest character insertions, deletions and replacements between two texts."""
+    """Return the Levenshtein distance of two texts: the fewest insertions, deletions and replacements of characters."""
     row = list(range(len(other) + 1))
     for i, char in enumerate(one, 1):
         diagonal, row[0] = row[0], i

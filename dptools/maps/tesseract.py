@@ -56,8 +56,8 @@ def check_tesseract(language: str) -> None:
     """
     if not shutil.which(PROGRAM):
         raise SetupError(f"{PROGRAM} is not installed: on Debian and Ubuntu it is the package tesseract-ocr")
-    done = subprocess.run([PROGRAM, "--list-langs"], capture_output=True, text=True, check=False)
-    languages = (done.stdout + done.stderr).splitlines()[1:]
+    completed = subprocess.run([PROGRAM, "--list-langs"], capture_output=True, text=True, check=False)
+    languages = (completed.stdout + completed.stderr).splitlines()[1:]
     for name in language.split("+"):
         if name not in languages:
             raise UsageError(f"{PROGRAM} has no language {name!r}: choose {', '.join(languages)}, or install its data")
@@ -114,11 +114,11 @@ def recognise(pages: Sequence[Grey], segmentation: int, language: str) -> list[T
     """
     command = [PROGRAM, "stdin", "stdout", "--psm", str(segmentation), "-l", language, "tsv"]
     environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # Tesseract is slower with several threads.
-    done = subprocess.run(command, input=_tiff(pages), capture_output=True, env=environment, check=False)
-    if done.returncode:
-        reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise SampleError("Tesseract", f"{PROGRAM} failed with status {done.returncode}: {reason}")
-    rows = [line.split("\t") for line in done.stdout.decode(errors="replace").splitlines()[1:]]
+    completed = subprocess.run(command, input=_tiff(pages), capture_output=True, env=environment, check=False)
+    if completed.returncode:
+        reason = completed.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise SampleError("Tesseract", f"{PROGRAM} failed with status {completed.returncode}: {reason}")
+    rows = [line.split("\t") for line in completed.stdout.decode(errors="replace").splitlines()[1:]]
     return [_word(row) for row in rows if len(row) == 12 and row[0] == "5" and row[11].strip()]
 
 

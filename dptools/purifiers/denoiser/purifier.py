@@ -15,7 +15,7 @@ from dptools.purifiers.purifier import Purifier, grey_like
 from dptools.purifiers.tiling import in_tiles
 
 GPU_BATCH = 128
-"""Number of inputs in a batch on a GPU, where each pass over an image is one input. Larger batches are no faster."""
+"""Batch size on a GPU. Each pass over an image is one input of the batch. Larger batches are no faster."""
 
 TEXTURE_SEED = 1 << 32
 """XORed with an image's seed, so that the grain of the texture is independent of the noise of the passes."""
@@ -48,7 +48,7 @@ class Denoiser(Purifier):
         tile = self.settings.tile or math.inf
         if max(images.shape[-2:]) <= tile and (images.is_cuda or len(images) == 1):
             means = self._mean(images, seeds)
-        else:  # On a CPU, images are denoised one by one, so that the batch size does not change a byte.
+        else:  # Images are tiled. On a CPU, they are denoised one by one, so the batch size does not change a byte.
             batch = GPU_BATCH // 8 if images.is_cuda else 1
             parts = zip(torch.split(images, 1), seeds, strict=True)
             means = torch.cat([in_tiles(image, self.settings.tile, self._mean, seed, batch) for image, seed in parts])

@@ -30,7 +30,7 @@ class DenoiserSettings:
 
 
 DENOISER = DenoiserSettings(texture=Texture(share=0.4, shifted=10 / 255, grain=4 / 255))
-"""Method ``denoiser``, the default: optimised for classifiers."""
+"""Method ``denoiser``, the default: intended for classifiers."""
 
 PHOTO = DenoiserSettings(passes=1, noise_std=0.0)
-"""Method ``photo``: optimised for human viewers."""
+"""Method ``photo``: intended for human viewers."""

@@ -25,8 +25,8 @@ class Texture:
 
     Denoising removes texture together with noise. If the noise of the image is strong, a share of the removed part is
     added back in place. If it is weak, the removed part may be an adversarial perturbation, which is harmless elsewhere
-    in the image. It is then added back a few pixels away, together with random grain, much like the film grain
-    synthesis of a video decoder (AV1 specification, section 7.18.3). Between the extremes, both are mixed.
+    in the image. It is then added back a few pixels away, together with random grain. Between the extremes, both are
+    mixed. Video decoders synthesise film grain in a similar way (AV1 specification, section 7.18.3).
 
     The amount grows with the removed part, so a flat image stays nearly flat. Values beyond two standard deviations are
     clipped, so black and white pixels of impulse noise do not come back.

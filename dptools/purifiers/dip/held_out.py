@@ -1,4 +1,4 @@
-"""The size of a fit, and the pixels that it does not see because they are held out for validation."""
+"""The padded size of an image, and the pixels that are held out from a fit for validation."""
 
 import math
 

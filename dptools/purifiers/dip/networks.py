@@ -70,7 +70,7 @@ def _convolution(below: int, width: int, kernel: int, pad: Padding, stride: int 
 
 
 def _normalisation(width: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(width, track_running_stats=False)  # the network sees one image only
+    return nn.BatchNorm2d(width, track_running_stats=False)  # each network is fitted to one image only
 
 
 def hourglass(

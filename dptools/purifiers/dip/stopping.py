@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StopDecision:
-    """What a criterion decides at a step.
+    """The decision of a criterion at one step.
 
     Attributes:
         keep: whether this step's image is the best so far.

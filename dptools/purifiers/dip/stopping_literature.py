@@ -23,8 +23,8 @@ class Oracle:
     is an upper bound on stopping criteria, not a method for users.
 
     Attributes:
-        right: returns whether the true label, and not the adversarial one, is among the top five classes of an image
-            1 x 3 x H x W.
+        right: returns whether an image, 1 x 3 x H x W, is correct: its top five classes contain the true label but not
+            the adversarial one.
         every: iterations from one classification to the next.
     """
 

@@ -20,7 +20,7 @@ STRIDE = 224
 """Pixels from one tile to the next."""
 
 SIDES = (240, 340, 480, 720)
-"""Lengths that the shorter side of a photograph is reduced to, so that the network sees objects at several scales."""
+"""Photographs are reduced to these lengths of the shorter side, for training at several scales."""
 
 
 def read_tiles(folder: Path) -> Tensor:
