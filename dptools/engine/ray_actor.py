@@ -48,7 +48,7 @@ class ActorRunner:
         """
         self._stage, self._resources, self._directory = stage, resources, directory
         self._actor: Any = None
-        self._ready = False
+        self._ready = self._stopped = False
         self._calling = threading.Lock()  # Held while the runner's thread waits for Ray.
 
     def wait_until_ready(self) -> None:
@@ -58,6 +58,8 @@ class ActorRunner:
         with self._calling:
             if self._actor is None:
                 self._actor = self._create()
+            if self._stopped:  # stop() may have run before there was an actor to kill.
+                raise SetupError("the run has ended")
             try:
                 ray.get(self._actor.ready.remote())
             except RayActorError as error:
@@ -67,9 +69,10 @@ class ActorRunner:
 
     def run(self, batch: Batch) -> Batch:
         """Return the finished samples of the batch; see :class:`dptools.engine.pool.Runner`."""
+        results: Batch
         try:
             with self._calling:
-                finished, messages = ray.get(self._actor.run.options(max_task_retries=0).remote(batch))
+                results, messages = ray.get(self._actor.run.options(max_task_retries=0).remote(batch))
         except RayTaskError as error:
             raise error.cause from None
         except RayError as error:
@@ -79,11 +82,11 @@ class ActorRunner:
             raise WorkerDiedError("the process or its machine ended" if ended else _first_line(error)) from None
         for message in messages:
             logger.info("%s", message)
-        done: Batch = finished
-        return done
+        return results
 
     def stop(self) -> None:
         """Kill the actor, and wait until no thread waits for it: Ray crashes if it is shut down meanwhile."""
+        self._stopped = True
         if self._actor is not None:
             with suppress(RayError):
                 ray.kill(self._actor)
