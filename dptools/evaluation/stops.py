@@ -19,7 +19,7 @@ MAX_ITERATIONS = 10**9
 SUGGESTED_SHARE = 0.95
 """The suggested fixed number of iterations is the one by which this share of all fits had stopped."""
 
-UNFINISHED = "most iterations done"
+UNFINISHED = "iteration limit reached"
 """The recorded reason of a fit that reached its maximum number of iterations before its criterion stopped it."""
 
 

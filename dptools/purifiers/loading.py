@@ -38,10 +38,10 @@ def _make(method: Method) -> "Purifier":
         return FilterPurifier(method.filter)
     if method.fits:
         from dptools.purifiers.dip.purifier import DeepImagePrior
-        from dptools.purifiers.dip.settings import DIP, PAPER
+        from dptools.purifiers.dip.settings import FIT_SETTINGS
 
-        return DeepImagePrior(PAPER if method.name == "paper" else DIP)
+        return DeepImagePrior(FIT_SETTINGS[method.name])
     from dptools.purifiers.denoiser.purifier import Denoiser
-    from dptools.purifiers.denoiser.settings import DENOISER, PHOTO
+    from dptools.purifiers.denoiser.settings import DENOISER_SETTINGS
 
-    return Denoiser(PHOTO if method.name == "photo" else DENOISER)
+    return Denoiser(DENOISER_SETTINGS[method.name])

@@ -13,18 +13,17 @@ def effective(device: "torch.device", precision: str) -> str:
     return ("bf16" if has_bf16(device) else "fp32") if precision == "auto" else precision
 
 
-def autocast(device: "torch.device", precision: str, *, cache: bool = True) -> "torch.autocast":
+def autocast(device: "torch.device", precision: str) -> "torch.autocast":
     """Return the context for a forward pass.
 
     Args:
         device: device of the network.
         precision: one of PRECISIONS.
-        cache: whether to cache converted weights. It must be false in a CUDA graph.
     """
     import torch
 
     enabled = effective(device, precision) == "bf16"
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=cache)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def has_bf16(device: "torch.device") -> bool:

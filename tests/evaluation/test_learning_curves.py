@@ -58,7 +58,7 @@ def stopped(step: int, reason: str = "true label found") -> dict[str, Any]:
 
 
 def test_the_suggested_step_is_the_one_by_which_95_percent_of_fits_stopped() -> None:
-    records = [*map(stopped, range(50, 1000, 50)), stopped(3000, "most iterations done")]
+    records = [*map(stopped, range(50, 1000, 50)), stopped(3000, "iteration limit reached")]
     (group,) = evaluate(records)
     stops = group.stops.as_json()
     assert stops is not None
@@ -68,7 +68,7 @@ def test_the_suggested_step_is_the_one_by_which_95_percent_of_fits_stopped() -> 
 
 
 def test_no_step_is_suggested_if_too_many_fits_did_not_stop() -> None:
-    (group,) = evaluate([stopped(50), stopped(3000, "most iterations done")])
+    (group,) = evaluate([stopped(50), stopped(3000, "iteration limit reached")])
     assert (group.stops.quantile(0.5), group.stops.quantile(0.95)) == (50, None)
     (group,) = evaluate([{"attack": {"name": "gs"}}])
     assert group.stops.as_json() is None

@@ -150,3 +150,17 @@ def test_the_package_states_its_version() -> None:
     from importlib.metadata import version
 
     assert dptools.__version__ == version("deep-protection")
+
+
+@pytest.mark.parametrize("name", ["denoiser", "dip", "median:3"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_other_floating_point_types_are_accepted_and_returned(name: str, dtype: torch.dtype) -> None:
+    output = make(name)(images(1).to(dtype), seeds=[1])
+    assert output.dtype == dtype
+    assert (output.float() - make(name)(images(1), seeds=[1])).abs().max() < 0.02
+
+
+@pytest.mark.parametrize("name", ["denoiser", "dip", "median:3"])
+def test_purifiers_work_in_inference_mode(name: str) -> None:
+    with torch.inference_mode():
+        assert make(name)(images()).shape == (2, 3, 40, 56)

@@ -17,15 +17,18 @@ from dptools.purifiers.tiling import in_tiles
 GPU_BATCH = 128
 """Batch size on a GPU. Each pass over an image is one input of the batch. Larger batches are no faster."""
 
-TEXTURE_SEED = 1 << 32
-"""XORed with an image's seed, so that the grain of the texture is independent of the noise of the passes."""
+TEXTURE_SEED = 0x9E3779B9
+"""XORed with an image's seed, so that the grain of the texture is independent of the noise of the passes.
+
+PyTorch's CPU generator uses the low 32 bits of a seed only, so the constant must have some of them.
+"""
 
 
 class Denoiser(Purifier):
-    """The mean of a pretrained network's outputs over several passes, each with fresh Gaussian noise.
+    """The mean of a pretrained network's outputs over several noisy passes, with texture added.
 
-    The noise of a pass masks the perturbation, and the network removes both. The mean is a Monte Carlo estimate of a
-    smoothed denoiser (compare Cohen et al., arXiv 1902.02918). More passes lower its variance.
+    Each pass adds fresh Gaussian noise, which masks the perturbation; the network removes both. The mean is a Monte
+    Carlo estimate of a smoothed denoiser (compare Cohen et al., arXiv 1902.02918). More passes lower its variance.
 
     Gradients flow through the network. They are exact for the noise that was drawn.
     """
@@ -45,11 +48,14 @@ class Denoiser(Purifier):
         return f"{self.settings}"
 
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
+        return self._purify(images.to(self.network.head.weight.dtype), seeds).to(images.dtype)
+
+    def _purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
         tile = self.settings.tile or math.inf
         if max(images.shape[-2:]) <= tile and (images.is_cuda or len(images) == 1):
             means = self._mean(images, seeds)
         else:  # Images are tiled. On a CPU, they are denoised one by one, so the batch size does not change a byte.
-            batch = GPU_BATCH // 8 if images.is_cuda else 1
+            batch = max(1, GPU_BATCH // self.settings.passes) if images.is_cuda else 1
             parts = zip(torch.split(images, 1), seeds, strict=True)
             means = torch.cat([in_tiles(image, self.settings.tile, self._mean, seed, batch) for image, seed in parts])
         finished = []

@@ -34,3 +34,6 @@ DENOISER = DenoiserSettings(texture=Texture(share=0.4, shifted=10 / 255, grain=4
 
 PHOTO = DenoiserSettings(passes=1, noise_std=0.0)
 """Method ``photo``: intended for human viewers."""
+
+DENOISER_SETTINGS = {"denoiser": DENOISER, "photo": PHOTO}
+"""The settings of the methods by name."""

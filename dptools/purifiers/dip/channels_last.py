@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, pad, silu
 
-from dptools.purifiers.dip.networks import Generator, Scale
+from dptools.purifiers.dip.networks import PriorNetwork, Scale
 
 ALIGNMENT = 8
 """In 16-bit precision, tensor cores need a number of channels that is a multiple of this."""
@@ -55,7 +55,7 @@ class _Double(torch.autograd.Function):
         return _halve(_halve(gradients[0], 3), 2)
 
 
-def features(network: Generator, z: Tensor) -> Tensor:
+def features(network: PriorNetwork, z: Tensor) -> Tensor:
     """Return the input of the last convolution of an hourglass, B x width x H x W.
 
     Args:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, mse_loss
 
 from dptools.purifiers.dip.channels_last import features
-from dptools.purifiers.dip.networks import Generator
+from dptools.purifiers.dip.networks import PriorNetwork
 
 STATISTICS = ("loss", "error_clean", "variance", "worst_patch")
 """Values that are recorded at every step.
@@ -41,7 +41,7 @@ class Slot:
 
     def __init__(
         self,
-        make: Callable[[], Generator],
+        make: Callable[[], PriorNetwork],
         shape: Sequence[int],
         device: torch.device,
         *,

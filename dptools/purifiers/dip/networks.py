@@ -9,7 +9,7 @@ from torch import Tensor, nn
 Padding = Literal["zeros", "reflect"]
 
 
-class Generator(nn.Module):
+class PriorNetwork(nn.Module):
     """A network that generates an image from a fixed random input z.
 
     Attributes:
@@ -45,27 +45,31 @@ class Generator(nn.Module):
 class Scale(nn.Module):
     """One scale of the hourglass: downsampling, the smaller scales and upsampling, beside a narrow skip connection."""
 
-    def __init__(self, below: int, width: int, skip: int, inner: nn.Module, inner_width: int, pad: Padding) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, skip: int, inner: nn.Module, inner_channels: int, pad: Padding
+    ) -> None:
         super().__init__()
-        self.skip = _convolution(below, skip, 1, pad)
-        self.down = nn.Sequential(_convolution(below, width, 3, pad, stride=2), _convolution(width, width, 3, pad))
+        self.skip = _convolution(in_channels, skip, 1, pad)
+        self.down = nn.Sequential(
+            _convolution(in_channels, channels, 3, pad, stride=2), _convolution(channels, channels, 3, pad)
+        )
         self.inner = inner
         self.up = nn.Upsample(scale_factor=2, mode="bilinear")
-        joined = skip + inner_width
+        joined = skip + inner_channels
         self.merge = nn.Sequential(
-            _normalisation(joined), _convolution(joined, width, 3, pad), _convolution(width, width, 1, pad)
+            _normalisation(joined), _convolution(joined, channels, 3, pad), _convolution(channels, channels, 1, pad)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return features, B x width x H x W, of an input B x below x H x W."""
+        """Return features, B x width x H x W, of an input B x in_channels x H x W."""
         deep = self.up(self.inner(self.down(x)))
         merged: Tensor = self.merge(torch.cat([self.skip(x), deep], dim=1))
         return merged
 
 
-def _convolution(below: int, width: int, kernel: int, pad: Padding, stride: int = 1) -> nn.Sequential:
+def _convolution(in_channels: int, width: int, kernel: int, pad: Padding, stride: int = 1) -> nn.Sequential:
     # No bias: the batch normalisation that follows would remove it.
-    convolution = nn.Conv2d(below, width, kernel, stride, kernel // 2, bias=False, padding_mode=pad)
+    convolution = nn.Conv2d(in_channels, width, kernel, stride, kernel // 2, bias=False, padding_mode=pad)
     return nn.Sequential(convolution, _normalisation(width), nn.SiLU(inplace=True))
 
 
@@ -75,7 +79,7 @@ def _normalisation(width: int) -> nn.BatchNorm2d:
 
 def hourglass(
     widths: Sequence[int], *, skip: int = 4, input_depth: int = 32, shuffle: int = 1, pad: Padding = "zeros"
-) -> Generator:
+) -> PriorNetwork:
     """Return an hourglass with skip connections.
 
     Args:
@@ -88,15 +92,15 @@ def hourglass(
     inner: nn.Module = nn.Identity()
     inner_width = widths[-1]
     for index in reversed(range(len(widths))):
-        below = widths[index - 1] if index else input_depth
-        inner = Scale(below, widths[index], skip, inner, inner_width, pad)
+        in_channels = widths[index - 1] if index else input_depth
+        inner = Scale(in_channels, widths[index], skip, inner, inner_width, pad)
         inner_width = widths[index]
     body = nn.Sequential(inner, nn.Conv2d(widths[0], 3 * shuffle**2, 1), nn.PixelShuffle(shuffle))
     divisor = shuffle * 2 ** len(widths)
-    return Generator(body, input_depth=input_depth, input_scale=0.1, shrink=shuffle, size_divisor=divisor)
+    return PriorNetwork(body, input_depth=input_depth, input_scale=0.1, shrink=shuffle, size_divisor=divisor)
 
 
-def paper() -> Generator:
+def paper() -> PriorNetwork:
     """Return the hourglass of the deep image prior's denoising experiments (arXiv 1711.10925).
 
     It has five scales of 128 channels, skips of 4 and reflection padding. As in the Deep Protection paper, Swish (arXiv
@@ -105,12 +109,12 @@ def paper() -> Generator:
     return hourglass((128,) * 5, pad="reflect")
 
 
-def small() -> Generator:
+def small() -> PriorNetwork:
     """Return an hourglass at half resolution with fewer channels. A step is about ten times as fast as the paper's."""
     return hourglass((32, 64, 128, 128), shuffle=2)
 
 
-def decoder(width: int = 64, scales: int = 5) -> Generator:
+def decoder(width: int = 64, scales: int = 5) -> PriorNetwork:
     """Return the deep decoder (Heckel and Hand, arXiv 1810.03982).
 
     It has fewer parameters than the image has values, and only upsampling combines neighbouring pixels. It therefore
@@ -121,14 +125,14 @@ def decoder(width: int = 64, scales: int = 5) -> Generator:
         layers += [nn.Conv2d(width, width, 1, bias=False), nn.Upsample(scale_factor=2, mode="bilinear")]
         layers += [nn.ReLU(inplace=True), _normalisation(width)]
     body = nn.Sequential(*layers, nn.Conv2d(width, 3, 1))
-    return Generator(body, input_depth=width, input_scale=0.1, shrink=2**scales, size_divisor=2**scales)
+    return PriorNetwork(body, input_depth=width, input_scale=0.1, shrink=2**scales, size_divisor=2**scales)
 
 
-FACTORIES: dict[str, Callable[[], Generator]] = {"small": small, "paper": paper, "decoder": decoder}
+FACTORIES: dict[str, Callable[[], PriorNetwork]] = {"small": small, "paper": paper, "decoder": decoder}
 """The networks by the names in :data:`dptools.purifiers.dip.settings.NETWORKS`."""
 
 
-def random_network(name: str, seed: int) -> Generator:
+def random_network(name: str, seed: int) -> PriorNetwork:
     """Return a network of this name, with random weights from a seed."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # seeds the CPU's generator only, not CUDA's

@@ -20,7 +20,7 @@ Observer = Callable[[Step], None]
 GRACE = 100
 """Iterations after which a fit counts as diverged if its error exceeds about twice the variance of the image."""
 
-LARGEST_ERROR = 1.0
+MAX_ERROR = 1.0
 """The largest mean squared error between two images in [0, 1]."""
 
 
@@ -93,7 +93,9 @@ class DeepImagePrior(Purifier):
             return fits[-1].image
 
         chosen = draw_seeds(1)[0] if seed is None else seed
-        output = in_tiles(image.detach().float(), self.settings.tile, fit_tile, chosen).clamp(0, 1)
+        with torch.inference_mode(False):  # the fit needs gradients, whatever the mode of the caller
+            image = image.detach().clone()
+            output = in_tiles(image.float(), self.settings.tile, fit_tile, chosen).clamp(0, 1)
         longest = max(fits, key=lambda tile_fit: tile_fit.iterations)
         restarted = any(tile_fit.restarted for tile_fit in fits)
         return replace(longest, image=grey_like(output, image), restarted=restarted, tiles=len(fits))
@@ -120,15 +122,14 @@ def _fit(image: Tensor, settings: FitSettings, seed: int, observe: Observer | No
     decide, best = settings.stop.start(), None
     spread = image.var(dim=(-2, -1)).mean().item() if image[0, 0].numel() > 1 else 0.0
     for step in steps(image, settings, seed=seed):
-        if not math.isfinite(step.loss) or step.error > (
-            2 * spread + 0.01 if step.iteration > GRACE else LARGEST_ERROR
-        ):
+        limit = 2 * spread + 0.01 if step.iteration > GRACE else MAX_ERROR
+        if not math.isfinite(step.loss) or step.error > limit:
             return None
         if observe:
             observe(step)
         decision = decide(step)
         best = step if decision.keep or best is None else best
         last = step.iteration >= settings.max_iterations
-        if reason := decision.stop or ("most iterations done" if last else None):
+        if reason := decision.stop or ("iteration limit reached" if last else None):
             return Restoration(best.average, best.iteration, step.iteration, reason)
     raise AssertionError("steps() never ends")

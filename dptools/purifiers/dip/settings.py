@@ -52,3 +52,6 @@ DIP = FitSettings()
 PAPER = FitSettings(network="paper", loss="mse", stop=Fixed(1750), max_iterations=1750, ema_decay=0.0, precision="fp32")
 """Method ``paper``: the Deep Protection paper, sections 2.1, 3.1 and 4.2; the learning rate is that of the deep image
 prior (arXiv 1711.10925)."""
+
+FIT_SETTINGS = {"dip": DIP, "paper": PAPER}
+"""The settings of the methods by name."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dptools.errors import SampleError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
+from dptools.tools.denoise.seeds import PURPOSE
 from dptools.tools.shared import psnr, to_pixels, to_tensor
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class DenoiserProcessor:
             group = list(same_size)
             images = torch.cat([to_tensor(sample, self.device) for sample in group])
             with torch.no_grad():
-                outputs = self.purifier(images, seeds=[sample.seed(self.seed) for sample in group])
+                outputs = self.purifier(images, seeds=[sample.seed(self.seed, PURPOSE) for sample in group])
             for sample, image, output in zip(group, torch.split(images, 1), torch.split(outputs, 1), strict=True):
                 yield self._record(sample, image, output)
 

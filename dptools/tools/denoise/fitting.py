@@ -9,6 +9,7 @@ from dptools.pipe.record import TRACE, Record
 from dptools.pipe.sample import Sample
 from dptools.purifiers.dip.stopping_literature import Oracle
 from dptools.tools.denoise.oracle import OracleClassifier
+from dptools.tools.denoise.seeds import PURPOSE
 from dptools.tools.denoise.tracing import TraceOptions, TraceRecorder
 from dptools.tools.shared import psnr, to_pixels, to_tensor
 
@@ -67,7 +68,7 @@ class FitProcessor:
         recorder = TraceRecorder(self.tracing, sample, to_tensor(sample, self.device), oracle)
         try:
             prior = self._with_oracle(recorder)
-            done = prior.restore(recorder.image, seed=sample.seed(self.seed), observe=recorder)
+            done = prior.restore(recorder.image, seed=sample.seed(self.seed, PURPOSE), observe=recorder)
         except SampleError as error:
             return sample.fail("dp-denoise", error.kind, error.message)
         return self._record(sample, recorder, done)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dptools.errors import UsageError
-from dptools.purifiers.denoiser.settings import DENOISER, PHOTO, DenoiserSettings
-from dptools.purifiers.dip.settings import DIP, PAPER, FitSettings
+from dptools.purifiers.denoiser.settings import DENOISER_SETTINGS, DenoiserSettings
+from dptools.purifiers.dip.settings import FIT_SETTINGS, FitSettings
 from dptools.purifiers.dip.stopping import Fixed, HeldOut
 from dptools.purifiers.dip.stopping_names import parse_criterion
 from dptools.purifiers.method import FITS, Method
@@ -56,7 +56,7 @@ class Overrides:
         Raises:
             UsageError: a name is unknown.
         """
-        settings = PHOTO if method.name == "photo" else DENOISER
+        settings = DENOISER_SETTINGS[method.name]
         return replace(settings, **self._given("precision", "tile"))
 
     def fit(self, method: Method) -> FitSettings:
@@ -65,7 +65,7 @@ class Overrides:
         Raises:
             UsageError: a name is unknown.
         """
-        settings = PAPER if method.name == "paper" else DIP
+        settings = FIT_SETTINGS[method.name]
         stop: StoppingCriterion = parse_criterion(self.stop) if self.stop else settings.stop
         limit = self.iterations or settings.max_iterations
         if isinstance(stop, Fixed):

@@ -10,6 +10,7 @@ from torch import Tensor
 from dptools.errors import UsageError
 from dptools.purifiers import Denoiser, load
 from dptools.purifiers.denoiser import DENOISER, PHOTO, DenoiserSettings, pretrained
+from dptools.purifiers.denoiser.texture import Texture
 
 
 def smooth(size: int = 128) -> Tensor:
@@ -74,3 +75,13 @@ def test_tiles_differ_little_from_the_whole() -> None:
 def test_settings_refuse_unknown_precisions() -> None:
     with pytest.raises(UsageError, match="unknown precision 'fp8': choose auto, fp32, bf16"):
         DenoiserSettings(precision="fp8")
+
+
+def test_the_grain_is_independent_of_the_noise_of_the_passes() -> None:
+    """A single pass over an image whose sides need no padding draws as many numbers as the grain."""
+    image = smooth(64) + 0.01 * torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    grainy = replace(DENOISER, passes=1, texture=Texture(grain=4 / 255))
+    grain = Denoiser(grainy)(image, seeds=[7]) - Denoiser(replace(grainy, texture=None))(image, seeds=[7])
+    noise = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(7))
+    assert grain.std() > 0.001
+    assert abs(torch.corrcoef(torch.stack([grain.flatten(), noise.flatten()]))[0, 1]) < 0.05

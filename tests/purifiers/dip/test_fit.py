@@ -69,7 +69,7 @@ def test_the_oracle_stops_at_the_first_image_with_the_true_label() -> None:
 
 def test_a_fit_that_the_oracle_never_accepts_ends_at_its_limit() -> None:
     restored = restore(smooth(32), FitSettings(stop=Oracle(lambda _: False, every=5), max_iterations=10))
-    assert (restored.iterations, restored.reason) == (10, "most iterations done")
+    assert (restored.iterations, restored.reason) == (10, "iteration limit reached")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -166,7 +166,7 @@ def test_an_image_of_one_pixel_is_fitted_too() -> None:
 
 def test_a_fit_ends_at_its_limit() -> None:
     restored = restore(smooth(32), FitSettings(loss="mse", max_iterations=4))
-    assert (restored.iterations, restored.reason) == (4, "most iterations done")
+    assert (restored.iterations, restored.reason) == (4, "iteration limit reached")
 
 
 def test_a_grey_image_stays_grey() -> None:

@@ -1,9 +1,11 @@
 """The options of dp-denoise, and the settings that follow from them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from dptools.errors import UsageError
 from dptools.pipe.sample import Sample
@@ -101,3 +103,17 @@ def test_images_of_several_sizes_are_denoised_in_order() -> None:
         assert sample.pixels.shape == (side, side, 3)
         assert abs(float(sample.pixels.mean()) - side) < 3
         assert (sample.record["denoise"]["method"], sample.record["denoise"]["passes"]) == ("denoiser", 8)
+
+
+def test_the_denoiser_does_not_repeat_the_noise_of_the_attack() -> None:
+    """Additive Gaussian noise drawn from the seed that dp-attack uses for the same id."""
+    attacked = Sample({"id": "a.png@agn", "path": "-"})
+    noise = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(attacked.seed(0)))
+    seen: list[torch.Tensor] = []
+    processor = DenoiseOptions().load()
+    processor.purifier.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))  # type: ignore[attr-defined]
+    list(processor([replace(attacked, pixels=np.full((64, 64, 3), 128, np.uint8))]))
+    assert len(seen) == 8
+    for noisy in seen:
+        added = noisy.flatten() - 128 / 255
+        assert abs(torch.corrcoef(torch.stack([added, noise.flatten()]))[0, 1]) < 0.05

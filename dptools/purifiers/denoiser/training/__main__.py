@@ -48,6 +48,8 @@ def main() -> None:
     """Train, validate, and write checkpoints and weights."""
     parser = _parser()
     options = parser.parse_args()
+    if not options.photographs and not options.synthetic:
+        parser.error("nothing to train on: give --photographs, or --synthetic above 0")
     device = torch.device(options.device)
     torch.manual_seed(options.seed)
     torch.backends.cudnn.benchmark = True
