@@ -17,30 +17,50 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 BIN = Path(sys.executable).parent
 TESTS = Path(__file__).parent
 
-# Tests below these paths get the marker `unit`, which `make unit` selects, unless they start a process (the fixture
-# `sh`), are marked `slow` or `docs`, or are listed in TOO_SLOW. The selection must finish within a minute on two cores.
-UNIT_PATHS = tuple(
-    TESTS / path
+# The marker `unit`, which `make unit` selects, is given to the tests whose ids begin like this, unless they use the
+# fixture `sh`, which runs tools, or are marked `slow` or `docs`. It must finish within a minute on two cores.
+UNIT = tuple(
+    f"tests/{path}"
     for path in (
-        "attacks",
+        "attacks/",
         "classifiers/test_classes.py",
         "classifiers/test_classifier.py",
         "classifiers/test_label_map.py",
         "classifiers/test_service.py",
-        "detection",
+        "detection/",
         "engine/test_pool.py",
-        "evaluation",
-        "maps",
-        "pipe",
-        "purifiers",
+        "evaluation/",
+        "maps/",
+        "pipe/",
+        "purifiers/",
         "test_architecture.py",
         "test_samples.py",
-        "tools",
+        "tools/",
     )
 )
 
-# Tests that take more than about a second. A trailing `[...]` selects one set of parameters.
-TOO_SLOW = frozenset({})
+# Exceptions, by the beginning of the test's id: files and tests that take more than about a second.
+NOT_UNIT = tuple(
+    f"tests/{path}"
+    for path in (
+        "attacks/test_adef.py",
+        "attacks/test_attacks.py",
+        "attacks/test_lattice.py::test_no_image_exceeds_the_budget",
+        "attacks/test_perturb.py::test_any_module_can_be_attacked[adef",
+        "evaluation/test_figures.py::test_equal_figures_give_equal_files",
+        "evaluation/test_figures.py::test_the_report_is_self_contained_and_states_the_results",
+        "maps/test_lines.py::test_a_letter_on_a_tile_border_is_found_once",
+        "pipe/test_record.py::test_unknown_keys_and_any_file_name_are_preserved",
+        "purifiers/denoiser/test_texture.py::test_texture_is_the_same_across_tiles",
+        "purifiers/denoiser/test_training.py::test_an_interrupted_run_goes_on_where_it_stopped",
+        "purifiers/denoiser/test_training.py::test_the_command_writes_weights_and_resumes",
+        "purifiers/denoiser/test_training.py::test_training_reduces_the_loss",
+        "purifiers/dip/test_fit.py::test_a_fit_from_random_weights",
+        "purifiers/dip/test_fit.py::test_a_fit_that_diverges_twice_is_an_error",
+        "purifiers/test_tiling.py::test_tiles_have_one_size_of_at_most_the_side",
+        "purifiers/dip/test_fit.py::test_the_oracle_stops_at_the_first_image_with_the_true_label",
+    )
+)
 
 # One thread for each test process: with more, tests that run side by side are up to 20 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -96,14 +116,13 @@ def picture() -> Callable[..., Path]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the fast tests that start no process."""
+    """Give the fast tests the marker `unit`."""
     for item in items:
         if _is_unit(item):
             item.add_marker(pytest.mark.unit)
 
 
 def _is_unit(item: pytest.Item) -> bool:
-    fixtures = getattr(item, "fixturenames", ())
-    excluded = "sh" in fixtures or {"slow", "docs"} & {marker.name for marker in item.iter_markers()}
-    named = {item.name, getattr(item, "originalname", item.name)} & TOO_SLOW
-    return not (excluded or named) and any(item.path.is_relative_to(path) for path in UNIT_PATHS)
+    runs_tools = "sh" in getattr(item, "fixturenames", ())
+    marked = any(item.iter_markers("slow")) or any(item.iter_markers("docs"))
+    return item.nodeid.startswith(UNIT) and not (item.nodeid.startswith(NOT_UNIT) or runs_tools or marked)
