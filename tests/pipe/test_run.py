@@ -22,7 +22,7 @@ Picture = Callable[..., Path]
 class InvertWithExtras(Invert):
     """A tool that writes further files into directories of its own."""
 
-    directories: tuple[Path, ...] = ()
+    extra_directories: tuple[Path, ...] = ()
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_second_input_with_the_same_output_is_refused(tmp_path: Path, picture: P
     if where == "output":
         stage = CachedFileStage(Invert(log), directory)
     else:
-        stage = CachedFileStage(InvertWithExtras(log, directories=(directory,)))
+        stage = CachedFileStage(InvertWithExtras(log, extra_directories=(directory,)))
     status, records, messages = process(stage, *samples)
     assert status == 1
     assert ["error" in record for record in records] == [False, True]
