@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import linear_regression
 from typing import TYPE_CHECKING
 
 from dptools.errors import UsageError
@@ -164,7 +165,7 @@ class DIPDefend:
             worst = _worst_patch(step.residual, self.patch)
             if len(first) < self.warm_up:
                 first.append(worst)
-                level, trend = worst, _slope(first)
+                level, trend = worst, linear_regression(range(len(first)), first).slope if len(first) > 1 else 0.0
                 return StopDecision(keep=True)
             before, level = level, self.weight * worst + (1 - self.weight) * (level + trend)
             trend = self.weight * (level - before) + (1 - self.weight) * trend
@@ -183,13 +184,3 @@ def _worst_patch(residual: "Tensor", side: int) -> float:
     squared = residual.square().mean(dim=1, keepdim=True)
     errors = avg_pool2d(squared, side, ceil_mode=True, count_include_pad=False)
     return -10 * math.log10(max(float(errors.max()), 1e-12))
-
-
-def _slope(values: list[float]) -> float:
-    """Return the slope of the regression line through equally spaced values."""
-    count = len(values)
-    if count < 2:
-        return 0.0
-    middle = (count - 1) / 2
-    spread = sum((index - middle) ** 2 for index in range(count))
-    return sum((index - middle) * value for index, value in enumerate(values)) / spread
