@@ -31,7 +31,7 @@ $(BIN)/dp-attack: pyproject.toml constraints.txt
 .PHONY: install-dev
 install-dev: $(BIN)/dp-attack  ## make .venv with the tools, ready for development
 
-# --- demo: the pipe on eight of the ImageNet images that Foolbox ships, with three methods side by side
+# --- demo: attack eight ImageNet images from Foolbox, purify them with three methods, and compare the methods
 
 DEMO := results/demo
 TIMED = @SECONDS=0; echo "$@ ..." >&2;
@@ -127,13 +127,13 @@ gpu:  ## on a machine with a GPU: tests of its code paths, and speeds (five minu
 	$(PYTHON) tests/gpu/check.py
 
 .PHONY: bench-attack
-bench-attack: $(BIN)/dp-attack  ## the attacks' speed beside plain Foolbox (half an hour); writes results/bench-attack.json
+bench-attack: $(BIN)/dp-attack  ## compare the attacks' speed with Foolbox (half an hour); writes results/bench-attack.json
 	python tests/benchmarks/attacks.py --out results/bench-attack.json
 
 # --- the experiment of the Deep Protection paper, section 4: each figure by its number, `make paper` for all
 #
 #   IMAGES   a directory of images, in subdirectories named after their classes
-#   METHOD   the fit: dip by default; paper is exactly as published and takes 25 minutes a fit on one core
+#   METHOD   the fit: dip by default; paper is exactly as published and takes 25 minutes per fit on one core
 #   STEPS    iterations of the fixed stop; LIMIT for the oracle; LOSS for the loss-threshold stop
 #   MODEL    the classifier; ATTACKS, JOBS and ENGINE as dp-attack and all tools take them
 #   SERVICE  the classifier of figure 7, for example a service; MAPS the scanned maps of figure 8
@@ -161,7 +161,7 @@ $(error IMAGES=$(IMAGES): make cannot handle a space in a name)
 else ifeq ($(origin IMAGES),file)
 $(info No IMAGES=DIR given (a directory of images, in subdirectories named after their classes): using the 20 samples.)
 else ifneq ($(filter $(abspath $(IMAGES))/%,$(abspath $(PAPER))/),)
-$(error PAPER=$(PAPER) lies in IMAGES=$(IMAGES), so outputs would be taken for inputs)
+$(error PAPER=$(PAPER) lies in IMAGES=$(IMAGES), so outputs would become inputs)
 else ifeq ($(wildcard $(IMAGES)/.)$(filter results/samples results/three,$(IMAGES)),)
 $(error IMAGES=$(IMAGES) is no directory: give a directory of images, in subdirectories named after their classes)
 endif
@@ -177,7 +177,7 @@ RUN := $(if $(JOBS),-j $(JOBS)) $(if $(ENGINE),--engine $(ENGINE))
 CLASSIFY = dp-classify --model $(MODEL) $(RUN)
 
 # A pipeline of tools writes a temporary file, which is renamed when it is complete. Status 1 of a tool means that some
-# record failed, which the tool reports itself. PIPESTATUS is used because pipefail returns the status of one tool only.
+# record failed, which the tool reports itself. PIPESTATUS holds the status of every tool; pipefail returns only one.
 # The name of the temporary file contains the process id, because a pipeline may survive a killed make.
 START = part=$@.$$$$.part; rm -f $@.*.part; set +e;
 WHOLE = > $$part; for status in "$${PIPESTATUS[@]}"; do test $$status -le 1 || exit $$status; done; mv $$part $@
@@ -216,7 +216,7 @@ figure4: $(PAPER)/fixed/accuracy.png  ## top-1 and top-5 accuracy after STEPS it
 figure5: $(PAPER)/fixed/errors.png  ## errors by over-fit and under-fit
 figure6: $(PAPER)/methods/methods.png  ## clean and attacked images, with the loss-threshold stop and other methods
 figure7: $(PAPER)/service/probabilities.png  ## the classes of one image before and after: MODEL=NAME, for example a service
-figure8: $(PAPER)/maps/maps.png  ## the text of maps by the paper's rule and by ours: MAPS=DIR, with NAME.geojson as ground truth
+figure8: $(PAPER)/maps/maps.png  ## text extracted from maps, by the paper's rule and by dptools' rules: MAPS=DIR, with NAME.geojson as ground truth
 $(FIGURES) figure8:
 	@test -e $< || { echo "$@: the records contain nothing to draw" >&2; exit 1; }
 	@echo "$@: $<"
@@ -300,7 +300,7 @@ PART ?= all
 METHODS ?=
 
 .PHONY: bench
-bench: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl  ## the methods beside filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
+bench: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl  ## compare the methods with filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
 	python tests/benchmarks/restore.py $< --part $(PART) --out results/bench.json $(METHODS)
 
 $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
@@ -308,10 +308,10 @@ $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
 	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
 
 .PHONY: bench-pipe
-bench-pipe: | $(IMAGES) $(BIN)/dp-attack  ## the pipe's own cost a record and its memory; dp-classify beside a bare loop (10 minutes)
+bench-pipe: | $(IMAGES) $(BIN)/dp-attack  ## measure the pipe's overhead per record and its memory, and dp-classify against a bare loop (10 minutes)
 	python tests/benchmarks/pipe.py --images $(IMAGES)
 
-# --- what a gate before restoration brings: clean and attacked images of IMAGES=DIR
+# --- the effect of a gate before restoration, on clean and attacked images of IMAGES=DIR
 
 GATE := results/gate
 
@@ -324,10 +324,10 @@ $(GATE)/restored.jsonl: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl
 	$(START) { dp-classify --suspect $(RUN) $(IMAGES); dp-classify --suspect $(RUN) < $<; } | \
 		dp-denoise $(RUN) -o $(GATE)/restored | $(CLASSIFY) $(WHOLE)
 
-bench-suspicion: | $(IMAGES) $(BIN)/dp-attack  ## the scores of clean images, for each detector: IMAGES=DIR
+bench-suspicion: | $(IMAGES) $(BIN)/dp-attack  ## suspicion scores of clean images, for each detector: IMAGES=DIR
 	python tests/benchmarks/suspicion.py $(IMAGES)
 
-# --- the weights of the denoiser, trained on photographs of Debian's packages and scikit-image and on synthetic images
+# --- the weights of the denoiser, trained on synthetic images and on photographs from Debian packages and scikit-image
 
 PHOTOS ?= results/photos
 DEBIAN := mate-backgrounds lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 plasma-workspace-wallpapers \
@@ -341,7 +341,7 @@ SKIMAGE := astronaut.png brick.png chelsea.png coffee.png coins.png grass.png gr
 TRAINING ?=
 
 .PHONY: weights
-weights: | $(PHOTOS) $(BIN)/dp-attack  ## train the denoiser (many hours on CPUs), or go on with it; TRAINING="more options"
+weights: | $(PHOTOS) $(BIN)/dp-attack  ## train the denoiser, or continue its training (many hours on CPUs); TRAINING="more options"
 	python -m dptools.purifiers.denoiser.training --photographs $(PHOTOS) -o results/training $(TRAINING)
 
 results/photos: | $(BIN)/dp-attack

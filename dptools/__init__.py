@@ -1,19 +1,19 @@
 """Deep Protection: purify adversarial images before they are classified.
 
-The folders, each of which knows only those below it:
+The folders. The first four import only folders below them, and engine/ and pipe/ import none of the last six:
 
-    tools/         the five tools: options, and the code between records and tensors
-    cli/           what all command lines share
+    tools/         the five tools: their options, and conversion between records and tensors
+    cli/           code that the command lines share
     engine/        where a stage runs: in this process, in workers, on a Ray cluster
     pipe/          samples, sources, sinks, and the loop that runs every tool
     purifiers/     image -> purified image
-    detection/     how suspicious an image is
+    detection/     image -> suspicion score
     classifiers/   image -> class scores
     attacks/       image -> adversarial image
     evaluation/    records -> rates, intervals, figures, reports
     maps/          map -> mask and words of its text
 
-The last six are a library on tensors and plain values, which does not know the pipe:
+The last six form a library that works on tensors and plain values and does not import the pipe:
 
 >>> purify = dptools.purifiers.load("denoiser")  # a torch.nn.Module
 """

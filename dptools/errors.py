@@ -1,4 +1,4 @@
-"""Exceptions, classified by who has to act: the caller, the administrator of the machine, or the owner of one image."""
+"""Exceptions, classified by who must act: the caller, the administrator of the machine, or the owner of an image."""
 
 from collections.abc import Iterable
 
@@ -26,7 +26,7 @@ class SetupError(DptoolsError):
 
 
 class SampleError(DptoolsError):
-    """One sample cannot be processed; the others go on.
+    """One sample cannot be processed. It becomes an error record, and the run continues.
 
     Args:
         kind: A stable name for programs, such as ``"NotAnImage"``.

@@ -27,7 +27,7 @@ def write_samples(directory: Path) -> list[Path]:
     Args:
         directory: The directory to write to.
     """
-    spec = find_spec("foolbox")  # Importing Foolbox would take seconds.
+    spec = find_spec("foolbox")  # This does not import Foolbox, which would take seconds.
     assert spec is not None
     assert spec.origin is not None
     written = []
@@ -98,7 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dptools.samples", description="Write example images.")
     parser.add_argument("directory", type=Path, metavar="DIR", help="directory to write to")
     parser.add_argument(
-        "--of", type=Path, metavar="IMAGENET", help="copy images from this directory, which has one for each class"
+        "--of",
+        type=Path,
+        metavar="IMAGENET",
+        help="copy images from this directory, which has a subdirectory for each class",
     )
     parser.add_argument("--map", action="store_true", help="write a drawn map and its words instead")
     parser.add_argument("--classes", type=int, default=25, metavar="N", help="number of classes (default: 25)")

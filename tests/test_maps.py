@@ -150,7 +150,7 @@ def test_an_overlay_never_overwrites_its_map(sign: Path, sh: Run) -> None:
     before = sign.read_bytes()
     done = sh("dp-mapsext --format txt --overlay sign.png sign.png")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "dp-mapsext: sign.png: the overlay sign.png would overwrite the map\n"
+    assert done.stderr == "dp-mapsext: sign.png: sign.png would overwrite the input: name another file or directory\n"
     assert sign.read_bytes() == before
     assert sh("dp-mapsext --words -o . --overlay . sign.png").returncode == 1
     assert sh("dp-mapsext --words -o out --overlay out sign.png; ls out").stdout.endswith("sign.png\nsign@words.png\n")

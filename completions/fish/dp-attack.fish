@@ -15,7 +15,7 @@ complete -c dp-attack -l seed -x -d 'Seed of the run; each image derives its own
 complete -c dp-attack -l device -x -a 'auto cpu cuda' -d 'auto, cpu, cuda or cuda:N'
 complete -c dp-attack -l list -d 'List attacks and parameters, and exit'
 complete -c dp-attack -s o -l out -x -a '(__fish_complete_directories)' -d 'Directory for the images'
-complete -c dp-attack -l force -d 'Make outputs that exist in DIR again'
+complete -c dp-attack -l force -d 'Recompute outputs that already exist in DIR'
 complete -c dp-attack -l from -x -a 'image paths jsonl' -d 'Format of stdin; detected from its first bytes by default'
 complete -c dp-attack -s 0 -l null -d 'Read paths that end in NUL, as from find -print0'
 complete -c dp-attack -s j -l jobs -x -d 'Number of workers'

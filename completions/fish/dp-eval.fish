@@ -1,10 +1,10 @@
 # fish completion of dp-eval
-complete -c dp-eval -l by -x -a 'attack method' -d 'attack, method, or the path of a key: denoise.stop.criterion'
+complete -c dp-eval -l by -x -a 'attack method' -d 'Group by attack, method, or a key such as denoise.stop.criterion'
 complete -c dp-eval -l trace -r -F -d 'Trace of dp-denoise; can be repeated'
-complete -c dp-eval -l compare -r -F -d 'Records with the same ids to compare with'
+complete -c dp-eval -l compare -r -F -d 'Compare with these records, which have the same ids'
 complete -c dp-eval -l attacked -r -F -d 'Records before purification, for figures'
 complete -c dp-eval -l maps -r -F -d 'GeoJSON of the words on a map, or a directory of these'
-complete -c dp-eval -l gate -x -d 'Smallest suspicion of a suspicious image'
+complete -c dp-eval -l gate -x -d 'Gate: images with a suspicion of T or more are suspicious'
 complete -c dp-eval -l figures -x -a '(__fish_complete_directories)' -d 'Write figures to DIR as PNG and SVG'
 complete -c dp-eval -l report -r -F -d 'Write a self-contained HTML report'
 complete -c dp-eval -l json -d 'Write JSON, even on a terminal'

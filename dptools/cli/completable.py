@@ -46,4 +46,4 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--stop": lambda: (form.rstrip("NT") for form in CRITERIA),
     "--through": lambda: METHODS,
 }
-"""For each option, by its long spelling: a function that lists its values. A final colon asks for an argument."""
+"""Functions that list the values of an option, by its long spelling. A value that ends in a colon takes an argument."""

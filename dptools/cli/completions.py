@@ -21,10 +21,10 @@ TOOLS = ("attack", "classify", "denoise", "eval", "mapsext")
 """The tools, without the prefix ``dp-``."""
 
 FOLDERS = {"eval": "evaluate"}
-"""The folder of a tool in dptools.tools, if its name is not the tool's."""
+"""The folders of tools in dptools.tools whose names differ from the tool's."""
 
 FILES, DIRECTORIES = ("FILE", "FILE|DIR", "GROUNDTRUTH"), ("DIR",)
-"""The metavars of options whose values are paths to files, and to directories."""
+"""The metavars of options whose values are files, and of those whose values are directories."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def options(tool: str) -> Iterator[Option]:
 
 
 def bash(program: str, known: list[Option]) -> str:
-    """Return the script for bash: a function that completes the value of the option before, or options and files.
+    """Return the script for bash: a function that completes values of the preceding option, or options and files.
 
     Args:
         program: The name of the program.

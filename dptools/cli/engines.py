@@ -1,4 +1,4 @@
-"""Create the engine that ``--engine`` and the options that belong to it ask for."""
+"""Create the engine that the options request: ``--engine``, ``--jobs``, ``--batch-size``, ``--gpus`` and ``--ship``."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -10,18 +10,18 @@ from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Engine, Stage, ToolOptions
 
 ENGINES = ("local", "inline", "ray")
-"""Where work is done: in processes of this machine, in this process, or on a Ray cluster."""
+"""The engines: processes or threads of this machine, this process, and a Ray cluster."""
 
 MAX_REQUESTS = 8
 """The default number of concurrent requests to a service."""
 
 
 def make_engine(options: ToolOptions, one_image: bool, common: Common, device: str) -> Engine:
-    """Return the engine that the options ask for.
+    """Return the engine that the options request.
 
     Args:
         options: The options of the tool.
-        one_image: Whether the input is one image. It is then processed here, without starting another process.
+        one_image: Whether the input is one image on standard input. It is then processed without another process.
         common: The common options.
         device: The name of the device.
 
@@ -60,9 +60,9 @@ def with_progress(engine: Engine) -> Engine:
 
 def _make_ray(options: ToolOptions, common: Common, device: str, address: str | None) -> Engine:
     if options.io_bound:
-        raise UsageError("--engine ray is for computation: requests to a service are sent from here, many at once")
+        raise UsageError("--engine ray cannot be used with a service: this process sends the requests, several at once")
     if device.startswith("cuda:"):
-        raise UsageError(f"--device {device}: Ray chooses among GPUs; write cuda")
+        raise UsageError(f"--device {device}: Ray selects the GPU: use --device cuda")
     if common.ship and options.extra_directories:
         raise UsageError(f"--ship: workers that do not share files cannot write into {options.extra_directories[0]}")
     try:
@@ -80,5 +80,5 @@ def _make_ray(options: ToolOptions, common: Common, device: str, address: str | 
 
 
 def _probably_has_gpu() -> bool:
-    """Return whether there is probably a usable GPU, without the time that importing torch takes."""
+    """Return whether there is probably a usable GPU. Importing torch to be certain would take seconds."""
     return os.path.exists("/dev/nvidia0") and os.environ.get("CUDA_VISIBLE_DEVICES") != ""

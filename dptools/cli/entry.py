@@ -1,4 +1,4 @@
-"""Run a command line to its exit status: errors on one line, closed pipes without a traceback, ^C as a signal."""
+"""Run a command: report errors on one line, close pipes without a traceback, and end by the signal on ^C."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def new_app(function: Callable[..., None]) -> typer.Typer:
 
 
 def report(message: str) -> None:
-    """Write one line to standard error, after the name of the tool."""
+    """Write the name of the tool and a message to standard error, on one line."""
     with suppress(OSError):  # standard error may be closed; the record holds the message too
         sys.stderr.write(f"{tool_name()}: {printable(message)}\n")
         sys.stderr.flush()
@@ -40,7 +40,7 @@ def check_input(ctx: typer.Context, operands: list[str] | None, advice: str) -> 
     Args:
         ctx: The command, for its usage.
         operands: The operands.
-        advice: What to do, for the message.
+        advice: The part of the message that tells the user what to do.
 
     Raises:
         UsageError: There is no input.
@@ -106,9 +106,10 @@ def _open_closed_streams() -> None:
 
 
 def _flush_stdout(status: Any) -> Any:
-    """Flush standard output, and return the exit status: if that fails, 1 for a closed pipe and 3 for other errors.
+    """Flush standard output, and return the exit status.
 
-    The interpreter would flush at exit too, but print a traceback and exit with 120.
+    If flushing fails, status 0 becomes 1 for a closed pipe. For other errors, the status is 3. Without this function,
+    the interpreter would flush at exit, print a traceback and exit with status 120.
     """
     try:
         sys.stdout.flush()

@@ -27,17 +27,17 @@ from dptools.pipe.trace import traced
 from dptools.pipe.walk import SUFFIXES
 
 Show = Callable[[TextIO], Emit]
-"""Returns an emitter that writes records for people to a terminal."""
+"""A function that returns an emitter, which writes readable text for each record to a terminal."""
 
 
 def image_tool(function: Callable[..., ToolOptions], show: Show | None = None) -> typer.Typer:
     """Return the command line of a tool.
 
     Args:
-        function: Turns the tool's own options, which are its parameters, into :class:`ToolOptions`. Its docstring is
-            the help. The common options are added.
-        show: For a tool whose results are records: how they are written to a terminal unless ``--json`` is given. None
-            for a tool that makes images; it gets the options of :class:`Output`.
+        function: Returns the :class:`ToolOptions`. Its parameters are the tool's own options, to which the common ones
+            are added. Its docstring is the help text.
+        show: Writes the records of a tool that makes no images to a terminal, unless ``--json`` is given. None for a
+            tool that makes images, which gets the options of :class:`Output` instead.
     """
 
     def command(ctx: typer.Context, **values: Any) -> None:
@@ -87,8 +87,8 @@ def _run(options: ToolOptions, common: Common, output: Output, device: str, for_
         raise UsageError(f"-0 is for paths: it cannot be combined with --from {common.input_format}")
     if output.out:
         _check_directory(output.out)
-    written = [*options.extra_directories, *([output.out] if output.out else [])]
-    source = open_source(common.operands or [], _stdin(), common.input_format, common.null, leave_out=written)
+    directories = [*options.extra_directories, *([output.out] if output.out else [])]
+    source = open_source(common.operands or [], _stdin(), common.input_format, common.null, leave_out=directories)
     if source.empty:
         return 0
     if options.single_image_option and not (source.one_image or _is_one_file(common.operands)):
@@ -118,12 +118,12 @@ def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Sour
     """Return whether standard output gets the image instead of records.
 
     Raises:
-        UsageError: The tool's images have nowhere to go.
+        UsageError: ``-o`` is not given, and standard output cannot take the images.
     """
     if not options.makes_images or out is not None or options.text is not None:
         return False
     if not source.one_image:
-        hint = "standard input is no image and was taken for paths; " if source.form is InputFormat.PATHS else ""
+        hint = "standard input is not an image and was read as paths; " if source.form is InputFormat.PATHS else ""
         raise UsageError(
             f"{hint}-o DIR is needed: images go there, and records to standard output; for one image: {_filter_usage()}"
         )
@@ -148,8 +148,7 @@ def _make_emitter(as_image: bool, for_people: Show | None) -> Emit:
 def _stdin() -> BinaryIO:
     """Return standard input with a buffer of its own.
 
-    A thread may still be reading when the interpreter shuts down, which aborts if it
-    cannot lock ``sys.stdin``.
+    The interpreter aborts at shutdown if it cannot lock ``sys.stdin``, which a thread may still be reading.
     """
     try:
         os.set_blocking(sys.stdin.fileno(), True)  # another process that shares the file may have changed this

@@ -48,7 +48,7 @@ Timeout = Annotated[
 Label = Annotated[
     str | None, typer.Option("--label", metavar="CLASS", help="True class of all images: index, wnid or name.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Write JSON to a terminal too.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON, even on a terminal.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress bar.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Version = Annotated[
@@ -106,4 +106,4 @@ class Output:
     """The additional options of tools that make images."""
 
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory for the images.")] = None
-    force: Annotated[bool, typer.Option("--force", help="Make outputs that exist in DIR again.")] = False
+    force: Annotated[bool, typer.Option("--force", help="Recompute outputs that already exist in DIR.")] = False

@@ -12,7 +12,7 @@ from dptools.pipe.stage import Stage
 def inline(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
     """Run the stage in this process, one sample after another.
 
-    What libraries print goes to standard error, because standard output holds the results.
+    Output that libraries print is sent to standard error, because standard output holds the results.
 
     Args:
         stage: The stage. It is built when the first sample arrives.

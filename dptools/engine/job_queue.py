@@ -35,7 +35,8 @@ class JobQueue:
         Args:
             batch_size: The maximum number of samples in a job. A job never waits for more samples.
             window: The maximum number of samples that have been read and not yet yielded. It bounds the memory.
-            ordered: Whether finished jobs are returned in the order of the input. Otherwise in the order of completion.
+            ordered: Whether finished jobs are returned in the order of the input. Otherwise they come in the order of
+                completion.
         """
         self._batch_size, self._window, self._ordered = batch_size, window, ordered
         self._condition = threading.Condition()  # Guards everything below.
@@ -47,7 +48,7 @@ class JobQueue:
         self._error: BaseException | None = None
 
     def put(self, sample: Sample) -> bool:
-        """Add a sample when the window has room. Return False if the queue was closed instead."""
+        """Add a sample when the window has room, and return True. Return False if the queue is closed."""
         with self._change():
             self._condition.wait_for(lambda: self._closed or self._held < self._window)
             self._samples.append(sample)
@@ -85,8 +86,8 @@ class JobQueue:
         """Replace a job by one job for each of its samples and offer these to all runners."""
         with self._change():
             parts = [Job([sample]) for sample in job.batch]
-            place = self._jobs.index(job)
-            self._jobs[place : place + 1] = parts
+            index = self._jobs.index(job)
+            self._jobs[index : index + 1] = parts
             self._retries.extend(parts)
 
     def fail(self, error: BaseException) -> None:
@@ -105,7 +106,7 @@ class JobQueue:
             return job
 
     def release(self, job: Job) -> None:
-        """Give the room of a returned job back to the window."""
+        """Free the room in the window that a returned job occupies."""
         with self._change():
             self._held -= len(job.batch)
 

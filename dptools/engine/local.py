@@ -21,7 +21,7 @@ class Local:
         batch_size: The maximum number of samples that a worker gets at once.
         ordered: Whether results are in the order of the input. Otherwise they come in the order of completion.
         threads: Whether workers are threads of this process, for stages that wait more than they compute. Otherwise
-            each is a process, and one that crashes costs one image only.
+            workers are processes. If one crashes, only the image that it was processing fails.
     """
 
     jobs: int

@@ -1,4 +1,4 @@
-"""The worker pool: runs batches in several workers and handles workers that crash.
+"""The worker pool: run batches in several workers, and recover from workers that crash.
 
 Neither pebble 5.2 nor concurrent.futures can replace this module and :mod:`dptools.engine.process`. Both lack ordered
 results with bounded input, and batches that form while all workers are busy, so most of this code would remain.
@@ -20,7 +20,7 @@ WINDOW = 8
 
 
 class WorkerDiedError(Exception):
-    """The worker that had a batch ended before it answered. The message states the cause."""
+    """A worker ended before it answered its batch. The message states the cause."""
 
 
 class Runner(Protocol):
@@ -54,7 +54,7 @@ class Runner(Protocol):
 class WorkerPool:
     """Runs a stage in several runners for one run.
 
-    Each runner has a thread. So has the input, so that a slow source delays no result.
+    Each runner has a thread. The input has another one, so a slow source delays no result.
     """
 
     def __init__(self, tool: str, runners: Sequence[Runner], batch_size: int, ordered: bool) -> None:
@@ -75,7 +75,7 @@ class WorkerPool:
 
         Raises:
             DptoolsError: The stage cannot be built, or no worker can be started.
-            Exception: What ``samples`` raised, after the results of the samples before it.
+            Exception: Reading ``samples`` raised it. The results of the samples before it are yielded first.
         """
         threading.Thread(target=self._read, args=(samples,), daemon=True).start()
         try:
@@ -123,7 +123,7 @@ class WorkerPool:
             self._queue.finish(job, error)
 
     def _recover(self, job: Job, attempts: int, cause: str) -> None:
-        """Run the job again. After too many crashes, run its samples one by one; record a single one as failed."""
+        """Run the job again. After too many crashes, split it into single samples; a single sample fails."""
         job.crashes += 1
         if job.crashes < attempts:
             self._queue.retry(job)

@@ -68,7 +68,7 @@ class ProcessRunner:
             process.join()
 
     def _start(self) -> BaseProcess:
-        # Unlike a forked process, a spawned one inherits no connection of another worker, so it sees its own close.
+        # A forked process would inherit the connections of other workers, and would not notice that its own is closed.
         context = get_context("spawn")
         with self._lock:
             if self._stopped:
@@ -95,7 +95,7 @@ def _death_of(process: BaseProcess) -> str:
 
 @contextmanager
 def _sigint_blocked() -> Iterator[None]:
-    """Block SIGINT in processes that start inside. The terminal sends it to the parent too, which ends its workers."""
+    """Block SIGINT in processes that start in this context. The parent gets it too on ^C, and ends its workers."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -49,7 +49,7 @@ class ActorRunner:
         self._stage, self._resources, self._directory = stage, resources, directory
         self._actor: Any = None
         self._ready = self._stopped = False
-        self._calling = threading.Lock()  # Held while the runner's thread waits for Ray.
+        self._calling = threading.Lock()  # Held while the thread of the runner waits for Ray.
 
     def wait_until_ready(self) -> None:
         """Wait until the actor runs. On a full cluster, that takes until there is room."""
@@ -77,7 +77,7 @@ class ActorRunner:
             raise error.cause from None
         except RayError as error:
             self._ready = False
-            logger.info("a Ray worker died, and its images are given to another: %s", _first_line(error))
+            logger.info("a Ray worker died, and another one gets its images: %s", _first_line(error))
             ended = isinstance(error, RayActorError)
             raise WorkerDiedError("the process or its machine ended" if ended else _first_line(error)) from None
         for message in messages:
@@ -85,12 +85,12 @@ class ActorRunner:
         return results
 
     def stop(self) -> None:
-        """Kill the actor, and wait until no thread waits for it: Ray crashes if it is shut down meanwhile."""
+        """Kill the actor, and wait until no thread waits for it. Ray crashes if it is shut down before that."""
         self._stopped = True
         if self._actor is not None:
             with suppress(RayError):
                 ray.kill(self._actor)
-        self._calling.acquire(timeout=STOP_TIMEOUT)  # Not released: the runner calls Ray no more.
+        self._calling.acquire(timeout=STOP_TIMEOUT)  # Not released, because the runner makes no further call.
 
     def _create(self) -> Any:
         options = {"max_restarts": -1, "max_task_retries": -1, **self._resources}
@@ -103,7 +103,7 @@ def _first_line(error: Exception) -> str:
 
 
 class RemoteStage:
-    """The actor: runs a stage, perhaps on another machine."""
+    """The actor: runs a stage on one machine of the cluster."""
 
     def __init__(self, pickled_stage: bytes, directory: str | None, expected_version: str) -> None:
         """Prepare the process. The stage is built with the first batch.
@@ -135,8 +135,8 @@ class RemoteStage:
 
     def _build(self) -> Worker:
         host = os.uname().nodename
-        if (found := version(DISTRIBUTION)) != self.expected_version:
-            raise SetupError(f"{host} in the Ray cluster has dptools {found}, but this is {self.expected_version}")
+        if (installed := version(DISTRIBUTION)) != self.expected_version:
+            raise SetupError(f"{host} in the Ray cluster has dptools {installed}, but this is {self.expected_version}")
         try:
             os.chdir(self.directory or "/")
         except OSError:

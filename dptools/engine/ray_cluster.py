@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 
-# Ray reads both when it is imported. Without the first, a thread that calls Ray after the end connects again. Without
-# the second, SIGTERM prints a stack trace and aborts.
+# Ray reads both variables when it is imported. The first prevents a thread that calls Ray after its shutdown from
+# connecting again. The second prevents Ray from printing a stack trace and aborting on SIGTERM.
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
 os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
 
@@ -31,12 +31,12 @@ class Cluster:
     """Run a stage on a Ray cluster.
 
     Attributes:
-        address: The address of the cluster, as ``ray.init`` takes it. None for that in ``RAY_ADDRESS``.
-        jobs: The number of workers. None for the number of cores in the cluster, or of workers that its GPUs can hold.
+        address: The address of the cluster, as ``ray.init`` takes it. None for the one in ``RAY_ADDRESS``.
+        jobs: The number of workers. None for one per core of the cluster, or for as many as its GPUs can hold.
         batch_size: The maximum number of samples that a worker gets at once. None for ``gpu_batch`` on GPUs, else 1.
         ordered: Whether results are in the order of the input. Otherwise they come in the order of completion.
-        gpus: The number of GPUs that a worker takes; 0.5 is half a GPU, 0 a core instead. None for one, if there are
-            any.
+        gpus: The number of GPUs that a worker takes, such as 0.5. With 0, it takes a core instead. None stands for 1 if
+            the cluster has GPUs, and otherwise for 0.
         gpu_batch: The batch size that uses a GPU well.
         shared: Whether workers find files under the same paths as this process. Otherwise samples carry their images.
     """
@@ -81,12 +81,20 @@ class Cluster:
         resources = ray.cluster_resources()
         capacity = resources.get("GPU", 0.0) // gpus if gpus else resources.get("CPU", 0.0)
         if not (jobs := self.jobs or int(capacity)):
-            raise UsageError("the Ray cluster cannot hold one worker: if it grows on demand, set the number of jobs")
+            raise UsageError(
+                "the Ray cluster cannot hold one worker: if it grows on demand, set the number of workers with -j"
+            )
         return jobs
 
 
 def _known_address(address: str | None) -> str:
-    """Return the address, or that in ``RAY_ADDRESS``. No cluster is started: Ray may leave processes of it behind."""
+    """Return the address; None stands for the one in ``RAY_ADDRESS``.
+
+    dptools starts no cluster itself, because Ray may leave its processes running.
+
+    Raises:
+        SetupError: No cluster is named.
+    """
     address = address or os.environ.get("RAY_ADDRESS")
     if not address or address == "local":
         raise SetupError(
@@ -119,7 +127,7 @@ def _connect(address: str) -> None:
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise SetupError(f"no Ray cluster at {address}: {reason}") from None
-    # Older versions of Ray install a handler in C that prints a stack trace. This puts Python's back.
+    # Older versions of Ray install a handler in C that prints a stack trace. This call restores Python's handler.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
@@ -135,7 +143,7 @@ def _check_answers(address: str) -> None:
     """Check within seconds that something listens at the address. Ray alone would take minutes.
 
     Raises:
-        SetupError: Nothing does.
+        SetupError: Nothing listens there.
     """
     host_and_port = re.fullmatch(r"(?:ray://)?\[?([^/\]]+?)\]?:(\d{1,5})", address)
     try:

@@ -1,4 +1,4 @@
-"""What a process does before it runs a stage."""
+"""Set up a process before it runs a stage."""
 
 import logging
 import os
@@ -8,8 +8,8 @@ from collections.abc import Callable
 def limit_torch_to_one_thread() -> None:
     """Make torch and NumPy compute on one thread. Must run before torch is imported.
 
-    With one process per core, more threads only slow each other down. The order of floating-point sums, and with it the
-    result, then no longer depends on the number of cores.
+    With one process per core, more threads only slow each other down. One thread also fixes the order of floating-point
+    sums, so results do not depend on the number of cores.
     """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = "1"

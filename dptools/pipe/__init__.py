@@ -1,1 +1,1 @@
-"""Move records and images through every tool: source, loop, reuse of outputs, sink. It is independent of the tools."""
+"""Read samples, run a tool on them, reuse existing outputs, and write the results. No tool is imported here."""

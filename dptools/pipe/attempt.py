@@ -9,7 +9,7 @@ from dptools.pipe.sample import Sample
 
 
 def attempt(step: Callable[[Sample], list[Sample]], sample: Sample, tool: str) -> list[Sample]:
-    """Return what a step makes of one sample, or the sample as an error record if the step fails.
+    """Return the results of a step on one sample, or the sample as an error record if the step fails.
 
     Args:
         step: The function to call.
@@ -17,7 +17,8 @@ def attempt(step: Callable[[Sample], list[Sample]], sample: Sample, tool: str) -
         tool: The name of the tool, for the error record.
 
     Raises:
-        DptoolsError: The error concerns the whole run: every :class:`DptoolsError` but :class:`SampleError`.
+        DptoolsError: The step raised one that is no :class:`SampleError`. It concerns the whole run.
+        Exception: The error is unexpected, and the environment variable DPTOOLS_DEBUG is set.
     """
     try:
         return step(sample)

@@ -1,10 +1,12 @@
-"""Run a tool between image files: read each image, reuse an output that exists, else run the tool and write the result.
+"""Run a tool on image files: read each image, reuse its output if it exists, else run the tool and write the output.
 
-One sample takes this path through :class:`CachedFileWorker`:
+:mod:`dptools.pipe.reuse` defines when an existing output is reused: it lists all parts of the cache key.
+
+:class:`CachedFileWorker` processes a sample in four steps:
 
 1. ``_jobs``: read the image. The tool expands the sample into one job for each output.
-2. ``_prepare``: add the parameters and the seed to the job's entry. Together with the hash of the input they are the
-   fingerprint of the output. If an output with this fingerprint exists, the job is finished.
+2. ``_prepare``: add the parameters and the seed to the job's entry, which completes the cache key. If a reusable output
+   exists, the job is finished.
 3. ``_process``: the tool processes the remaining jobs of a batch together.
 4. ``_finish``: write the image, with the record inside, and return the record.
 """
@@ -22,7 +24,7 @@ from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.record import Record
-from dptools.pipe.reuse import find_output, is_output_of
+from dptools.pipe.reuse import find_output, is_reusable
 from dptools.pipe.sample import ExistingOutput, Sample
 from dptools.pipe.sidecar import pop_trace, trace_lines, write_output
 from dptools.pipe.sink import target
@@ -79,7 +81,7 @@ class CachedFileWorker:
     Attributes:
         stage: The stage.
         processor: The loaded tool.
-        capacity: The number of images that are processed together at most. It is reduced when memory is exhausted.
+        capacity: The maximum number of images that are processed together. It is reduced when memory is exhausted.
     """
 
     stage: CachedFileStage
@@ -89,8 +91,8 @@ class CachedFileWorker:
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         """Return the finished jobs of all samples, in the order of the samples.
 
-        The first jobs of all samples are processed together, then the second ones, and so on, because jobs in the same
-        position are alike.
+        The first jobs of all samples are processed together, then the second ones, and so on. Jobs in the same position
+        have the same settings, such as the same attack.
         """
         jobs_of_samples = [attempt(self._jobs, sample, self.stage.tool) for sample in samples]
         finished: dict[int, Sample] = {}
@@ -108,7 +110,7 @@ class CachedFileWorker:
         return [prepared for job in jobs for prepared in attempt(self._prepare, job, self.stage.tool)]
 
     def _prepare(self, job: Sample) -> list[Sample]:
-        """Complete the job's entry; finish the job if its output exists."""
+        """Complete the job's entry, and finish the job if it can reuse an existing output."""
         seed = self.stage.options.seed
         settings = {"params": self.processor.params(job)} | ({} if seed is None else {"seed": seed})
         job = replace(job, entry={**(job.entry or {}), **settings})
@@ -119,7 +121,7 @@ class CachedFileWorker:
 
     def _reuse(self, job: Sample, path: Path, output: ExistingOutput) -> Sample:
         """Return the job as finished with an existing output, or unchanged if it must be made again."""
-        if not is_output_of(output, job, path) or (self.stage.traced and output.trace is None):
+        if not is_reusable(output, job, path, self.stage.traced):
             return job
         results = {
             key: value for key, value in (output.record or {}).items() if key in (self.stage.options.key, "skipped")
@@ -129,7 +131,7 @@ class CachedFileWorker:
         return Sample(record, trace=self._trace(job, output.trace or ()))
 
     def _run(self, jobs: Sequence[Sample]) -> list[Sample]:
-        """Process jobs together. If that fails, process each half by itself, so that only the job at fault fails."""
+        """Process jobs together. If that fails, process each half alone, so that only the faulty job fails."""
         if not jobs:
             return []
         if len(jobs) == 1:

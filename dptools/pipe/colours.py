@@ -21,7 +21,8 @@ def to_8_bits(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if image.mode == "F" or values.max(initial=0) > 65535 or values.min(initial=0) < 0:
         raise SampleError(
-            "UnsupportedDepth", f"values of mode {image.mode}, whose range is unknown: convert them to 16 or 8 bits"
+            "UnsupportedDepth",
+            f"the range of values in mode {image.mode} is unknown: convert it to 8 or 16 bits",
         )
     return Image.fromarray(np.round(values / 257).astype(np.uint8))
 
@@ -44,7 +45,7 @@ _OPAQUE: dict[str, Callable[[Image.Image], Image.Image]] = {
     "RGBA": lambda image: Image.merge("RGB", image.split()[:3]),
     "RGBa": lambda image: image.convert("RGBA").convert("RGB"),
 }
-"""For each mode with a palette or alpha: a function that removes them and keeps the colours."""
+"""Functions that remove the palette or the alpha channel of an image, by its mode. They keep the colours."""
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:
@@ -69,7 +70,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     if mode != "RGB":
         return transform
-    steps = np.arange(0, 256, 5, dtype=np.uint8)
-    colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
+    levels = np.arange(0, 256, 5, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(1, -1, 3)
     differences = np.asarray(transform.apply(Image.fromarray(colours))).astype(int) - colours
     return transform if np.abs(differences).max() > 1 else None

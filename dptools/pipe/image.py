@@ -24,10 +24,10 @@ FORMATS = (
     *("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000", "TGA", "ICO"),
     *("CUR", "DDS", "ICNS", "PCX", "PSD", "QOI", "SGI", "SUN", "XBM", "XPM"),
 )
-"""The formats that are read: Pillow's raster formats. EPS and WMF are excluded, since external programs render them."""
+"""The formats that are read: Pillow's raster formats. EPS and WMF are excluded: external programs render them."""
 
 MAX_FRAMES = 1000
-"""Frames of a TIFF file are counted up to this number."""
+"""The frames of a TIFF file are counted up to this number."""
 
 Image.init()  # load all plug-ins; by itself, Pillow loads only the most common ones
 
@@ -53,8 +53,8 @@ class Decoded:
 def decode(data: bytes) -> Decoded:
     """Decode an image file of any format in FORMATS.
 
-    EXIF orientation is applied, ICC profiles are converted to sRGB, transparent images are composited over white, 16
-    bits are rounded to 8, and only the first of several frames is returned.
+    EXIF orientation is applied, ICC profiles are converted to sRGB, and transparent images are composited over white.
+    16-bit values are rounded to 8 bits. Only the first of several frames is returned.
 
     Args:
         data: The bytes of the file.
@@ -120,7 +120,7 @@ def _decode(image: Image.Image) -> Decoded:
 
 
 def _count_frames(image: Image.Image) -> int:
-    """Return the number of frames, at most MAX_FRAMES for TIFF, where finding frame n takes time proportional to n."""
+    """Return the number of frames. In TIFF, at most MAX_FRAMES are counted: finding frame n takes time in O(n)."""
     if image.format != "TIFF":
         return int(getattr(image, "n_frames", 1))
     for frame in range(1, MAX_FRAMES):

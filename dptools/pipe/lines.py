@@ -7,7 +7,9 @@ from dptools.pipe.record import MAX_LINE
 
 
 def lines(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[bytes]:
-    """Yield the lines of a stream; a line longer than MAX_LINE is cut to MAX_LINE + 1 bytes, so callers can tell.
+    """Yield the lines of a stream.
+
+    A line longer than MAX_LINE bytes is cut, but stays longer than MAX_LINE, so that callers can refuse it.
 
     Args:
         stream: A buffered binary stream.

@@ -28,7 +28,7 @@ NOT_INHERITED = ("error", "skipped", "path")
 
 
 def open_sample(sample: Sample, tool: str) -> Sample:
-    """Return the sample with its pixels, the record of its file merged in, and a new entry for ``stages``.
+    """Return the sample with its pixels, the keys of the record in its file, and a new entry for ``stages``.
 
     Args:
         sample: A sample with a path or encoded image.
@@ -113,7 +113,10 @@ def _check_regular(mode: int) -> None:
 
 
 def _merge(sample: Sample, embedded: Record) -> Record:
-    """Return the sample's record over the embedded one, which is ignored if the sample has a history of its own."""
+    """Return the sample's record, completed with keys of the embedded record.
+
+    ``source`` is taken from the embedded record. If the sample's record has ``stages``, the embedded one is ignored.
+    """
     if "stages" in sample.record:
         return sample.record
     embedded = {key: value for key, value in embedded.items() if key not in NOT_INHERITED}

@@ -21,7 +21,7 @@ MAX_LINE = 16 * 2**20
 """The longest accepted line of JSON, in bytes. A typical record has a few thousand."""
 
 MAX_EXPANSION = 6
-"""A record can get this many times longer when it is written in ASCII: one byte of Latin-1 becomes ``\\u00e9``."""
+"""A record grows by this factor at most when it is written as ASCII. One character may become ``\\u00e9``."""
 
 MAX_DEPTH = 100
 """The deepest accepted nesting. A record of the tools has about five levels."""
@@ -86,7 +86,7 @@ def dump(record: Record) -> str:
 
 
 def reason(stage: str, kind: str, message: str) -> Record:
-    """Return the value of the keys ``error`` and ``skipped``: who says so, a name for programs, a text for people."""
+    """Return the value of ``error`` or ``skipped``: the tool, a name for programs, and a message for people."""
     return {"stage": stage, "type": kind, "message": " ".join(message[:MAX_MESSAGE].split())}
 
 
@@ -126,7 +126,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _parse_int(text: str) -> int:
-    """Return the integer, if a float can represent its magnitude: later computations use floats."""
+    """Return the integer if it lies in the range of a float, because later computations use floats."""
     _parse_float(text)
     return int(text)
 

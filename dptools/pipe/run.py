@@ -75,7 +75,7 @@ def emit_text(stream: BinaryIO, text: Callable[[Record], str]) -> Emit:
 
 
 def emit_image(stream: BinaryIO) -> Emit:
-    """Return an emitter that writes the image itself, and nothing if it failed."""
+    """Return an emitter that writes the encoded image of each sample, and nothing for failed samples."""
 
     def emit(sample: Sample) -> None:
         if sample.encoded is not None and not sample.failed:
@@ -101,9 +101,9 @@ def put(stream: BinaryIO, data: bytes) -> None:
 
 
 def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Yield the samples; one that would overwrite the output of an earlier one becomes an error record.
+    """Yield the samples. A sample that would overwrite the output of an earlier one becomes an error record.
 
-    This set of hashes is all that grows with the length of the stream.
+    The set of hashes is the only data that grows with the number of samples.
     """
     hashes: set[int] = set()
     directory = _directory_of_outputs(stage)
@@ -119,7 +119,7 @@ def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Samp
 def _directory_of_outputs(stage: CachedFileStage) -> Path | None:
     """Return one of the directories that the stage writes into; None if there are none.
 
-    One is enough: in all of them, the names of files follow from the ids of samples in the same way.
+    One directory is enough to detect equal names, because all names of files are derived from ids in the same way.
     """
     out = stage.out if stage.options.makes_images else None
     return out or next(iter(stage.options.extra_directories), None)
@@ -127,17 +127,17 @@ def _directory_of_outputs(stage: CachedFileStage) -> Path | None:
 
 def _check_unique(sample: Sample, directory: Path, hashes: set[int]) -> list[Sample]:
     path = target(directory, sample.id)
-    number = hash(os.path.join(os.path.realpath(path.parent), path.name))
-    if number in hashes:
+    path_hash = hash(os.path.join(os.path.realpath(path.parent), path.name))
+    if path_hash in hashes:
         raise SampleError("SameOutput", f"its output {path} is that of an earlier input")
-    hashes.add(number)
+    hashes.add(path_hash)
     return [sample]
 
 
 def _with_stage(sample: Sample, tool: str) -> Sample:
-    """Return a failed sample with the tool named in its error, if none is.
+    """Return a failed sample whose error names a tool: the given one, unless the error names an earlier tool.
 
-    The source does not know which tool reads it. An error of an earlier tool names that one, which has shown it.
+    The source names no tool, because it does not know which one reads it. An earlier tool has shown its own error.
     """
     error = sample.record["error"]
     return sample if error["stage"] else replace(sample.update(error={**error, "stage": tool}), reported=False)

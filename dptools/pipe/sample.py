@@ -36,15 +36,15 @@ class Sample:
     """A record and, while a tool works on it, its image.
 
     Attributes:
-        record: What is known about the sample; see :mod:`dptools.pipe.record`.
+        record: The record of the sample; see :mod:`dptools.pipe.record`.
         pixels: The decoded image, H x W x 3 uint8 sRGB. None before decoding and after writing.
         encoded: The bytes of the image file. Set if there is no file (standard input or output), or if workers do not
             share files with this process. None otherwise.
-        entry: The entry that ``stages`` gets when the current tool is done. None if no tool is at work.
-        existing: The output files that exist, by path, for a worker that does not share files with this process.
-            None for a worker that looks for itself.
+        entry: The entry that is appended to ``stages`` when the current tool has finished. None if no tool is running.
+        existing: The existing output files, by path, for a worker that does not share files with this process. None if
+            the worker looks for existing files itself.
         reported: Whether its error was already shown to the user, by this tool or by an earlier one.
-        trace: The trace lines that the current tool has for this sample. None if no trace was requested.
+        trace: The trace lines of the current tool for this sample. None if no trace was requested.
     """
 
     record: Record
@@ -72,7 +72,7 @@ class Sample:
 
     @property
     def finished(self) -> bool:
-        """Whether every further tool passes it on unchanged, because it failed or was skipped."""
+        """Whether the sample failed or was skipped. Further tools then pass it on unchanged."""
         return self.failed or "skipped" in self.record
 
     def update(self, **changes: Any) -> "Sample":
@@ -80,7 +80,7 @@ class Sample:
         return replace(self, record={**self.record, **changes})
 
     def without(self, *names: str) -> "Sample":
-        """Return the sample without these keys of its record, for instance those that describe the image before."""
+        """Return the sample without these keys of its record."""
         return replace(self, record={name: value for name, value in self.record.items() if name not in names})
 
     def fail(self, stage: str, kind: str, message: str) -> "Sample":

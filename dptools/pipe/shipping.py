@@ -15,7 +15,7 @@ from dptools.pipe.stage import Engine
 
 
 def shipping(engine: Engine) -> Engine:
-    """Return an engine that reads and writes all files in this process, so that its workers need none of them.
+    """Return an engine that reads and writes all image files in this process, so its workers need no access to them.
 
     Args:
         engine: The engine whose workers do not share files with this process.
@@ -30,7 +30,7 @@ def shipping(engine: Engine) -> Engine:
 
 
 def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:
-    """Return the sample with its image file, and with the outputs that exist."""
+    """Return the sample with the bytes of its image file, and with the outputs that already exist."""
     if sample.finished:
         return [sample]
     data = read_image(sample.path) if sample.encoded is None else sample.encoded

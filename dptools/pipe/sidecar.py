@@ -14,7 +14,7 @@ from dptools.pipe.sample import Sample
 from dptools.pipe.sink import check_name_length, remove, write
 
 SUFFIX = ".trace.jsonl"
-"""What the name of a sidecar has after the name of its image."""
+"""The name of a sidecar is the name of its image with this suffix."""
 
 
 def sidecar_path(image: Path) -> Path:
@@ -42,9 +42,9 @@ def pop_trace(sample: Sample, key: str) -> tuple[Sample, list[Record]]:
 
 
 def trace_lines(record: Record, trace: Iterable[Record]) -> tuple[Record, ...]:
-    """Return the trace with each line naming its sample: its id, source and label, and the name of each named object.
+    """Return the trace with the ``id``, ``source`` and ``label`` of its sample added to each line.
 
-    A named object is one of the record's objects that has a ``name``; it is listed as ``key: name``.
+    For each object in the record that has a ``name``, such as ``attack``, the name is added under the object's key.
     """
     context: Record = {name: record[name] for name in ("id", "source", "label") if name in record}
     for key, value in record.items():
@@ -76,13 +76,13 @@ def read_sidecar(path: Path) -> tuple[Record, ...] | None:
 def write_output(path: Path, image: bytes, trace: Iterable[Record] | None, root: Path) -> None:
     """Write an image and its sidecar, each complete or not at all.
 
-    The sidecar is written before the image, so an image that exists has one. An older image is removed before that,
-    so it never appears to have the trace of another.
+    With a trace, an older image is removed first, then the sidecar is written, then the image. So an image never lacks
+    its sidecar or has that of another image, even if the process is killed between two steps.
 
     Args:
         path: The path of the image.
         image: The image file.
-        trace: The lines of the sidecar. None removes a sidecar that an older image had.
+        trace: The lines of the sidecar. None removes the sidecar of an older image.
         root: The directory that the files must lie in.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Write output files: named after ids, below one directory, complete or not at all."""
+"""Write output files atomically, below one directory, under names that are derived from ids."""
 
 import os
 import re
@@ -51,7 +51,7 @@ def check_name_length(name: str) -> None:
 
 
 def write(path: Path, data: bytes, root: Path) -> None:
-    """Write a file through a temporary one whose name begins with a dot, so that it appears complete or not at all.
+    """Write a file atomically: rename a complete temporary file, whose name begins with a dot.
 
     Args:
         path: The file. Missing directories are created.
@@ -81,7 +81,7 @@ def write(path: Path, data: bytes, root: Path) -> None:
 
 
 def write_extra(path: Path, data: bytes, root: Path, sample: Sample) -> None:
-    """Write a file that a tool makes of a sample besides its output, as :func:`write` does.
+    """Write an additional file that a tool makes from a sample, such as an overlay, as :func:`write` does.
 
     Raises:
         SampleError: The file cannot be written, or is one that the sample was made from.
@@ -98,7 +98,7 @@ def check_not_input(path: Path, sample: Sample) -> None:
     """
     for image in (str(sample.record.get(name, "")) for name in ("path", "source")):
         if path.exists() and os.path.exists(image) and path.samefile(image):
-            raise SampleError("WriteError", f"{path} would overwrite the input: name another directory")
+            raise SampleError("WriteError", f"{path} would overwrite the input: name another file or directory")
 
 
 def remove(path: Path, root: Path) -> None:

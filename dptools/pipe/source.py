@@ -1,7 +1,7 @@
 """Make samples from what a command line names: files, directories, or standard input.
 
-Standard input holds one image, a list of paths, or records as JSON Lines. Whatever cannot be read becomes an error
-record, and the stream goes on.
+Standard input holds one image, a list of paths, or records as JSON Lines. An input that cannot be read
+becomes an error record, and the following ones are read.
 """
 
 import os
@@ -51,7 +51,7 @@ def open_source(
         stdin: Standard input, read only if there are no operands or one is ``-``.
         form: The format of standard input; None detects it from the first bytes.
         null: Whether standard input holds paths that end in NUL instead of newline.
-        leave_out: Directories that are not walked: those of the output, whose images would be input of the next run.
+        leave_out: The output directories. They are not walked, so that outputs do not become inputs of the next run.
     """
     if list(operands) == ["-"]:
         return Source(_read_image(stdin), one_image=True)
@@ -96,7 +96,7 @@ def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iter
 
 
 def _read_image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: str = "-") -> Iterator[Sample]:
-    """Read an image that only this process can read; its id is the one in its embedded record, or else the name."""
+    """Read an image from a stream, which workers cannot open. Its id is that of its embedded record, else ``name``."""
     from dptools.pipe.opening import embedded_id, read_all
 
     try:
@@ -119,7 +119,7 @@ def _read_operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> 
     elif operand:
         yield _file(PurePath(operand).name or operand, operand)
     else:
-        yield _failed("operand", None, "BadPath", "an empty name is not the name of a file")
+        yield _failed("operand", None, "BadPath", "the operand is empty: name a file or a directory")
 
 
 def _is_stream(path: str) -> bool:

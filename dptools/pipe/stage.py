@@ -12,7 +12,7 @@ Worker = Callable[[Sequence[Sample]], Iterable[Sample]]
 
 
 class Stage(Protocol):
-    """A description of work that can be sent to another process, where it loads what it needs.
+    """A picklable description of work. The process that does the work builds it, which loads models and data.
 
     Attributes:
         tool: The name of the tool, for error records.
@@ -32,20 +32,20 @@ class Engine(Protocol):
 
 
 class Processor(Protocol):
-    """A tool with everything loaded that it needs. :class:`dptools.pipe.cached_files.CachedFileWorker` calls it."""
+    """A loaded tool. :class:`dptools.pipe.cached_files.CachedFileWorker` calls it."""
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        """Return one sample for each output that this sample gets, each with an id of its own."""
+        """Return one sample for each output of this sample, each with its own id."""
 
     def params(self, sample: Sample) -> Record:
-        """Return everything that determines the output, besides the input, the seed and the version of dptools."""
+        """Return all settings that determine the output, for the cache key; see :mod:`dptools.pipe.reuse`."""
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         """Process samples that have pixels.
 
         Returns:
-            One sample for each, in the same order, with the tool's own key set in its record and, from a tool that
-            makes images, with new pixels. A sample that fails is returned as an error record.
+            One sample for each, in the same order, with the tool's own key set in its record. A tool that makes images
+            also sets new pixels. A sample that fails is returned as an error record.
 
         Raises:
             Exception: The batch failed. The samples are tried again in smaller batches, at last one by one.
@@ -74,7 +74,7 @@ class ToolOptions(Protocol):
 
     @property
     def io_bound(self) -> bool:
-        """Whether the tool mostly waits for a service. It then runs in threads, more of them than there are cores."""
+        """Whether the tool mostly waits for a service. It then runs in threads, which may outnumber the cores."""
         return False
 
     @property
@@ -91,7 +91,7 @@ class ToolOptions(Protocol):
     def text(self) -> Callable[[Record], str] | None:
         """The function that formats a finished record for standard output, including newlines.
 
-        None writes the record itself. With a text, images need not be written.
+        None writes the record itself. If there is a function, an output directory is optional.
         """
         return None
 

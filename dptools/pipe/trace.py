@@ -16,7 +16,7 @@ from dptools.pipe.sink import umask
 
 @contextmanager
 def traced(emit: Emit, path: Path) -> Iterator[Emit]:
-    """Return an emitter that also writes the trace of each sample to a file, in the order of the samples.
+    """Yield an emitter that also writes the trace of each sample to a file, in the order of the samples.
 
     The file is replaced at the end of the run; a run that fails leaves the old file.
 
@@ -39,7 +39,7 @@ def traced(emit: Emit, path: Path) -> Iterator[Emit]:
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file that replaces the path on success; open the path itself if it is not a regular file."""
+    """Open a temporary file that replaces the path on success. A path that is no regular file is opened directly."""
     try:
         if path.exists() and not path.is_file():
             file, temporary = path.open("wb"), None

@@ -8,11 +8,11 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".tga", ".ico"),
 )
-"""The suffixes of image files in a directory. A file that is named explicitly may have any name."""
+"""The suffixes by which image files in a directory are recognised. An explicitly named file may have any suffix."""
 
 
 def walk(root: str, leave_out: Collection[str] = ()) -> Iterator[tuple[str, OSError | None]]:
-    """Find the image files below a directory, sorted by name; symbolic links are followed, cycles are not entered.
+    """Yield the image files below a directory, sorted by name. Symbolic links are followed, but not into cycles.
 
     Args:
         root: The directory.
@@ -48,7 +48,7 @@ def _children(directory: str) -> list[str]:
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is a directory; False for a cyclic link, which fails later if its name is an image's."""
+    """Return whether an entry is a directory; False for a cyclic link, which fails when it is read as an image."""
     try:
         return entry.is_dir()
     except OSError:

@@ -32,8 +32,8 @@ class Labels:
     """Finds the true labels of samples.
 
     Attributes:
-        given: the label of every image, as index, WordNet id or class name; None to use ``source``.
-        source: where labels come from. ``auto`` tries the record first, then the name of the parent directory.
+        given: The label of all images, as index, WordNet id or class name; None to use ``source``.
+        source: Where labels come from. ``auto`` tries the record first, then the name of the parent directory.
             ``prediction`` stands for the classifier's prediction, which the caller has to compute.
     """
 
@@ -44,7 +44,7 @@ class Labels:
         """Check the given label.
 
         Raises:
-            UsageError: the given label is not a class.
+            UsageError: The given label is not a class.
         """
         if self.given is not None:
             class_index(self.given, classes)
@@ -53,7 +53,7 @@ class Labels:
         """Return the index of the sample's label; None if it has none or the source is the prediction.
 
         Raises:
-            SampleError: the record's label is not a class, or ``source`` is ``directory`` and its name is not.
+            SampleError: The label in the record is not a class. With the source ``directory``: its name is not a class.
         """
         if self.given is not None:
             return classes.index(self.given)
@@ -84,7 +84,7 @@ def class_index(text: str, classes: "Classes") -> int:
     """Return the index of the class that the user named.
 
     Raises:
-        UsageError: no class or more than one class matches. The message suggests similar names.
+        UsageError: No class or more than one class matches. The message suggests similar names.
     """
     try:
         return classes.index(text)

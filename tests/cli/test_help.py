@@ -63,7 +63,7 @@ def test_version_and_short_help(tool: str, sh: Run) -> None:
         ("dp-attack x.png", "; for one image: dp-attack < IMAGE > OUT.png"),
         (
             "echo x | dp-attack",
-            "dp-attack: standard input is no image and was taken for paths; -o DIR is needed: images go",
+            "dp-attack: standard input is not an image and was read as paths; -o DIR is needed: images go",
         ),
         (
             "dp-denoise x.jpg -o y.png",
@@ -101,16 +101,16 @@ def test_version_and_short_help(tool: str, sh: Run) -> None:
         ("dp-denoise --method dip --loss l1 x.png -o o", "dp-denoise: unknown loss 'l1': choose mse, huber, student-t"),
         (
             "dp-denoise --method tv --loss mse x.png -o o",
-            "dp-denoise: --loss is for networks, and --method tv is a filter",
+            "dp-denoise: --loss requires a method with a network, and --method tv is a filter",
         ),
         (
             "dp-denoise --method blur x.png -o o",
             "dp-denoise: unknown method 'blur': choose denoiser, photo, dip, paper, jpeg",
         ),
         ("dp-denoise --method jpeg:0 x.png -o o", "dp-denoise: method jpeg:0: give quality from 1 to 95"),
-        ("dp-denoise --method tv --stop fixed:9 x.png -o o", "dp-denoise: --stop is for networks, and --method tv is"),
-        ("dp-denoise --stop held-out x.png -o o", "dp-denoise: --stop is for a fit, and method denoiser fits"),
-        ("dp-denoise --network small x.png -o o", "dp-denoise: --network is for a fit, and method denoiser fits"),
+        ("dp-denoise --method tv --stop fixed:9 x.png -o o", "dp-denoise: --stop requires a method with a network"),
+        ("dp-denoise --stop held-out x.png -o o", "dp-denoise: --stop requires a method that fits a network"),
+        ("dp-denoise --network small x.png -o o", "dp-denoise: --network requires a method that fits a network"),
         (
             "dp-denoise --method dip --stop never x.png -o o",
             "dp-denoise: unknown stopping criterion 'never': choose fixed:N, held-out",

@@ -77,7 +77,7 @@ def test_16_bits_are_rounded_to_8() -> None:
 
 
 def test_floating_point_values_are_refused() -> None:
-    with pytest.raises(SampleError, match="range is unknown"):
+    with pytest.raises(SampleError, match="range of values in mode F is unknown"):
         decode(file(Image.new("F", (2, 2), 0.5), "TIFF"))
 
 

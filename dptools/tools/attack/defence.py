@@ -47,7 +47,7 @@ class DefenceOptions:
 
     @property
     def facts(self) -> Record:
-        """The fields that the record's ``attack`` object gets."""
+        """The fields that are added to the ``attack`` object of the record."""
         return {} if self.method is None else {"through": str(self.method), "eot": self.eot_samples or 1}
 
     def load(self, device: "torch.device") -> "Defence | None":
@@ -70,7 +70,7 @@ class Defence:
         Args:
             classifier: Maps images in [0, 1] to logits.
             seed: Seed of the first purification.
-            image_id: The image's name in the log, which gets a line for every purification, because they are slow.
+            image_id: The id of the image for the log. Every purification is logged, because it is slow.
         """
         from dptools.attacks import DefendedModel
 

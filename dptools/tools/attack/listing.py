@@ -6,7 +6,7 @@ from dptools.attacks.registry import ATTACKS, PAPER
 
 
 def listing() -> str:
-    """Return several lines: the attacks with short names and their parameters, then the classes of Foolbox."""
+    """Return the attacks with short names, then the classes of Foolbox, each with its parameters, on several lines."""
     from dptools.attacks.foolbox_classes import find_class, foolbox_classes
 
     return "\n".join(

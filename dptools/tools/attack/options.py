@@ -1,4 +1,4 @@
-"""The options of dp-attack, and the loading of what they name."""
+"""The options of dp-attack."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ class AttackOptions(ToolOptions):
     """Options of dp-attack.
 
     Attributes:
-        attacks: Attacks; each makes one image of every input.
+        attacks: The attacks. Each makes one adversarial image from every input.
         model: Name of the classifier.
         classifier_options: Options for loading the classifier.
         device: Device to compute on.

@@ -1,4 +1,4 @@
-"""Adversarial versions of samples whose image the classifier gets right."""
+"""Make adversarial versions of images that the classifier predicts correctly."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AttackProcessor:
-    """dp-attack with everything loaded that it needs.
+    """Attacks samples with a loaded classifier.
 
     Attributes:
         classifier: The classifier to attack.
-        attacks: Attacks; each makes one image of every input.
+        attacks: The attacks. Each makes one adversarial image from every input.
         labels: Source of true labels.
         target: Index of the target class; None for untargeted attacks.
-        defence: The defence that the attacker knows; None for none.
+        defence: The defence that the attacker knows; None for an undefended classifier.
         seed: Seed of the run.
     """
 
@@ -40,7 +40,7 @@ class AttackProcessor:
     seed: int
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        """Yield one sample for each attack, with its label, resized and cropped to the classifier's input."""
+        """Yield one sample for each attack, with a label and with the image cropped to the classifier's input."""
         assert sample.pixels is not None
         # These results belong to the clean image, not to the adversarial one.
         clean = sample.without("classify", "suspicion", "suspect")
@@ -81,7 +81,7 @@ class AttackProcessor:
         return [sample if sample.finished else self._finish(sample, next(results)) for sample in checked]
 
     def _attack_defended(self, attack: Attack, defence: Defence, sample: Sample) -> Sample:
-        """Attack the classifier behind the defence. Every sample gets a model of its own, for its own seed."""
+        """Attack the classifier behind the defence. Every sample gets its own model, because it has its own seed."""
         seed = sample.seed(self.seed, "defence:")
         model = defence.model(self.classifier, seed=seed, image_id=sample.id)
         checked = self._check_clean(sample, model)
@@ -91,7 +91,7 @@ class AttackProcessor:
         return self._finish(checked, result)
 
     def _check_clean(self, sample: Sample, model: "nn.Module") -> Sample:
-        """Return the sample with the prediction for the clean image, skipped if there is nothing to attack."""
+        """Return the sample with the prediction for the clean image. Skip it if there is nothing to attack."""
         label, target = sample.record["label"], sample.record["attack"].get("target")
         prediction = self._prediction(self._scores(sample, model), label, "clean")
         checked = sample.update(attack={**sample.record["attack"], "model": self.classifier.name, **prediction})

@@ -9,8 +9,8 @@ from dptools.attacks.params import Value, parse_number
 from dptools.attacks.registry import PAPER, find
 from dptools.errors import UsageError
 
-# The option that sets each setting of an attack.
 OPTIONS = {"epsilon": "--epsilon", "target": "--target", "params": "--set"}
+"""The command-line options, by the setting of an attack that they change."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Setting:
 
     @classmethod
     def parse(cls, text: str) -> "Setting":
-        """Return the setting that a text stands for.
+        """Parse a value of ``--set``.
 
         Raises:
-            UsageError: The text has another form.
+            UsageError: The text has neither form.
         """
         key, equals, value = text.partition("=")
         attack, dot, name = key.strip().rpartition(".")
@@ -49,7 +49,7 @@ def configured_attacks(
     Raises:
         UsageError: There is no such attack or parameter, or a value is not accepted.
     """
-    expanded = dict.fromkeys(name for given in names for name in (PAPER if given == "all" else [given]))
+    expanded = dict.fromkeys(name for choice in names for name in (PAPER if choice == "all" else [choice]))
     parsed = [Setting.parse(text) for text in settings]
     if others := [setting.attack for setting in parsed if setting.attack not in {None, *expanded}]:
         raise UsageError(f"--set: {others[0]} is not one of the chosen attacks: {', '.join(expanded)}")

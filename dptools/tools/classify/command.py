@@ -26,10 +26,12 @@ def classify(
     timeout: Timeout = ClassifierOptions.timeout,
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", metavar="FILE", help="ImageNet classes of the model's names: lines name, tab, class."),
+        typer.Option(
+            "--labels", metavar="FILE", help="Map the model's class names to ImageNet: lines of name, tab, class."
+        ),
     ] = None,
     suspect: Annotated[
-        bool, typer.Option("--suspect", help="Score how suspicious of an attack each image is, from 0 to 1.")
+        bool, typer.Option("--suspect", help="Add the suspicion that an image was attacked, from 0 to 1.")
     ] = False,
     detector: Annotated[
         str | None, typer.Option("--detector", metavar="NAME", help=f"Detector for --suspect: {', '.join(DETECTORS)}.")

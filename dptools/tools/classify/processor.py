@@ -1,4 +1,4 @@
-"""Classification of samples: the most probable classes, the rank of the label, and the suspicion."""
+"""Classify samples: add the most probable classes, the rank of the label, and the suspicion to their records."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,17 +23,17 @@ class ClassifyOptions(ToolOptions):
     """Options of dp-classify.
 
     Attributes:
-        model: name of the classifier.
-        classifier_options: options for loading the classifier.
-        device: the device to compute on.
-        top_k: number of classes to list.
-        labels: the source of true labels.
-        label_map: a file that maps the classifier's class names to ImageNet classes.
-        suspect: whether to compute the suspicion, the calibrated score of a detector.
-        detector: name of the detector; None for the best one available.
+        model: Name of the classifier.
+        classifier_options: Options for loading the classifier.
+        device: The device to compute on.
+        top_k: Number of classes to list.
+        labels: The source of true labels.
+        label_map: A file that maps the classifier's class names to ImageNet classes.
+        suspect: Whether to compute the suspicion, the calibrated score of a detector.
+        detector: Name of the detector; None for the default of :func:`dptools.detection.load_detector`.
 
     Raises:
-        UsageError: the options do not go together.
+        UsageError: The options cannot be combined.
     """
 
     tool = "dp-classify"
@@ -52,7 +52,7 @@ class ClassifyOptions(ToolOptions):
 
     def __post_init__(self) -> None:
         if self.detector is not None and not self.suspect:
-            raise UsageError("--detector is for --suspect: add --suspect")
+            raise UsageError("--detector requires --suspect")
         if self.detector is not None:
             check_name("detector", self.detector, DETECTORS)
         if self.suspect and is_service(self.model):
@@ -81,11 +81,11 @@ class ClassifyProcessor:
     """dp-classify with its classifier loaded.
 
     Attributes:
-        options: the options.
-        classifier: the classifier.
-        classes: the classes that labels refer to.
-        label_map: maps the classifier's class names to ImageNet classes; None to use its own classes.
-        detector: computes the suspicion; None if it is not wanted.
+        options: The options of dp-classify.
+        classifier: The loaded classifier.
+        classes: The classes that labels refer to.
+        label_map: Maps the classifier's class names to ImageNet classes; None to use its own classes.
+        detector: Computes the suspicion; None to compute none.
     """
 
     options: ClassifyOptions
@@ -109,7 +109,7 @@ class ClassifyProcessor:
         return map(self._update, samples, predictions)
 
     def _classify_remotely(self, sample: Sample) -> Sample:
-        """Classify one sample; if it fails, the others of its batch are not sent to the service again."""
+        """Classify one sample. A failure becomes an error record, so the rest of the batch is not sent again."""
         try:
             (prediction,) = self.classifier.predict([_pixels(sample)])
             return self._update(sample, prediction)
@@ -126,7 +126,10 @@ class ClassifyProcessor:
         return sample.update(classify=classified, **suspected, **({} if label is None else {"label": label}))
 
     def _suspect(self, sample: Sample, prediction: "Prediction", rank: int | None) -> Record:
-        """Return the suspicion, and the rank that dp-eval needs after dp-classify has run on the restored image."""
+        """Return the suspicion and the settings of the detector, with the rank of the label before restoration.
+
+        dp-eval needs this rank, because dp-classify replaces the other one when it runs on the restored image.
+        """
         from dptools.classifiers import ClassProbabilities
 
         assert self.detector

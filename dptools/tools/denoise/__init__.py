@@ -1,1 +1,1 @@
-"""The command line of dp-denoise."""
+"""The tool dp-denoise."""

@@ -36,7 +36,9 @@ def denoise(
     ] = None,
     average: Annotated[
         float | None,
-        typer.Option("--average", min=0, max=0.9999, metavar="X", help="Decay of a fit's moving average of outputs."),
+        typer.Option(
+            "--average", min=0, max=0.9999, metavar="X", help="Decay of the moving average of a fit's outputs."
+        ),
     ] = None,
     precision: Annotated[
         str | None, typer.Option("--precision", metavar="P", help=f"Number format: {', '.join(PRECISIONS)}.")
@@ -48,12 +50,17 @@ def denoise(
         str | None, typer.Option("--loss", metavar="NAME", help=f"Loss of a fit: {', '.join(LOSSES)}.")
     ] = None,
     tile: Annotated[
-        int | None, typer.Option("--tile", min=0, metavar="N", help="Larger images in tiles of N pixels; 0: never.")
+        int | None,
+        typer.Option("--tile", min=0, metavar="N", help="Process larger images in tiles of N pixels; 0: never."),
     ] = None,
     if_suspect: Annotated[
         float | None,
         typer.Option(
-            "--if-suspect", min=0, max=1, metavar="T", help="Only images with a suspicion of T or more, e.g. 0.95."
+            "--if-suspect",
+            min=0,
+            max=1,
+            metavar="T",
+            help="Restore only images with a suspicion of T or more, e.g. 0.95.",
         ),
     ] = None,
     every: Annotated[

@@ -1,4 +1,4 @@
-"""dp-denoise with the pretrained network."""
+"""Purify images with the pretrained denoiser."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DenoiserProcessor:
-    """Denoises images of one size together.
+    """Denoises images. Consecutive images of the same size form a batch.
 
     Attributes:
-        name: the method's, for the record.
-        purifier: on the device.
-        device: to compute on.
-        seed: of the run.
+        name: The name of the method, for the record.
+        purifier: The denoiser, on the device.
+        device: The device to compute on.
+        seed: The seed of the run.
     """
 
     name: str
@@ -35,7 +35,7 @@ class DenoiserProcessor:
     seed: int
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample.without("classify")]  # that was the class of the image before it was denoised
+        return [sample.without("classify")]  # this class belongs to the image before it was denoised
 
     def params(self, sample: Sample) -> Record:
         from dptools.purifiers.denoiser.weights import fingerprint
@@ -46,10 +46,10 @@ class DenoiserProcessor:
         return {"method": self.name, **settings, "device": self.device.type, "weights": fingerprint()}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
-        """Denoise images, those of one size together.
+        """Denoise images. Consecutive images of the same size form a batch.
 
         Raises:
-            SampleError: the output is not an image, although all inputs were.
+            SampleError: The output of the network contains NaN.
         """
         import torch
 
@@ -63,10 +63,10 @@ class DenoiserProcessor:
 
     def _record(self, sample: Sample, image: "Tensor", output: "Tensor") -> Sample:
         error = (output - image).square().mean().item()
-        if not error < 1:  # NaN too
+        if not error < 1:  # also true for NaN
             raise SampleError("Diverged", "the network's output is not an image")
-        found = {"method": self.name, "passes": self.purifier.settings.passes, "psnr_input": psnr(error)}
-        return replace(sample.update(denoise=found), pixels=to_pixels(output))
+        result = {"method": self.name, "passes": self.purifier.settings.passes, "psnr_input": psnr(error)}
+        return replace(sample.update(denoise=result), pixels=to_pixels(output))
 
 
 def _size(sample: Sample) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""dp-denoise with a filter; torch is not needed."""
+"""Purify images with a filter. This module does not import torch."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,12 +11,12 @@ from dptools.tools.shared import psnr
 
 @dataclass(frozen=True)
 class FilterProcessor:
-    """Filters images."""
+    """Applies a filter to images."""
 
     filter: Filter
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample.without("classify")]  # that was the class of the image before it was filtered
+        return [sample.without("classify")]  # this class belongs to the image before it was filtered
 
     def params(self, sample: Sample) -> Record:
         return {"method": str(self.filter)}
@@ -28,5 +28,5 @@ class FilterProcessor:
             assert sample.pixels is not None
             filtered = apply(self.filter, sample.pixels)
             error = float(((filtered / 255.0 - sample.pixels / 255.0) ** 2).mean())
-            found = {"method": str(self.filter), "psnr_input": psnr(error)}
-            yield replace(sample.update(denoise=found), pixels=filtered)
+            result = {"method": str(self.filter), "psnr_input": psnr(error)}
+            yield replace(sample.update(denoise=result), pixels=filtered)

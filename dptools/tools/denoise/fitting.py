@@ -1,4 +1,4 @@
-"""dp-denoise with a deep image prior."""
+"""Purify images with a deep image prior."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -26,12 +26,12 @@ class FitProcessor:
     """Fits a network to each image.
 
     Attributes:
-        name: the method's, for the record.
-        prior: the method.
-        device: to compute on.
-        seed: of the run.
-        tracing: what is recorded of the fits.
-        classifier: for the oracle and the trace.
+        name: The name of the method, for the record.
+        prior: The deep image prior.
+        device: The device to compute on.
+        seed: The seed of the run.
+        tracing: What to record during the fits.
+        classifier: The classifier for the oracle and the trace; None if neither needs one.
     """
 
     name: str
@@ -42,7 +42,7 @@ class FitProcessor:
     classifier: "Classifier | None" = None
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample.without("classify")]  # that was the class of the image before the fit
+        return [sample.without("classify")]  # this class belongs to the image before the fit
 
     def params(self, sample: Sample) -> Record:
         from dptools.purifiers.precision import effective
@@ -74,22 +74,23 @@ class FitProcessor:
         return self._record(sample, recorder, done)
 
     def _with_oracle(self, recorder: TraceRecorder) -> "DeepImagePrior":
-        """Return the prior, whose oracle knows this image's label.
+        """Return the prior. If it stops by the oracle, give it an oracle for this image.
 
         Raises:
-            SampleError: the oracle has no label, or the image is fitted in tiles and nothing sees the whole of it.
+            SampleError: The oracle has no label. Or the image is fitted in tiles, but the oracle or the trace needs
+                the whole image.
         """
         from dptools.purifiers import DeepImagePrior
 
         settings, oracle = self.prior.settings, recorder.oracle
         needs_oracle = isinstance(settings.stop, Oracle)
         if settings.tile and max(recorder.image.shape[-2:]) > settings.tile and (self.tracing or needs_oracle):
-            message = f"fitted in tiles of {settings.tile} pixels, so that no step shows the whole: give --tile 0"
+            message = f"fitted in tiles of {settings.tile} pixels, so no step shows the whole image: add --tile 0"
             raise SampleError("TooLarge", message)
         if not needs_oracle:
             return self.prior
         if oracle is None or oracle.label is None:
-            raise SampleError("NoLabel", "the oracle needs a true label: in the record, as the folder, or by --label")
+            raise SampleError("NoLabel", "the oracle needs a true label: the record's, the folder's name, or --label")
         return DeepImagePrior(replace(settings, stop=Oracle(oracle.right)))
 
     def _record(self, sample: Sample, recorder: TraceRecorder, done: "Restoration") -> Sample:
@@ -97,6 +98,6 @@ class FitProcessor:
         stop: Record = {"criterion": str(self.prior.settings.stop), "step": done.step, "iterations": done.iterations}
         stop |= {"reason": done.reason, **({"tiles": done.tiles} if done.tiles > 1 else {})}
         stop |= {"restarted": True} if done.restarted else {}
-        found = {"method": self.name, "stop": stop, "psnr_input": psnr(error)}
+        result = {"method": self.name, "stop": stop, "psnr_input": psnr(error)}
         traced = {TRACE: recorder.points} if self.tracing.trace else {}
-        return replace(sample.update(denoise={**found, **traced}), pixels=to_pixels(done.image))
+        return replace(sample.update(denoise={**result, **traced}), pixels=to_pixels(done.image))

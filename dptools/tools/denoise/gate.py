@@ -1,4 +1,4 @@
-"""dp-denoise for suspicious images only: the others pass unchanged."""
+"""Purify only suspicious images; the others pass unchanged."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from dptools.pipe.stage import Processor
 
 @dataclass(frozen=True)
 class Gate:
-    """A processor that only suspicious images reach.
+    """Passes suspicious images to another processor.
 
     Attributes:
-        processor: purifies them.
-        method: its name, for the record.
-        threshold: the lowest calibrated score of a suspicious image.
+        processor: The processor that purifies suspicious images.
+        method: The name of its method, for the record.
+        threshold: Images with this calibrated score or more are suspicious.
     """
 
     processor: Processor
@@ -27,7 +27,7 @@ class Gate:
         """Return the outputs of a sample.
 
         Raises:
-            SampleError: the record has no calibrated score.
+            SampleError: The record has no calibrated score.
         """
         if not isinstance(sample.record.get("suspicion"), int | float):
             raise SampleError("NoSuspicion", "the record has no suspicion: run dp-classify --suspect first")

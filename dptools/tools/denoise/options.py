@@ -18,12 +18,12 @@ class DenoiseOptions(ToolOptions):
     """Options of dp-denoise.
 
     Attributes:
-        method: the name of a method, with its value.
-        overrides: settings of the method that the user gives.
-        tracing: what is recorded of a fit.
-        device: to compute on.
-        seed_given: the seed of the run.
-        if_suspect: purify only images with this calibrated score or more; None for all.
+        method: The name of a method, with its value.
+        overrides: Settings of the method that the user changes.
+        tracing: What to record during a fit.
+        device: The device to compute on.
+        seed_given: The seed of the run.
+        if_suspect: The smallest calibrated score of images that are purified; None to purify all.
     """
 
     tool = "dp-denoise"
@@ -41,28 +41,30 @@ class DenoiseOptions(ToolOptions):
         """Check the options before any worker starts.
 
         Raises:
-            UsageError: a name is unknown, or options do not go together.
+            UsageError: A name is unknown, or the options cannot be combined.
         """
         method, tracing = self.chosen, self.tracing
         self.overrides.check(method)
         if not method.fits:
             for option in (name for name in ("trace", "keep", "model") if getattr(tracing, name) is not None):
                 fits = " or ".join(FITS)
-                raise UsageError(f"--{option} is for a fit, and method {method} fits nothing: choose --method {fits}")
+                raise UsageError(
+                    f"--{option} requires a method that fits a network: choose --method {fits}, not {method}"
+                )
             if not method.filter:
                 self.overrides.denoiser(method)
             self._check_classifier(oracle=False)
             return
         oracle = isinstance(self.overrides.fit(method).stop, Oracle)
         if oracle and tracing.model is None:
-            raise UsageError("--stop oracle asks a classifier: name it with --model")
+            raise UsageError("--stop oracle needs a classifier: add --model NAME")
         if tracing.keep and tracing.keep.is_file():
-            raise UsageError(f"--keep {tracing.keep}: a file, where a directory is expected")
+            raise UsageError(f"--keep {tracing.keep}: this is a file; name a directory")
         self._check_classifier(oracle)
 
     @property
     def chosen(self) -> Method:
-        """The method."""
+        """The purification method."""
         return parse_method(self.method)
 
     @property
@@ -112,9 +114,11 @@ class DenoiseOptions(ToolOptions):
         return FitProcessor(method.name, DeepImagePrior(settings), device, self.seed_given, tracing, classifier)
 
     def _check_classifier(self, oracle: bool) -> None:
-        """Check that options of the classifier come with one, and that something asks it."""
+        """Check that options of a classifier come with ``--model``, and that something uses the classifier."""
         tracing = self.tracing
         if tracing.model is None and (tracing.given != ClassifierOptions() or tracing.labels.given is not None):
-            raise UsageError("--weights, --endpoint, --timeout and --label are for the classifier that --model names")
+            raise UsageError("--weights, --endpoint, --timeout and --label need a classifier: add --model NAME")
         if tracing.model and not tracing and not oracle:
-            raise UsageError("--model is for --stop oracle, --trace or --keep: nothing else asks a classifier")
+            raise UsageError(
+                "--model has no effect without --stop oracle, --trace or --keep: nothing else uses a classifier"
+            )

@@ -1,4 +1,4 @@
-"""A classifier that observes a fit: for the oracle, and for a trace."""
+"""Classify the intermediate images of a fit, for the oracle and for the trace."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dptools.classifiers import Classifier
 
 TOP = 5
-"""The oracle looks for the label among so many classes, as in the Deep Protection paper."""
+"""The oracle looks for the label among this number of classes, as in the Deep Protection paper."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class OracleClassifier:
     """Classifies the intermediate images of one sample's fit.
 
     Attributes:
-        classifier: classifies.
-        label: the true class; None where it is not known.
-        adversarial: the class that an attack reached; None where there was no attack, or no success.
+        classifier: The classifier.
+        label: The index of the true class; None if it is unknown.
+        adversarial: The index of the class that the attack reached; None without an attack, or if it is the true one.
     """
 
     classifier: "Classifier"
@@ -39,7 +39,7 @@ class OracleClassifier:
         return cls(classifier, label, None if adversarial == label else adversarial)
 
     def right(self, image: "Tensor") -> bool:
-        """Return whether the top five classes of an image, 1 x 3 x H x W, hold the true and not the adversarial one."""
+        """Return whether the top-5 classes of an image, 1 x 3 x H x W, contain the true, not the adversarial class."""
         probabilities = self._probabilities(image)
         top = probabilities.topk(min(TOP, len(probabilities))).indices.tolist()
         return self.label in top and self.adversarial not in top
@@ -64,5 +64,5 @@ class OracleClassifier:
         return scores
 
     def _probabilities(self, image: "Tensor") -> "Tensor":
-        """Classify the image as it would be saved: rounded to 8 bits, then resized for the classifier."""
+        """Return the class probabilities of the image as it would be saved: rounded to 8 bits, then resized."""
         return self.classifier.probabilities(self.classifier.tensor(to_pixels(image)))[0]

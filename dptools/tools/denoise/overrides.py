@@ -1,4 +1,4 @@
-"""What the user changes in a method's settings."""
+"""Change the settings of a method as the user requests."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from dptools.purifiers.dip.stopping import StoppingCriterion
 
 MAX_ITERATIONS = 3000
-"""The default limit for criteria of the literature, as in the Deep Protection paper, section 4.1."""
+"""The default maximum of iterations, except with ``fixed`` and ``held-out`` (Deep Protection paper, section 4.1)."""
 
 SMALLEST_TILE = 64
-"""Pixels a side of the smallest tile."""
+"""The smallest accepted side of a tile, in pixels."""
 
 ANY_NETWORK = ("precision", "tile")
 """Options for all methods that run a network; the others are for fits only."""
@@ -25,7 +25,7 @@ ANY_NETWORK = ("precision", "tile")
 
 @dataclass(frozen=True)
 class Overrides:
-    """Settings that the user gives; None where the method's own apply."""
+    """Settings that the user changes. None keeps the setting of the method."""
 
     stop: str | None = None
     iterations: int | None = None
@@ -36,25 +36,27 @@ class Overrides:
     tile: int | None = None
 
     def check(self, method: Method) -> None:
-        """Check that the method has all settings that are given.
+        """Check that the method has all settings that the user changes.
 
         Raises:
-            UsageError: it has not; the message names the option.
+            UsageError: It lacks one, or the tiles are too small. The message names the option.
         """
         for name, value in vars(self).items():
             if value is not None and method.filter:
-                raise UsageError(f"--{name} is for networks, and --method {method} is a filter")
+                raise UsageError(f"--{name} requires a method with a network, and --method {method} is a filter")
             if value is not None and not method.fits and name not in ANY_NETWORK:
                 fits = " or ".join(FITS)
-                raise UsageError(f"--{name} is for a fit, and method {method} fits nothing: choose --method {fits}")
+                raise UsageError(
+                    f"--{name} requires a method that fits a network: choose --method {fits}, not {method}"
+                )
         if self.tile and self.tile < SMALLEST_TILE:
-            raise UsageError(f"--tile {self.tile}: tiles have {SMALLEST_TILE} pixels or more a side; 0 is for none")
+            raise UsageError(f"--tile {self.tile}: the smallest tile is {SMALLEST_TILE} pixels; 0 disables tiles")
 
     def denoiser(self, method: Method) -> DenoiserSettings:
         """Return the settings of ``denoiser`` or ``photo``.
 
         Raises:
-            UsageError: a name is unknown.
+            UsageError: A name is unknown.
         """
         settings = DENOISER_SETTINGS[method.name]
         return replace(settings, **self._given("precision", "tile"))
@@ -63,7 +65,7 @@ class Overrides:
         """Return the settings of ``dip`` or ``paper``. A fixed number of iterations is also the limit.
 
         Raises:
-            UsageError: a name is unknown.
+            UsageError: A name is unknown.
         """
         settings = FIT_SETTINGS[method.name]
         stop: StoppingCriterion = parse_criterion(self.stop) if self.stop else settings.stop

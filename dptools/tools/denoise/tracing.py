@@ -1,6 +1,6 @@
-"""What is recorded of a fit: points of a trace, and intermediate images."""
+"""Record the points of a trace and intermediate images during a fit."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TraceOptions:
-    """What is recorded of each fit; true if anything is.
+    """What to record during each fit. The object is true if a trace or images are requested.
 
     Attributes:
-        every: iterations between two points.
-        trace: the file for the points; None for none.
-        keep: the directory for the image at each point; None for none.
-        model: the name of the classifier that observes the fit; None for none.
-        given: options of the classifier.
-        labels: where the true classes come from.
+        every: Iterations between two points of the trace.
+        trace: The file for the trace; None for no trace.
+        keep: The directory for the image at each point; None to keep no images.
+        model: The name of the classifier that observes the fit; None for no classifier.
+        given: The options of the classifier.
+        labels: The source of true labels.
     """
 
     every: int = 50
@@ -62,11 +62,11 @@ class TraceRecorder:
     """Observes one image's fit.
 
     Attributes:
-        options: what is recorded.
-        sample: as it was read; intermediate images carry its record.
-        image: the sample's, 1 x 3 x H x W.
-        oracle: classifies the intermediate images; None for no classes in the trace.
-        points: of the trace, so far.
+        options: What to record.
+        sample: The sample before the fit. Its record is copied into intermediate images.
+        image: The image of the sample, 1 x 3 x H x W in [0, 1].
+        oracle: Classifies the intermediate images; None for no classes in the trace.
+        points: The points of the trace that were recorded so far.
     """
 
     options: TraceOptions
@@ -76,9 +76,9 @@ class TraceRecorder:
     points: list[Record] = field(default_factory=list)
 
     def __call__(self, step: "Step") -> None:
-        """Record a step if its turn has come."""
+        """Record the step if its iteration is a multiple of ``every``."""
         if step.iteration == 1:
-            self.points.clear()  # of a fit that diverged
+            self.points.clear()  # the points of a fit that diverged and was restarted
         if self.options and step.iteration % self.options.every == 0:
             self.points.append(self._point(step))
             if self.options.keep:
@@ -95,9 +95,8 @@ class TraceRecorder:
         from dptools.pipe.image import encode
 
         method = (self.sample.entry or {}).get("params", {}).get("method")
-        kept = self.sample.update(id=f"{self.sample.id}@step{step.iteration:04d}", denoise={"method": method})
-        kept = replace(kept, pixels=to_pixels(step.average))
-        record = {**kept.record, "stages": [*kept.record.get("stages", []), *([kept.entry] if kept.entry else [])]}
+        sample = self.sample.update(id=f"{self.sample.id}@step{step.iteration:04d}", denoise={"method": method})
+        entries = [sample.entry] if sample.entry else []
+        record = {**sample.record, "stages": [*sample.record.get("stages", []), *entries]}
         record["denoise"] |= self.points[-1]
-        assert kept.pixels is not None
-        write_extra(target(directory, kept.id), encode(kept.pixels, record), directory, self.sample)
+        write_extra(target(directory, sample.id), encode(to_pixels(step.average), record), directory, self.sample)

@@ -1,1 +1,1 @@
-"""The tool dp-eval: from files of records to tables, figures and reports."""
+"""The tool dp-eval: summarise files of records as tables, figures and reports."""

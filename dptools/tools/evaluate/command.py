@@ -29,13 +29,15 @@ def evaluate_records(
         typer.Argument(metavar="RECORDS|-", hidden=True),
     ] = None,
     by: Annotated[
-        str, typer.Option("--by", metavar="KEY", help="attack, method, or the path of a key: denoise.stop.criterion.")
+        str,
+        typer.Option("--by", metavar="KEY", help="Group by attack, method, or a key such as denoise.stop.criterion."),
     ] = "attack",
     trace: Annotated[
         list[Path] | None, typer.Option("--trace", metavar="FILE", help="Trace of dp-denoise; can be repeated.")
     ] = None,
     compare: Annotated[
-        Path | None, typer.Option("--compare", metavar="FILE", help="Records with the same ids to compare with.")
+        Path | None,
+        typer.Option("--compare", metavar="FILE", help="Compare with these records, which have the same ids."),
     ] = None,
     attacked: Annotated[
         Path | None, typer.Option("--attacked", metavar="FILE", help="Records before purification, for figures.")
@@ -45,7 +47,10 @@ def evaluate_records(
         typer.Option("--maps", metavar="GROUNDTRUTH", help="GeoJSON of the words on a map, or a directory of these."),
     ] = None,
     gate: Annotated[
-        float, typer.Option("--gate", min=0, max=1, metavar="T", help="Smallest suspicion of a suspicious image.")
+        float,
+        typer.Option(
+            "--gate", min=0, max=1, metavar="T", help="Gate: images with a suspicion of T or more are suspicious."
+        ),
     ] = THRESHOLD,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="DIR", help="Write figures to DIR as PNG and SVG.")

@@ -18,17 +18,17 @@ ScoreT = TypeVar("ScoreT", WordScore, MaskScore)
 
 
 class ScoreTable(Generic[ScoreT]):
-    """Scores by method and map. The method is a text recogniser for words, and a mask method for masks."""
+    """Scores by method and map. For words, the method is a text recogniser; for masks, it is a mask method."""
 
     def __init__(self) -> None:
         self._scores: dict[str, dict[str, ScoreT]] = {}
 
     def add(self, method: str, map_name: str, score: ScoreT) -> None:
-        """Add a score to the one of the same method and map."""
+        """Add a score to the total of the method and the map."""
         self._scores.setdefault(method, {}).setdefault(map_name, type(score)()).add(score)
 
     def __iter__(self) -> Iterator[tuple[str, str, ScoreT]]:
-        """Yield method, map and score; after several maps of a method, their total as the map ``all``."""
+        """Yield method, map and score. A method with several maps also gets their total, as the map ``all``."""
         for method, by_map in self._scores.items():
             yield from ((method, map_name, score) for map_name, score in by_map.items())
             if len(by_map) > 1:
@@ -53,7 +53,7 @@ class MapScores:
         self._masks: ScoreTable[MaskScore] = ScoreTable()
 
     def observe(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Yield the records unchanged and score those of maps."""
+        """Yield the records unchanged, and score the records of maps."""
         for record in records:
             if "mapsext" in record and "error" not in record:
                 path = PurePath(str(record["id"]))
@@ -65,7 +65,7 @@ class MapScores:
         return {"words": _score_objects(self._words), "masks": _score_objects(self._masks)}
 
     def tables(self) -> Iterator[Rows]:
-        """Yield a table of word scores and one of mask scores, in per cent; those without rows are left out."""
+        """Yield a table of word scores and one of mask scores, in per cent. Tables without rows are left out."""
         if rows := [[printable(reader), printable(name), *_word_cells(score)] for reader, name, score in self._words]:
             counts = ["on map", "given", "found", "read"]
             yield [["words by", "map", *counts, "precision", "recall", "F", "characters"], *rows]
@@ -85,7 +85,7 @@ class MapScores:
             self._masks.add(mapsext["rule"], map_name, score_mask(words, to_grey(image), mask[:, :, 0] > 127))
 
     def _true_words(self, map_name: str) -> list[TrueWord] | None:
-        """Return the words that stand on a map; None, after a message, if they cannot be read."""
+        """Return the true words of a map. If they cannot be read, report the reason and return None."""
         path = self._ground_truth if self._ground_truth.is_file() else self._path(map_name)
         try:
             self._only_map = self._only_map or map_name
@@ -102,7 +102,7 @@ class MapScores:
         return None
 
     def _path(self, map_name: str) -> Path:
-        """Return the ground truth of a map: below the map's own directory if it exists there, else without it."""
+        """Return the path of a map's ground truth: in a subdirectory like the map's if it exists, else without one."""
         path = self._ground_truth / f"{map_name}.geojson"
         return path if os.path.exists(path) else self._ground_truth / f"{PurePath(map_name).name}.geojson"
 

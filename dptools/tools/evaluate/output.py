@@ -59,12 +59,12 @@ def format_summary(summary: Summary, output_format: OutputFormat, scores: "MapSc
 
 
 def has_rates(groups: Iterable[Group]) -> bool:
-    """Return whether any rate of any group has a trial."""
+    """Return whether any rate of any group has n > 0."""
     return any(group.rate(name).n for group in groups for name in table.RATES)
 
 
 def _tables(summary: Summary, scores: "MapScores | None") -> Iterator[Rows]:
-    """Yield the tables that have rows; rates also without, unless maps are scored."""
+    """Yield the tables that have rows. Without map scores, the table of rates is yielded even if it has none."""
     groups = summary.all_groups
     if scores:
         yield from scores.tables()

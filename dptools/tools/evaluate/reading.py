@@ -31,12 +31,12 @@ class EvaluationInputs:
 
     Attributes:
         by: The key of the groups.
-        report: Called with a message for each line that is not a valid record.
+        report: A function that is called with a message for each line that is not a valid record.
         traces: Trace files of dp-denoise.
         compare: A file with records of the same ids, purified in another way.
         attacked: A file with records of the same ids before purification, for figures.
-        map_scores: Scores the records of maps.
-        gate: The smallest suspicion of a suspicious image.
+        map_scores: The object that scores the records of maps; None to score no maps.
+        gate: The threshold of the gate: images with this suspicion or more are suspicious.
     """
 
     by: str

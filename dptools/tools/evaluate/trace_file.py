@@ -8,21 +8,21 @@ from dptools.errors import UsageError
 from dptools.pipe.record import Record
 
 MAX_COUNT = 10**9
-"""Iterations and ranks are smaller than this number."""
+"""Iterations and ranks must be smaller than this number."""
 
 
 def read_trace(path: Path) -> Iterator[Record]:
     """Read a trace line by line.
 
     Args:
-        path: A file of JSON Lines. Each line describes one checkpoint of one image: its ``id``, the ``iteration`` and
-            optionally ``label_rank`` and ``attack``.
+        path: A file of JSON Lines. Each line describes one iteration of the fit to one image: the ``id`` of the image,
+            the ``iteration``, and optionally ``label_rank`` and ``attack``.
 
     Yields:
         The lines as dictionaries, in the order of the file. Empty lines are left out.
 
     Raises:
-        UsageError: The file cannot be read, or a line is not a line of a trace.
+        UsageError: The file cannot be read, or a line is not a valid line of a trace.
     """
     try:
         with path.open("rb") as file:

@@ -36,7 +36,7 @@ def mapsext(
     ] = "jsonl",
     overlay: Annotated[
         Path | None,
-        typer.Option("--overlay", metavar="FILE|DIR", help="Draw the words on the map, in FILE or in a file in DIR."),
+        typer.Option("--overlay", metavar="FILE|DIR", help="Draw the words on the map; write it to FILE or into DIR."),
     ] = None,
     seed: Seed = 0,
     device: Device = "auto",

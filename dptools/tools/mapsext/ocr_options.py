@@ -11,7 +11,7 @@ from dptools.tools.mapsext.overlay import SUFFIXES, is_file
 
 @dataclass(frozen=True)
 class OcrOptions:
-    """How words are read and written.
+    """Settings for reading and writing words.
 
     Attributes:
         words: Whether words are read. An output format other than ``jsonl`` or an overlay implies it.
@@ -19,7 +19,7 @@ class OcrOptions:
         language: Language of the words, as Tesseract names it.
         scale: Factor by which a map is enlarged before it is read.
         output_format: Format of standard output, one of :data:`dptools.maps.FORMATS`.
-        overlay: A file, or a directory of files, with the words drawn on the map.
+        overlay: The file or directory to write maps to, with their words drawn on them.
 
     Raises:
         UsageError: An option is unknown, or has no effect because no words are read.

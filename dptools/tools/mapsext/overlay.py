@@ -1,12 +1,10 @@
 """Overlays: images of maps with their words drawn on them."""
 
 import io
-import os
 from pathlib import Path
 
-from dptools.errors import SampleError
 from dptools.pipe.sample import Sample
-from dptools.pipe.sink import target, write
+from dptools.pipe.sink import check_not_input, target, write
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 """An overlay with one of these suffixes is a file; any other is a directory."""
@@ -25,15 +23,13 @@ def overlay_path(sample: Sample, overlay: Path) -> tuple[Path, Path]:
         overlay: The file, or a directory of overlays.
 
     Raises:
-        SampleError: The file is the map itself.
+        SampleError: The file is the map itself, or no file name can be made from the id.
     """
     if is_file(overlay):
         path, directory = overlay, overlay.parent
     else:
         path, directory = target(overlay, f"{sample.id}@words"), overlay
-    for image in (str(sample.record.get(key, "")) for key in ("path", "source")):
-        if path.exists() and os.path.exists(image) and path.samefile(image):
-            raise SampleError("WriteError", f"the overlay {path} would overwrite the map")
+    check_not_input(path, sample)
     return path, directory
 
 

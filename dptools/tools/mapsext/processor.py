@@ -28,7 +28,7 @@ EARLY = 30
 
 
 class MapTextExtractor:
-    """Processes maps: the pixels become the mask, and the words are added to the record.
+    """Extracts the text of maps. The pixels become the mask, and the words are added to the record.
 
     Args:
         rule: Mask method, one of :data:`dptools.maps.MASK_METHODS`.
@@ -72,7 +72,7 @@ class MapTextExtractor:
     def _extract(self, sample: Sample) -> Sample:
         assert sample.pixels is not None
         if self.ocr.overlay:
-            overlay_path(sample, self.ocr.overlay)  # Raises before the map is read, which takes long.
+            overlay_path(sample, self.ocr.overlay)  # Raises an error before the slow reading of the map.
         mask = text_mask(sample.pixels, self.rule, self._early(sample))
         result: Record = {"rule": self.rule, "coverage": round(float(mask.mean()), 4)}
         if self.prior:

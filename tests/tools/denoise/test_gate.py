@@ -58,7 +58,7 @@ def test_an_attack_removes_the_score_of_the_clean_image(dog: Path, sh: Run) -> N
 
 
 def test_options_that_do_not_go_together_are_refused() -> None:
-    with pytest.raises(UsageError, match="--detector is for --suspect"):
+    with pytest.raises(UsageError, match="--detector requires --suspect"):
         ClassifyOptions("efficientnet-lite0", detector="both")
     with pytest.raises(UsageError, match="unknown detector 'magic': choose both, disagreement, squeezing"):
         ClassifyOptions("efficientnet-lite0", suspect=True, detector="magic")

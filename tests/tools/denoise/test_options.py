@@ -47,10 +47,14 @@ def test_options_replace_the_settings_of_the_method() -> None:
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
-        ("denoiser", {"stop": "fixed:3"}, "--stop is for a fit, and method denoiser fits nothing: choose --method dip"),
-        ("photo", {"iterations": 3}, "--iterations is for a fit"),
-        ("jpeg:50", {"precision": "bf16"}, "--precision is for networks, and --method jpeg:50 is a filter"),
-        ("dip", {"tile": 10}, "tiles have 64 pixels or more"),
+        ("denoiser", {"stop": "fixed:3"}, "--stop requires a method that fits a network: choose --method dip"),
+        ("photo", {"iterations": 3}, "--iterations requires a method that fits a network"),
+        (
+            "jpeg:50",
+            {"precision": "bf16"},
+            "--precision requires a method with a network, and --method jpeg:50 is a filter",
+        ),
+        ("dip", {"tile": 10}, "the smallest tile is 64 pixels"),
         ("dip", {"network": "warm"}, "unknown network 'warm': choose small, paper, decoder"),
         ("denoiser", {"precision": "fp8"}, "unknown precision 'fp8'"),
         ("cold", {}, "unknown method 'cold'"),
@@ -64,9 +68,13 @@ def test_options_that_a_method_does_not_have_are_refused(method: str, options: d
 @pytest.mark.parametrize(
     ("method", "tracing", "message"),
     [
-        ("denoiser", TraceOptions(trace=Path("t")), "--trace is for a fit"),
-        ("median:3", TraceOptions(keep=Path("k")), "--keep is for a fit"),
-        ("dip", TraceOptions(model="efficientnet-lite0"), "--model is for --stop oracle, --trace or --keep"),
+        ("denoiser", TraceOptions(trace=Path("t")), "--trace requires a method that fits a network"),
+        ("median:3", TraceOptions(keep=Path("k")), "--keep requires a method that fits a network"),
+        (
+            "dip",
+            TraceOptions(model="efficientnet-lite0"),
+            "--model has no effect without --stop oracle, --trace or --keep",
+        ),
     ],
 )
 def test_traces_are_for_fits(method: str, tracing: TraceOptions, message: str) -> None:
@@ -75,7 +83,7 @@ def test_traces_are_for_fits(method: str, tracing: TraceOptions, message: str) -
 
 
 def test_the_oracle_needs_a_classifier() -> None:
-    with pytest.raises(UsageError, match="--stop oracle asks a classifier"):
+    with pytest.raises(UsageError, match="--stop oracle needs a classifier"):
         DenoiseOptions("dip", Overrides(stop="oracle"))
 
 
@@ -88,7 +96,7 @@ def test_one_image_that_cannot_be_fitted_does_not_affect_the_others() -> None:
     ]
     done = list(options.load()(samples))
     assert [sample.failed for sample in done] == [False, True, False]
-    assert "give --tile 0" in done[1].record["error"]["message"]
+    assert "add --tile 0" in done[1].record["error"]["message"]
     assert [sample.record["denoise"]["stop"]["iterations"] for sample in (done[0], done[2])] == [2, 2]
 
 

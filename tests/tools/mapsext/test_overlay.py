@@ -21,7 +21,7 @@ def test_an_overlay_in_a_directory_is_named_after_the_map() -> None:
 def test_an_overlay_never_overwrites_its_map(key: str, tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(b"map")
-    with pytest.raises(SampleError, match="would overwrite the map"):
+    with pytest.raises(SampleError, match="would overwrite the input"):
         write_overlay(Sample({"id": "a.png", key: str(file)}, pixels=np.zeros((9, 9, 3), np.uint8)), file)
     assert file.read_bytes() == b"map"
 
