@@ -342,7 +342,8 @@ TRAINING ?=
 
 .PHONY: weights
 weights: | $(PHOTOS) $(BIN)/dp-attack  ## train the denoiser, or continue its training (many hours on CPUs); TRAINING="more options"
-	python -m dptools.purifiers.denoiser.training --photographs $(PHOTOS) -o results/training $(TRAINING)
+	python -m dptools.purifiers.denoiser.training --photographs $(PHOTOS) \
+		$(addprefix --validation ,$(wildcard results/collected/validation)) -o results/training $(TRAINING)
 
 results/photos: | $(BIN)/dp-attack
 	rm -rf results/debian $@.part
@@ -355,6 +356,8 @@ results/photos: | $(BIN)/dp-attack
 	cd results/debian/usr/share/tuxpaint/stamps && find $(STAMPS) -name '*.png' -size +30000c ! -path '*cartoon*' \
 		-exec cp --parents -t $(abspath $@.part) {} +
 	cd $(VENV)/lib/python*/site-packages/skimage/data && cp $(SKIMAGE) $(abspath $@.part)
+	python -m dptools.purifiers.denoiser.training.collect results/collected --downloads results/debian/packages > /dev/null
+	cp -R results/collected/train $@.part/collected
 	mv $@.part $@
 
 .PHONY: clean

@@ -1,10 +1,12 @@
 """Training of the denoiser: from photographs and synthetic images, resumable, and with less noise at its end."""
 
 import copy
+import io
 import json
 import random
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from dptools.purifiers.denoiser import DenoiserUNet
+from dptools.purifiers.denoiser.training.collect import _crop, _open
 from dptools.purifiers.denoiser.training.dead_leaves import dead_leaves
 from dptools.purifiers.denoiser.training.images import TILE, patches, read_tiles
 from dptools.purifiers.denoiser.training.loop import Schedule, Synthetic, train
@@ -157,3 +160,24 @@ def test_the_command_writes_weights_and_resumes(photographs: Path, tmp_path: Pat
     weights = load_file(tmp_path / "out" / "weights.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.float16}
     DenoiserUNet().load_state_dict({name: value.float() for name, value in weights.items()})
+
+
+def test_photographs_are_read_from_packages_and_their_archives(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.new("RGBA", (30, 20), (255, 0, 0, 0)).save(data, "PNG")
+    (tmp_path / "plain.png").write_bytes(data.getvalue())
+    with zipfile.ZipFile(tmp_path / "game.pk3", "w") as archive:
+        archive.writestr("textures/wall.png", data.getvalue())
+    for path in ("plain.png", "game.pk3:textures/wall.png"):
+        image = _open(tmp_path, path)
+        assert (image.size, image.mode, image.getpixel((0, 0))) == ((30, 20), "RGB", (255, 255, 255))
+    with pytest.raises(KeyError):
+        _open(tmp_path, "game.pk3:textures/floor.png")
+
+
+def test_validation_crops_show_the_most_detailed_part() -> None:
+    pixels = np.full((1200, 1600, 3), 128, np.uint8)
+    pixels[600:, 800:] = np.random.default_rng(0).integers(0, 256, (75, 100, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    crop = np.asarray(_crop(Image.fromarray(pixels)))
+    assert crop.shape == (256, 256, 3)
+    assert crop.std(axis=(0, 1)).min() > 30
