@@ -43,7 +43,7 @@ def make_engine(options: ToolOptions, one_image: bool, common: Common, device: s
 
     if options.io_bound:
         return Local(common.jobs or MAX_REQUESTS, 1, ordered=not common.unordered, threads=True)
-    gpu = device.startswith("cuda") or (device == "auto" and _probably_has_gpu())
+    gpu = options.uses_gpu and (device.startswith("cuda") or (device == "auto" and _probably_has_gpu()))
     jobs = common.jobs or (1 if gpu else len(os.sched_getaffinity(0)))
     batch_size = 1 if options.unbatched else common.batch_size or (options.gpu_batch if gpu else 1)
     return Local(jobs, batch_size, ordered=not common.unordered)
@@ -71,7 +71,7 @@ def _make_ray(options: ToolOptions, common: Common, device: str, address: str | 
         raise SetupError(f"--engine ray needs Ray: pip install 'deep-protection[cluster]' ({error})") from None
     from dptools.pipe.shipping import shipping
 
-    gpus = 0.0 if device == "cpu" else (common.gpus or 1.0) if device == "cuda" else common.gpus
+    gpus = 0.0 if device == "cpu" or not options.uses_gpu else (common.gpus or 1.0) if device == "cuda" else common.gpus
     batch_size = 1 if options.unbatched else common.batch_size
     engine = Cluster(
         address, common.jobs, batch_size, not common.unordered, gpus, options.gpu_batch, shared=not common.ship

@@ -75,13 +75,14 @@ class ProcessRunner:
                 raise WorkerDiedError("the run has ended")
             try:
                 self._connection, remote = context.Pipe()
-                self._process = context.Process(target=_serve, args=(remote, self._stage), daemon=True)
+                process = context.Process(target=_serve, args=(remote, self._stage), daemon=True)
                 with _sigint_blocked():
-                    self._process.start()
+                    process.start()
             except OSError as error:
                 raise SetupError(f"a worker process cannot be started: {error.strerror or error}") from error
             remote.close()
-            return self._process
+            self._process = process
+            return process
 
 
 def _death_of(process: BaseProcess) -> str:

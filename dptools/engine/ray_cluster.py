@@ -79,7 +79,7 @@ class Cluster:
 
     def _jobs(self, gpus: float) -> int:
         resources = ray.cluster_resources()
-        capacity = resources.get("GPU", 0.0) // gpus if gpus else resources.get("CPU", 0.0)
+        capacity = resources.get("GPU", 0.0) / gpus + 1e-9 if gpus else resources.get("CPU", 0.0)  # 1 // 0.2 is 4
         if not (jobs := self.jobs or int(capacity)):
             raise UsageError(
                 "the Ray cluster cannot hold one worker: if it grows on demand, set the number of workers with -j"

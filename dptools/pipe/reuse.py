@@ -20,8 +20,8 @@ The entry of ``stages`` that is compared holds:
 The ``id`` belongs to the key because the seed of an image is derived from the seed of the run and the ``id``. Other
 files that a tool writes, such as those of ``--keep`` and ``--overlay``, are not checked.
 
-Without ``--force``, the sample fails if the file is an image without a valid record, because dptools may not have made
-it. In all other cases the output is computed again and replaces the file, even one that is not an image.
+Without ``--force``, the sample fails if the file has no valid record, because dptools may not have made it. The output
+is computed again, and replaces the file, if the file is empty or a damaged image, or if its key differs.
 """
 
 import hashlib
@@ -32,9 +32,12 @@ from dptools.errors import SampleError
 from dptools.pipe.sample import ExistingOutput, Sample
 from dptools.pipe.sidecar import read_sidecar, sidecar_path
 
+DAMAGED = ("EmptyFile", "DamagedImage")
+"""The kinds of errors that show that an output is damaged. Any other file that cannot be decoded is the user's own."""
+
 
 def find_output(path: Path, source: str, traced: bool = False) -> ExistingOutput | None:
-    """Return the image file at the path of an output; None if there is none, or if it is damaged.
+    """Return the image file at the path of an output; None if there is none, or if it is empty or damaged.
 
     Args:
         path: The path of an output.
@@ -55,8 +58,10 @@ def find_output(path: Path, source: str, traced: bool = False) -> ExistingOutput
     data = path.read_bytes()
     try:
         record = decode(data).record
-    except SampleError:
-        return None
+    except SampleError as error:
+        if error.kind in DAMAGED:
+            return None
+        record = None
     return ExistingOutput(record, hashlib.sha256(data).hexdigest(), read_sidecar(sidecar) if sidecar else None)
 
 

@@ -83,6 +83,11 @@ class ToolOptions(Protocol):
         return self.io_bound
 
     @property
+    def uses_gpu(self) -> bool:
+        """Whether the tool computes on a GPU if there is one."""
+        return True
+
+    @property
     def trace(self) -> Path | None:
         """The file for the trace; None if no trace was requested. See :mod:`dptools.pipe.sidecar`."""
         return None

@@ -195,3 +195,12 @@ def test_the_messages_of_a_worker_are_logged_in_this_process(caplog: pytest.LogC
     with caplog.at_level(logging.INFO, logger="dptools"):
         assert ids(Local(1)(Toy(), items)) == ["a", "b", "c"]
     assert [record.getMessage() for record in caplog.records] == ["a: half way", "b: half way", "c: half way"]
+
+
+def test_a_process_that_cannot_be_started_is_a_setup_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", fail)
+    with pytest.raises(SetupError, match="a worker process cannot be started: Resource temporarily unavailable"):
+        list(Local(2)(Toy(), [sample("a")]))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from toys import Invert, sample
 
 from dptools.pipe.cached_files import CachedFileStage
@@ -61,7 +62,7 @@ def test_existing_output_is_reused(tmp_path: Path, picture: Picture, log: Path) 
 
 
 @pytest.mark.parametrize("change", ["params", "seed", "input", "damage", "half", "force", "id", "label"])
-def test_output_of_another_fingerprint_is_remade(tmp_path: Path, picture: Picture, log: Path, change: str) -> None:
+def test_output_with_another_cache_key_is_remade(tmp_path: Path, picture: Picture, log: Path, change: str) -> None:
     path = picture(tmp_path / "a.png")
     item = sample("a.png", path=str(path))
     (first,) = work(Invert(log), tmp_path / "out", item)
@@ -193,3 +194,36 @@ def test_failure_of_one_output_does_not_affect_other_outputs(tmp_path: Path, pic
     item = sample("a.jpg", path=str(picture(tmp_path / "a.png")))
     done = work(Invert(log, id_suffixes=("@x", "@y")), tmp_path / "out", item)
     assert [(result.id, result.failed) for result in done] == [("a.jpg@x", True), ("a.jpg@y", False)]
+
+
+@pytest.mark.parametrize("content", [b"my notes", b""])
+def test_file_of_the_user_at_the_path_of_an_output_is_not_overwritten(
+    tmp_path: Path, picture: Picture, log: Path, content: bytes
+) -> None:
+    """An empty file is replaced: it may be left over from a crash."""
+    target = tmp_path / "out" / "a.png"
+    target.parent.mkdir()
+    target.write_bytes(content)
+    item = sample("a.png", path=str(picture(tmp_path / "a.png")))
+    (done,) = work(Invert(log), target.parent, item)
+    if content == b"my notes":
+        assert "--force" in done.record["error"]["message"]
+        assert target.read_bytes() == content
+    else:
+        assert decode(target.read_bytes()).record is not None
+    (forced,) = work(Invert(log), target.parent, item, force=True)
+    assert not forced.failed
+
+
+def test_image_beyond_the_size_limit_at_the_path_of_an_output_is_not_overwritten(
+    tmp_path: Path, picture: Picture, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out" / "a.png"
+    target.parent.mkdir()
+    Image.new("RGB", (300, 300)).save(target)
+    before = target.read_bytes()
+    item = sample("a.png", path=str(picture(tmp_path / "a.png")))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20_000)
+    (done,) = work(Invert(log), target.parent, item)
+    assert done.failed
+    assert target.read_bytes() == before

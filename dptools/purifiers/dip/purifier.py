@@ -86,6 +86,8 @@ class DeepImagePrior(Purifier):
             2
         """
         check_images(image)
+        if len(image) != 1:
+            raise ValueError(f"expected one image, 1 x 3 x H x W, got {tuple(image.shape)}")
         fits: list[Restoration] = []
 
         def fit_tile(tile: Tensor, seeds: Sequence[int]) -> Tensor:

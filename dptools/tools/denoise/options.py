@@ -81,7 +81,11 @@ class DenoiseOptions(ToolOptions):
 
     @property
     def unbatched(self) -> bool:
-        return is_service(self.tracing.model or "")
+        return self.chosen.fits or is_service(self.tracing.model or "")  # fits run one after another anyway
+
+    @property
+    def uses_gpu(self) -> bool:
+        return self.chosen.filter is None
 
     def load(self) -> Processor:
         processor, method = self._load(), self.chosen

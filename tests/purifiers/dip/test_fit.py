@@ -199,3 +199,8 @@ def test_a_fit_that_diverges_twice_is_an_error() -> None:
 def test_settings_refuse_unknown_names(name: str, value: str) -> None:
     with pytest.raises(UsageError, match=f"unknown {name} '{value}': choose "):
         FitSettings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_one_image_is_fitted_at_a_time() -> None:
+    with pytest.raises(ValueError, match=r"expected one image, 1 x 3 x H x W, got \(2, 3, 16, 16\)"):
+        DeepImagePrior(DIP).restore(torch.rand(2, 3, 16, 16))
