@@ -48,9 +48,7 @@ class Denoiser(Purifier):
         return f"{self.settings}"
 
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
-        return self._purify(images.to(self.network.head.weight.dtype), seeds).to(images.dtype)
-
-    def _purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
+        dtype, images = images.dtype, images.to(self.network.head.weight.dtype)
         tile = self.settings.tile or math.inf
         if max(images.shape[-2:]) <= tile and (images.is_cuda or len(images) == 1):
             means = self._mean(images, seeds)
@@ -61,7 +59,7 @@ class Denoiser(Purifier):
         finished = []
         for image, mean, seed in zip(torch.split(images, 1), torch.split(means, 1), seeds, strict=True):
             finished.append(self._finish(image, mean, seed))
-        return torch.cat(finished)
+        return torch.cat(finished).to(dtype)
 
     def _mean(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
         """Return the mean output over all passes, for images B x 3 x H x W of any size."""

@@ -2,6 +2,8 @@
 
 A step of one fit launches several hundred small kernels, so the launches cost more time than the computation. A CUDA
 graph launches them all at once. Several fits on their own streams fill the GPU.
+
+Only ``tests/gpu/paper.py`` uses this module so far: dp-denoise runs ``loop.py``, one fit after another, on a GPU too.
 """
 
 from collections.abc import Callable, Sequence

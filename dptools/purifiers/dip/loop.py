@@ -17,6 +17,8 @@ from dptools.purifiers.precision import autocast
 def steps(image: Tensor, settings: FitSettings, *, seed: int) -> Iterator[Step]:
     """Fit a network with random weights to an image. The iterator is infinite; the caller decides when to stop.
 
+    The network's input z stays fixed: unlike the code of arXiv 1711.10925, no noise is added to it in each iteration.
+
     Args:
         image: 1 x 3 x H x W in [0, 1], of any size, on the device to compute on.
         settings: settings of the fit. The stopping criterion only sets the share of held-out pixels.

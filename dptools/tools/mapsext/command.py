@@ -41,7 +41,7 @@ def mapsext(
     seed: Seed = 0,
     device: Device = "auto",
 ) -> MapsextOptions:
-    """Extract the text of scanned maps as a white-on-black mask, and read words at any angle."""
+    """Extract the text of scanned maps as a white-on-black mask, and read words, also along curves."""
     ocr = OcrOptions(words, reader, lang, scale, output_format, overlay)
     return MapsextOptions(rule, iterations, ocr, device, seed)
 
