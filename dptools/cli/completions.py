@@ -21,7 +21,7 @@ TOOLS = ("attack", "classify", "denoise", "eval", "mapsext")
 """The tools, without the prefix ``dp-``."""
 
 FOLDERS = {"eval": "evaluate"}
-"""The folders of tools in dptools.tools whose names differ from the tool's."""
+"""The folder in dptools.tools of each tool whose folder has another name than the tool."""
 
 FILES, DIRECTORIES = ("FILE", "FILE|DIR", "GROUNDTRUTH"), ("DIR",)
 """The metavars of options whose values are files, and of those whose values are directories."""
@@ -63,7 +63,7 @@ def options(tool: str) -> Iterator[Option]:
 
 
 def bash(program: str, known: list[Option]) -> str:
-    """Return the script for bash: a function that completes values of the preceding option, or options and files.
+    """Return the script for bash: a function that completes the value of an option, an option, or a file name.
 
     Args:
         program: The name of the program.
@@ -113,7 +113,7 @@ def zsh(program: str, known: list[Option]) -> str:
 
 def _zsh_line(option: Option) -> str:
     text = re.sub(r"([\[\]:\\])", r"\\\1", option.help).replace("'", r"'\''")
-    message = option.value.partition("[")[0].lower().replace("|", " or ")  # of NAME[:VALUE], name
+    message = option.value.partition("[")[0].lower().replace("|", " or ")  # NAME[:VALUE] becomes name
     value = f":{message}:{_zsh_action(option)}" if option.value else ""
     spellings = [name + ("=" if name.startswith("--") else "+") * bool(option.value) for name in option.spellings]
     description = f"[{text}]{value}'"

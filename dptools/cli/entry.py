@@ -1,4 +1,4 @@
-"""Run a command: report errors on one line, close pipes without a traceback, and end by the signal on ^C."""
+"""Run a command: report errors on one line, print no traceback for a closed pipe, and on ^C end by SIGINT."""
 
 import os
 import signal
@@ -108,8 +108,8 @@ def _open_closed_streams() -> None:
 def _flush_stdout(status: Any) -> Any:
     """Flush standard output, and return the exit status.
 
-    If flushing fails, status 0 becomes 1 for a closed pipe. For other errors, the status is 3. Without this function,
-    the interpreter would flush at exit, print a traceback and exit with status 120.
+    If the pipe is closed, status 0 becomes 1. If flushing fails for another reason, the status is 3. Without this
+    function, the interpreter would flush at exit, print a traceback and exit with status 120.
     """
     try:
         sys.stdout.flush()

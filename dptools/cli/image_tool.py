@@ -36,7 +36,7 @@ def image_tool(function: Callable[..., ToolOptions], show: Show | None = None) -
     Args:
         function: Returns the :class:`ToolOptions`. Its parameters are the tool's own options, to which the common ones
             are added. Its docstring is the help text.
-        show: Writes the records of a tool that makes no images to a terminal, unless ``--json`` is given. None for a
+        show: For a tool that makes no images: writes its records to a terminal, unless ``--json`` is given. None for a
             tool that makes images, which gets the options of :class:`Output` instead.
     """
 

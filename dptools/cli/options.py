@@ -66,7 +66,7 @@ class Common:
 
     operands: Annotated[
         list[str] | None,
-        typer.Argument(metavar="IMAGE|DIR|-", hidden=True),  # OPERANDS describes it; typer would add its type
+        typer.Argument(metavar="IMAGE|DIR|-", hidden=True),  # described by OPERANDS, because typer would add a type
     ] = None
     input_format: Annotated[
         InputFormat | None,

@@ -1,7 +1,8 @@
 """The worker pool: run batches in several workers, and recover from workers that crash.
 
-Neither pebble 5.2 nor concurrent.futures can replace this module and :mod:`dptools.engine.process`. Both lack ordered
-results with bounded input, and batches that form while all workers are busy, so most of this code would remain.
+Neither pebble 5.2 nor concurrent.futures can replace this module and :mod:`dptools.engine.process`. Most of this
+code would remain, because both lack two features. They cannot return results in order while they bound the input, and
+they cannot form batches while all workers are busy.
 ``concurrent.futures.ProcessPoolExecutor`` fails all pending work when one process dies, does not say how it died, and
 cannot kill its processes before Python 3.14. ``pebble.ProcessPool`` starts all its processes for the first image, waits
 forever for a task whose process called ``os._exit(0)``, leaves busy processes running when the parent is killed, and

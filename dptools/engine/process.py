@@ -96,7 +96,7 @@ def _death_of(process: BaseProcess) -> str:
 
 @contextmanager
 def _sigint_blocked() -> Iterator[None]:
-    """Block SIGINT in processes that start in this context. The parent gets it too on ^C, and ends its workers."""
+    """Block SIGINT in processes that start in this context. On ^C, the parent ends the workers itself."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -52,7 +52,7 @@ class ActorRunner:
         self._calling = threading.Lock()  # Held while the thread of the runner waits for Ray.
 
     def wait_until_ready(self) -> None:
-        """Wait until the actor runs. On a full cluster, that takes until there is room."""
+        """Wait until the actor runs. If the cluster is full, wait until there is room."""
         if self._ready:
             return
         with self._calling:

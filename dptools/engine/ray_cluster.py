@@ -12,8 +12,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 
-# Ray reads both variables when it is imported. The first prevents a thread that calls Ray after its shutdown from
-# connecting again. The second prevents Ray from printing a stack trace and aborting on SIGTERM.
+# Ray reads both variables when it is imported. The first prevents Ray from connecting again if a thread calls it
+# after its shutdown. The second prevents Ray from printing a stack trace and aborting on SIGTERM.
 os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
 os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
 
@@ -32,7 +32,7 @@ class Cluster:
 
     Attributes:
         address: The address of the cluster, as ``ray.init`` takes it. None for the one in ``RAY_ADDRESS``.
-        jobs: The number of workers. None for one per core of the cluster, or for as many as its GPUs can hold.
+        jobs: The number of workers. None for as many as fit on the GPUs or, if a worker takes no GPU, one per core.
         batch_size: The maximum number of samples that a worker gets at once. None for ``gpu_batch`` on GPUs, else 1.
         ordered: Whether results are in the order of the input. Otherwise they come in the order of completion.
         gpus: The number of GPUs that a worker takes, such as 0.5. With 0, it takes a core instead. None stands for 1 if
@@ -79,7 +79,7 @@ class Cluster:
 
     def _jobs(self, gpus: float) -> int:
         resources = ray.cluster_resources()
-        capacity = resources.get("GPU", 0.0) / gpus + 1e-9 if gpus else resources.get("CPU", 0.0)  # 1 // 0.2 is 4
+        capacity = resources.get("GPU", 0.0) / gpus + 1e-9 if gpus else resources.get("CPU", 0.0)  # 1e-9: rounding
         if not (jobs := self.jobs or int(capacity)):
             raise UsageError(
                 "the Ray cluster cannot hold one worker: if it grows on demand, set the number of workers with -j"
@@ -120,7 +120,7 @@ def _connect(address: str) -> None:
     _check_answers(address)
     logging.getLogger("ray").setLevel(logging.ERROR)  # Its warnings are about settings that are intended here.
     connected: Future[None] = Future()
-    # In the main thread, Ray would install its own handler of SIGTERM, which hides the signal in the exit status.
+    # In the main thread, Ray would install its own SIGTERM handler. The exit status would then not show the signal.
     threading.Thread(target=_initialise, args=(address, connected), daemon=True).start()
     try:
         connected.result()

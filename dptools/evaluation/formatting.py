@@ -28,7 +28,7 @@ def percent(rate: Rate) -> str:
 
 
 def or_dash(value: float | None, spec: str = "") -> str:
-    """Return a number in a format specification; ``-`` for None."""
+    """Return a number as text, formatted by ``spec``; ``-`` for None."""
     return "-" if value is None else format(value, spec)
 
 

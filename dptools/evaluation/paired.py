@@ -14,7 +14,7 @@ from dptools.texts import printable
 
 @dataclass(frozen=True)
 class PairedCounts:
-    """Counts of paired images by which of two methods is correct.
+    """Numbers of image pairs in which both, one or neither of two methods is correct.
 
     Attributes:
         both: Number of pairs in which both methods are correct.
@@ -145,5 +145,5 @@ def ranks_by_id(records: Iterable[Record]) -> dict[str, int | None]:
 
 
 def _combined(below: float, above: float, correlation: float) -> float:
-    """Return the length of the difference of two vectors of these lengths with this correlation."""
+    """Return ``|a - b|`` for vectors of lengths ``below`` and ``above`` whose angle has the cosine ``correlation``."""
     return sqrt(max(0.0, below * below - 2 * correlation * below * above + above * above))

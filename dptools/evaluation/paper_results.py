@@ -33,7 +33,7 @@ class PaperResult:
     criterion: str
 
     def is_comparable(self, method: str) -> bool:
-        """Return whether both or neither of a method and this result use the true label to stop."""
+        """Return whether this result is comparable with a method: both stop by the true label, or neither does."""
         return method != NONE and uses_true_label(method) == (self.criterion == "oracle")
 
 

@@ -30,8 +30,7 @@ class StopStatistics:
     Attributes:
         steps: Number of fits by the iteration at which the stopping criterion ended them.
         unfinished: Number of fits that reached the maximum number of iterations without being stopped.
-        adaptive: Whether the stopping criterion of at least one fit examines the fit. It is False if the number of
-            iterations of all fits was fixed beforehand.
+        adaptive: Whether at least one fit has a stopping criterion other than a fixed number of iterations.
     """
 
     steps: Counter[int] = field(default_factory=Counter)

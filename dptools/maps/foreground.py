@@ -62,7 +62,7 @@ def remove_lines(mask: Mask, max_stroke: float) -> Mask:
 
 
 def _broad(mask: Mask) -> Mask:
-    """Return the pixels of disks of radius MAX_STROKE_RADIUS that fit in the mask, with a margin of 3 pixels."""
+    """Return the strokes whose half-width exceeds MAX_STROKE_RADIUS, widened by 3 pixels on each side."""
     from scipy.ndimage import distance_transform_edt
 
     centres = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] > MAX_STROKE_RADIUS

@@ -98,7 +98,7 @@ def _links(centres: Floats, sizes: Floats, reach: float, max_size_ratio: float) 
 
 
 def _regular_links(centres: Floats, links: list[Link], max_turn: float = 22, max_ratio: float = 1.5) -> list[Link]:
-    """Return the links that another link continues in nearly the same direction and with nearly the same length."""
+    """Return the links that have, at one of their ends, another link of similar direction and length."""
     neighbours = defaultdict(list)
     for _, one, other in links:
         neighbours[one].append(other)

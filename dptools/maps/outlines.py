@@ -39,7 +39,10 @@ def _tight_box(foreground: Mask, start: int, end: int) -> tuple[int, int, int, i
 
 
 def _snap(filled: Mask, column: int, height: int, step: int) -> int:
-    """Return the first filled column in the direction of ``step``, from the empty column nearest to ``column``."""
+    """Return the first filled column of a search near ``column``.
+
+    The search starts at the empty column nearest to ``column`` and moves by ``step``.
+    """
     slack = round(0.175 * height)
     nearby = (column + offset * sign for offset in range(slack + 1) for sign in (-1, 1))
     edge = next((other for other in nearby if 0 <= other < len(filled) and not filled[other]), column)

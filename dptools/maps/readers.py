@@ -51,8 +51,8 @@ class LineReader(Protocol):
 class PageReader(Protocol):
     """Recognises a whole map, with its own line detection.
 
-    If a reader is a :class:`LineReader` too, it reads the lines and the whole map, at its own size and enlarged. All
-    readings take part in the vote.
+    A reader that is also a :class:`LineReader` reads the lines, the whole map, and the whole map enlarged. All readings
+    take part in the vote.
     """
 
     def read_page(self, grey: Grey) -> list[Word]:

@@ -48,7 +48,7 @@ class RectifiedLine:
 class TextLine:
     """The curve through the centres of a line's letters, in the direction of reading.
 
-    The curve is a polynomial in coordinates (u, v): the map's, rotated by ``angle`` about ``origin``.
+    The coordinates (u, v) are those of the map, shifted so that ``origin`` is (0, 0), and rotated by ``angle``.
 
     Attributes:
         angle: Direction from the first letter to the last, in radians, clockwise on the image.

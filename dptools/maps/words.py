@@ -12,8 +12,8 @@ from dptools.maps.outlines import word_outline
 from dptools.maps.textline import Point, RectifiedLine
 
 MIN_GAP, MIN_ONLY_GAP, MIN_RELATIVE_GAP = 0.16, 0.3, 2.2
-"""A gap separates words if it is wider than 0.16 line heights and 2.2 times the line's median gap. A line's only gap
-must be wider than 0.3 line heights."""
+"""A gap separates words if it is wider than 0.16 line heights and 2.2 times the line's median gap. If a line has
+only one gap, it must be wider than 0.3 line heights."""
 
 
 @dataclass(frozen=True)

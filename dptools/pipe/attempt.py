@@ -17,7 +17,7 @@ def attempt(step: Callable[[Sample], list[Sample]], sample: Sample, tool: str) -
         tool: The name of the tool, for the error record.
 
     Raises:
-        DptoolsError: The step raised one that is no :class:`SampleError`. It concerns the whole run.
+        DptoolsError: The step raised a DptoolsError that is not a :class:`SampleError`. It concerns the whole run.
         Exception: The error is unexpected, and the environment variable DPTOOLS_DEBUG is set.
     """
     try:

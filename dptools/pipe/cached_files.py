@@ -175,7 +175,7 @@ class CachedFileWorker:
         path = target(self.stage.out, job.id)
         sha256 = hashlib.sha256(data).hexdigest()
         done = replace(done, record={**_with_entry(result, seconds=seconds, sha256=sha256), "path": str(path)})
-        if job.existing is not None:  # this process does not share files with the one that will write the image
+        if job.existing is not None:  # the main process writes the image, because this worker cannot access its files
             return [replace(done, encoded=data)]
         write_output(path, data, done.trace, self.stage.out)
         return [done]

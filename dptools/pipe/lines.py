@@ -9,7 +9,7 @@ from dptools.pipe.record import MAX_LINE
 def lines(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[bytes]:
     """Yield the lines of a stream.
 
-    A line longer than MAX_LINE bytes is cut, but stays longer than MAX_LINE, so that callers can refuse it.
+    A line longer than MAX_LINE bytes is cut to a length that still exceeds MAX_LINE, so that callers can refuse it.
 
     Args:
         stream: A buffered binary stream.

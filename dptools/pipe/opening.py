@@ -15,7 +15,7 @@ from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 
 MAX_FILE = 2**30
-"""The largest accepted image file, in bytes: about four times the largest accepted image without compression."""
+"""The largest accepted image file, in bytes: about four times the uncompressed size of the largest image."""
 
 CHUNK = 2**22
 """The number of bytes per read."""

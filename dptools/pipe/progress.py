@@ -50,7 +50,7 @@ def progress(samples: Iterable[Sample], title: str) -> Iterator[Sample]:
 
 
 class _CallbackHandler(logging.Handler):
-    """Passes each log message to a callback. Workers log messages while one image takes long."""
+    """Passes each log message to a callback, so that the bar also changes while a single image takes long."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         super().__init__()

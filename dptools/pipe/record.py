@@ -15,7 +15,7 @@ SCHEMA_VERSION = 2
 """The version of the format: the ``schema`` of every record that is written, and the only one that is read."""
 
 TRACE = "trace"
-"""The key, below a tool's own key, under which the tool puts its trace lines. They are taken out before output."""
+"""The key of the trace lines within a tool's own object in the record. They are taken out before output."""
 
 MAX_LINE = 16 * 2**20
 """The longest accepted line of JSON, in bytes. A typical record has a few thousand."""

@@ -33,7 +33,7 @@ from dptools.pipe.sample import ExistingOutput, Sample
 from dptools.pipe.sidecar import read_sidecar, sidecar_path
 
 DAMAGED = ("EmptyFile", "DamagedImage")
-"""The kinds of errors that show that an output is damaged. Any other file that cannot be decoded is the user's own."""
+"""The kinds of errors that show that an output is damaged. Other undecodable files are treated as the user's own."""
 
 
 def find_output(path: Path, source: str, traced: bool = False) -> ExistingOutput | None:
@@ -66,7 +66,7 @@ def find_output(path: Path, source: str, traced: bool = False) -> ExistingOutput
 
 
 def is_reusable(output: ExistingOutput, job: Sample, path: Path, traced: bool) -> bool:
-    """Return whether an existing output has the cache key of a job and, if one was requested, a trace.
+    """Return whether an existing output has the cache key of a job, and also a trace if one was requested.
 
     The module's docstring lists all parts of the key.
 

@@ -137,7 +137,8 @@ def _check_unique(sample: Sample, directory: Path, hashes: set[int]) -> list[Sam
 def _with_stage(sample: Sample, tool: str) -> Sample:
     """Return a failed sample whose error names a tool: the given one, unless the error names an earlier tool.
 
-    The source names no tool, because it does not know which one reads it. An earlier tool has shown its own error.
+    The source does not know which tool reads it, so its errors name no tool. If an error names an earlier tool, that
+    tool has already shown it.
     """
     error = sample.record["error"]
     return sample if error["stage"] else replace(sample.update(error={**error, "stage": tool}), reported=False)

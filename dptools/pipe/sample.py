@@ -41,8 +41,8 @@ class Sample:
         encoded: The bytes of the image file. Set if there is no file (standard input or output), or if workers do not
             share files with this process. None otherwise.
         entry: The entry that is appended to ``stages`` when the current tool has finished. None if no tool is running.
-        existing: The existing output files, by path, for a worker that does not share files with this process. None if
-            the worker looks for existing files itself.
+        existing: The existing output files, by path, for a worker that cannot read them itself. None if the worker
+            looks for them itself.
         reported: Whether its error was already shown to the user, by this tool or by an earlier one.
         trace: The trace lines of the current tool for this sample. None if no trace was requested.
     """

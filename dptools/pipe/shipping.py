@@ -26,7 +26,7 @@ def shipping(engine: Engine) -> Engine:
         for done in engine(stage, (loaded for sample in samples for loaded in attempt(load, sample, stage.tool))):
             yield _save(done, stage)
 
-    return run  # type: ignore[return-value]  # it accepts only a CachedFileStage, which every image tool passes
+    return run  # type: ignore[return-value]  # it needs a CachedFileStage; all image tools pass one
 
 
 def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:

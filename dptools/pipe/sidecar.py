@@ -44,7 +44,7 @@ def pop_trace(sample: Sample, key: str) -> tuple[Sample, list[Record]]:
 def trace_lines(record: Record, trace: Iterable[Record]) -> tuple[Record, ...]:
     """Return the trace with the ``id``, ``source`` and ``label`` of its sample added to each line.
 
-    For each object in the record that has a ``name``, such as ``attack``, the name is added under the object's key.
+    If an object in the record has a ``name``, as ``attack`` has, each line gets that name under the object's key.
     """
     context: Record = {name: record[name] for name in ("id", "source", "label") if name in record}
     for key, value in record.items():
@@ -76,8 +76,8 @@ def read_sidecar(path: Path) -> tuple[Record, ...] | None:
 def write_output(path: Path, image: bytes, trace: Iterable[Record] | None, root: Path) -> None:
     """Write an image and its sidecar, each complete or not at all.
 
-    With a trace, an older image is removed first, then the sidecar is written, then the image. So an image never lacks
-    its sidecar or has that of another image, even if the process is killed between two steps.
+    With a trace, an older image is removed first, then the sidecar is written, then the image. So every
+    image has its own sidecar, even if the process is killed between two steps.
 
     Args:
         path: The path of the image.

@@ -50,5 +50,5 @@ def _may_be_image(head: bytes | bytearray) -> bool:
 
 
 def _agree(head: bytes | bytearray, magic: bytes) -> bool:
-    """Return whether both agree in the bytes of the shorter one. A question mark in ``magic`` matches any byte."""
+    """Return whether one begins with the other. A question mark in ``magic`` matches any byte."""
     return all(expected in (byte, ord("?")) for byte, expected in zip(head, magic, strict=False))

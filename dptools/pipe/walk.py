@@ -16,7 +16,7 @@ def walk(root: str, leave_out: Collection[str] = ()) -> Iterator[tuple[str, OSEr
 
     Args:
         root: The directory.
-        leave_out: Real paths of directories not to enter, unless one is the root itself.
+        leave_out: Real paths of directories to leave out. The root is walked even if it is one of them.
 
     Yields:
         Pairs of a path and None; for a directory that cannot be read, its path and the error.
@@ -48,7 +48,7 @@ def _children(directory: str) -> list[str]:
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is a directory; False for a cyclic link, which fails when it is read as an image."""
+    """Return whether an entry is a directory. A cyclic link is treated as a file, and fails when it is read."""
     try:
         return entry.is_dir()
     except OSError:

@@ -53,7 +53,8 @@ class Labels:
         """Return the index of the sample's label; None if it has none or the source is the prediction.
 
         Raises:
-            SampleError: The label in the record is not a class. With the source ``directory``: its name is not a class.
+            SampleError: The label in the record is not a class, or the source is ``directory`` and the parent
+                directory's name is not a class.
         """
         if self.given is not None:
             return classes.index(self.given)

@@ -128,7 +128,7 @@ class ClassifyProcessor:
     def _suspect(self, sample: Sample, prediction: "Prediction", rank: int | None) -> Record:
         """Return the suspicion and the settings of the detector, with the rank of the label before restoration.
 
-        dp-eval needs this rank, because dp-classify replaces the other one when it runs on the restored image.
+        dp-eval needs this rank. The rank in ``classify`` is overwritten when dp-classify runs on the restored image.
         """
         from dptools.classifiers import ClassProbabilities
 

@@ -23,7 +23,7 @@ class OracleClassifier:
     Attributes:
         classifier: The classifier.
         label: The index of the true class; None if it is unknown.
-        adversarial: The index of the class that the attack reached; None without an attack, or if it is the true one.
+        adversarial: The index of the class that the attack reached; None without an attack, or if it equals ``label``.
     """
 
     classifier: "Classifier"
@@ -39,13 +39,13 @@ class OracleClassifier:
         return cls(classifier, label, None if adversarial == label else adversarial)
 
     def right(self, image: "Tensor") -> bool:
-        """Return whether the top-5 classes of an image, 1 x 3 x H x W, contain the true, not the adversarial class."""
+        """Return whether the top-5 classes of an image, 1 x 3 x H x W, include the true but not the adversarial one."""
         probabilities = self._probabilities(image)
         top = probabilities.topk(min(TOP, len(probabilities))).indices.tolist()
         return self.label in top and self.adversarial not in top
 
     def scores(self, image: "Tensor") -> Record:
-        """Return the most probable classes of an image, and ranks and probabilities of the two labels."""
+        """Return the most probable classes of an image, and rank and probability of the true and adversarial one."""
         from dptools.classifiers import rank
 
         probabilities = self._probabilities(image)

@@ -20,7 +20,7 @@ SMALLEST_TILE = 64
 """The smallest accepted side of a tile, in pixels."""
 
 ANY_NETWORK = ("precision", "tile")
-"""Options for all methods that run a network; the others are for fits only."""
+"""Options for all methods that run a network. All other options are for methods that fit a network."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Overrides:
         return replace(settings, **self._given("precision", "tile"))
 
     def fit(self, method: Method) -> FitSettings:
-        """Return the settings of ``dip`` or ``paper``. A fixed number of iterations is also the limit.
+        """Return the settings of ``dip`` or ``paper``. For ``fixed``, its number is also the default limit.
 
         Raises:
             UsageError: A name is unknown.

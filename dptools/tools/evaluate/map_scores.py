@@ -102,7 +102,10 @@ class MapScores:
         return None
 
     def _path(self, map_name: str) -> Path:
-        """Return the path of a map's ground truth: in a subdirectory like the map's if it exists, else without one."""
+        """Return the path of a map's ground truth.
+
+        For the map ``a/b``, it is ``a/b.geojson`` if that file exists, otherwise ``b.geojson``.
+        """
         path = self._ground_truth / f"{map_name}.geojson"
         return path if os.path.exists(path) else self._ground_truth / f"{PurePath(map_name).name}.geojson"
 

@@ -64,7 +64,7 @@ def has_rates(groups: Iterable[Group]) -> bool:
 
 
 def _tables(summary: Summary, scores: "MapScores | None") -> Iterator[Rows]:
-    """Yield the tables that have rows. Without map scores, the table of rates is yielded even if it has none."""
+    """Yield the tables that have rows. Without map scores, the table of rates is yielded even without rows."""
     groups = summary.all_groups
     if scores:
         yield from scores.tables()

@@ -14,7 +14,7 @@ class OcrOptions:
     """Settings for reading and writing words.
 
     Attributes:
-        words: Whether words are read. An output format other than ``jsonl`` or an overlay implies it.
+        words: Whether words are read. An overlay implies it, and so does an output format other than ``jsonl``.
         reader: One of :data:`dptools.maps.READERS`.
         language: Language of the words, as Tesseract names it.
         scale: Factor by which a map is enlarged before it is read.
