@@ -16,9 +16,9 @@ from dptools.attacks.vector_fields import deformation, gaussian, image_gradients
 class ADefAttack(MinimizationAttack):
     """Deform images by a small smooth vector field, computed iteratively from gradients of the classifier.
 
-    Each step linearises the margin of every candidate class in the field and computes the smallest smooth field that
-    brings it to zero. The step of the class with the smallest new field is added. The original image is then resampled
-    along the field with bilinear interpolation.
+    For every candidate class, each step computes the smallest smooth change of the field that brings the linearised
+    margin of the class to zero. It applies the change of the class for which the new field is smallest. The original
+    image is then resampled along the field with bilinear interpolation.
 
     Attributes:
         fields: Vector fields that the last run applied, B x 2 x H x W in pixels (x, then y). A pixel of the deformed
@@ -42,7 +42,8 @@ class ADefAttack(MinimizationAttack):
 
         Args:
             steps: Largest number of steps.
-            candidates: Number of classes to consider: the label, and the most probable others of the clean image.
+            candidates: Number of classes to consider, including the label. The others are the most probable other
+                classes of the clean image.
             smooth: Standard deviation in pixels of the Gaussian filter that smooths the field; 0 for no filter.
             overshoot: Factor by which the field is multiplied to cross the decision boundary. The authors' ImageNet
                 example uses 1.1, Foolbox 2 used 1.

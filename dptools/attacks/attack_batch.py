@@ -86,11 +86,13 @@ class AttackBatch:
         return torch.stack([known[key] for key in keys])
 
     def margins(self, row: int, candidates: Tensor) -> Tensor:
-        """Return the margins of K candidates (K x 3 x H x W), K logit differences; see :meth:`margins_of`."""
+        """Return the K margins of K candidates (K x 3 x H x W); see :meth:`margins_of`."""
         return self.margins_of(row, self.scores(row, candidates))
 
     def margins_of(self, row: int, scores: Tensor) -> Tensor:
-        """Return the margins, K numbers, of K x classes logits: an image is adversarial if its margin is above 0.
+        """Return the K margins that belong to logits of shape K x classes.
+
+        An image is adversarial if its margin is above 0.
 
         Without a target, the margin is the largest logit of the other classes minus the logit of the label. With a
         target, it is the logit of the target minus the largest logit of the other classes.

@@ -28,7 +28,7 @@ class DefendedModel(nn.Module):
     >>> results = perturb("pgd", model, images, labels)
     """
 
-    query_batch_size = 1  # Padding a batch with copies would cost several purifications each.
+    query_batch_size = 1  # A larger batch would be padded with copies, and each copy would be purified several times.
     stochastic = True
 
     def __init__(self, classifier: nn.Module, purifier: SeededPurifier, *, eot_samples: int, seed: int) -> None:
@@ -43,7 +43,7 @@ class DefendedModel(nn.Module):
         super().__init__()
         self.classifier, self.purifier, self.eot_samples = classifier, purifier, eot_samples
         self._seeds = count(seed)
-        self.training = classifier.training  # train() would change the modes of the classifier's submodules
+        self.training = classifier.training  # set directly: train() would also change the classifier's submodules
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the mean logits, B x classes."""

@@ -37,11 +37,12 @@ def round_within_budget(clean: Tensor, adversarial: Tensor, budget: Budget) -> T
 
 
 def round_adversarial(batch: AttackBatch, row: int, adversarial: Tensor, budget: Budget) -> Tensor:
-    """Return an 8-bit image near an adversarial image that is adversarial too.
+    """Return an 8-bit image that is close to an adversarial image and is adversarial itself.
 
     Attacks that minimise the perturbation end so close to the decision boundary that rounding often undoes them. The
-    repair moves values by one 8-bit step along the gradient of the margin. It starts with the values that have the
-    largest gain per increase of the distance from the unrounded image. It moves about as few values as possible.
+    repair moves values by one 8-bit step along the gradient of the margin. The order of the moves is by their gain in
+    margin, divided by the increase of the distance from the unrounded image. The repair moves about as few values as
+    possible.
 
     Args:
         batch: Batch under attack.
@@ -65,7 +66,8 @@ def round_adversarial(batch: AttackBatch, row: int, adversarial: Tensor, budget:
         moves = _Moves.along_gradient(batch.margin_gradient(row, image), image, adversarial)
         max_count = moves.count_within(clean, budget)
         first = min(moves.count_for_gain(-float(batch.margins(row, image))), max_count)
-        # Later gradients are better than the one at the plainly rounded image, so the first round tries no more moves.
+        # The first gradient, at the plainly rounded image, is less useful than later ones. The first round therefore
+        # does not try more than ``first`` moves.
         image = _fewest_moves(moves, succeeds, first, max_count if round_ else first)
     return image if succeeds(image) else plain
 
@@ -113,7 +115,7 @@ class _Moves:
     def count_within(self, clean: Tensor, budget: Budget) -> int:
         """Return a number of moves after which the image is within the budget.
 
-        Fewer moves can exceed the budget, because some moves lead back towards the clean image.
+        A smaller number of moves can exceed the budget, because later moves can lead back towards the clean image.
         """
         low, high = 0, len(self.order)
         while low < high:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-# Between two evaluated levels, the margin may be this many times as steep as measured nearby.
+# The search assumes that between two evaluated levels, the margin is at most this many times as steep as nearby.
 SAFETY = 1.5
 
 # A function from levels to margins. The attack succeeds at a level whose margin is above 0.
@@ -13,9 +13,9 @@ Margins = Callable[[Sequence[int]], Sequence[float]]
 def smallest_success(margins: Margins, max_level: int, width: int = 1) -> int | None:
     """Return the smallest level, 1 <= level <= max_level, with a margin above 0; None if there is none.
 
-    The search evaluates levels 1, 2, 4, 8, ... up to the first success. Below it, the search covers each gap that
-    could hide an earlier success if the margin were SAFETY times as steep as measured nearby. If the margin is no
-    steeper, a linear search from 1 upwards gives the same result.
+    The search evaluates levels 1, 2, 4, 8, ... up to the first success. It then evaluates more levels in the gaps below
+    that success. It skips a gap if the margin could not exceed 0 there, even if it were SAFETY times as steep as
+    measured nearby. If the margin is no steeper, a linear search from 1 upwards gives the same result.
 
     Args:
         margins: Function to search.

@@ -17,7 +17,8 @@ class Param:
 
     Attributes:
         default: Default value; REQUIRED if the user must set the parameter.
-        types: Accepted types, out of bool, int, float and NoneType. Empty for the type of the default.
+        types: Accepted types, out of bool, int, float and NoneType. If empty, only the choices are accepted. If
+            there are no choices either, the type of the default is accepted.
         minimum: Smallest accepted number.
         choices: Accepted words.
     """
@@ -78,7 +79,7 @@ def parse_number(text: str) -> float:
         raise ValueError(text) from None
 
 
-# These parsers return ... if the word does not have their type.
+# Each parser returns the Ellipsis object if the word does not have its type.
 def _parse_none(word: str) -> Any:
     return None if word == "none" else ...
 

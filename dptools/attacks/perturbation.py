@@ -22,7 +22,8 @@ class AttackResult:
     Attributes:
         image: 1 x 3 x H x W, multiples of 1/255 in [0, 1].
         scores: Logits of the image, one for each class.
-        success: Whether the classifier predicts another class than the label or, in a targeted attack, the target.
+        success: Whether the attack succeeded. An untargeted attack succeeds if the predicted class differs from the
+            label. A targeted attack succeeds if the predicted class is the target.
         success_float: The same for the image before it was rounded to 8 bits.
         measurements: ``strength`` or ``deformation``; see :class:`dptools.attacks.raw_result.RawResult`.
         norms: Norms of the 8-bit perturbation; see :func:`dptools.attacks.norms.perturbation_norms`.
@@ -65,7 +66,8 @@ def perturb(
         seeds: B seeds for attacks that draw random numbers; None for 0, 1 and so on. The attacks restore the global
             random states.
         target: Target class; None for an untargeted attack.
-        repair: Whether to search, with a few more queries, for an 8-bit image that is adversarial after rounding.
+        repair: Whether to search for an adversarial 8-bit image nearby if rounding undoes the attack. The search needs
+            a few more queries.
 
     Raises:
         ValueError: An argument has a wrong shape, type or value, or the attack lacks a setting.

@@ -69,7 +69,7 @@ class QueryCounter(nn.Module):
         self._last_images: Tensor | None = None
         self._keeps_graph = False
         self._graph: tuple[Tensor, Tensor] | None = None
-        self.training = classifier.training  # train() would change the modes of the classifier's submodules
+        self.training = classifier.training  # set directly: train() would also change the classifier's submodules
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits, B x classes.

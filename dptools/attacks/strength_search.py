@@ -44,7 +44,10 @@ def gradient_sign(batch: AttackBatch, *, epsilon: float | None, steps: int, ceil
 
 
 def gaussian_noise(batch: AttackBatch, *, epsilon: float | None, steps: int, ceiling: float) -> RawResult:
-    """Add Gaussian noise. The strength is its standard deviation; see :func:`gradient_sign`, with the L2 norm."""
+    """Add Gaussian noise. The strength is its standard deviation.
+
+    The arguments are those of :func:`gradient_sign`, except that ``epsilon`` limits the L2 norm.
+    """
 
     def perturbation(row: int) -> AtStrength:
         image = batch.images[row : row + 1]
@@ -77,7 +80,7 @@ def blended_noise(
 def salt_and_pepper(batch: AttackBatch, *, epsilon: float | None, steps: int, ceiling: float) -> RawResult:
     """Turn random pixels black or white, in equal shares. The strength is the fraction of pixels.
 
-    See :func:`gradient_sign`, with the L2 norm.
+    The arguments are those of :func:`gradient_sign`, except that ``epsilon`` limits the L2 norm.
     """
 
     def perturbation(row: int) -> AtStrength:
@@ -107,7 +110,7 @@ class _StrengthSearch:
     budget: Budget
 
     def __call__(self, batch: AttackBatch, perturbation: Callable[[int], AtStrength]) -> RawResult:
-        """Return each image at the smallest strength that succeeds, else at the largest within the budget."""
+        """Return each image at the smallest strength that succeeds; if none does, at the largest within the budget."""
         results = [self._search(batch, row, perturbation(row)) for row in range(batch.num_images)]
         return RawResult(torch.cat([image for image, _ in results]), [{"strength": value} for _, value in results])
 

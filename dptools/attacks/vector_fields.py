@@ -57,7 +57,7 @@ def gaussian(field: Tensor, sigma: float) -> Tensor:
 
 
 def _pad_by_reflection(field: Tensor, radius: int, axis: int) -> Tensor:
-    """Pad both ends of an axis with reflections that repeat the border value, to any radius."""
+    """Pad both ends of an axis by reflection that repeats the border value. The radius may exceed the length."""
     length = field.shape[axis]
     indices = torch.arange(-radius, length + radius, device=field.device) % (2 * length)
     return field.index_select(axis, torch.where(indices < length, indices, 2 * length - 1 - indices))

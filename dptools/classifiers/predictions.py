@@ -80,7 +80,10 @@ class ConceptPrediction:
         return [{**self._describe(concept), "p": round(concept.probability, 4)} for concept in self.concepts[:count]]
 
     def rank(self, label: int) -> int:
-        """Return the rank of the best concept for the label; without one, a rank below all concepts and classes."""
+        """Return the rank of the most probable concept that can stand for the label.
+
+        If there is no such concept, the label ranks after all concepts and classes.
+        """
         best = max((concept.probability for concept in self.concepts if label in concept.indices), default=None)
         if best is None:
             return 1 + max(len(self.concepts), len(self.classes))

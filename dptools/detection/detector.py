@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 DETECTORS = ("both", "disagreement", "squeezing")
 """Names of the detectors.
 
-``disagreement`` compares with predictions of other networks, ``squeezing`` with predictions for changed images.
-``both`` uses both kinds.
+``disagreement`` compares the classifier's prediction with predictions of other networks. ``squeezing`` compares it
+with the classifier's predictions for changed images. ``both`` uses both kinds.
 """
 
 SQUEEZING_FILTERS = ("bits:5", "median:3", "nlm")

@@ -1,8 +1,8 @@
 """Disagreement scores of images, and their calibration on clean images. Nothing is trained.
 
-An adversarial perturbation is made for one network and one image. Another view of the image often does not show the
-class that the attack produced. A view is the prediction of another network (prediction inconsistency, arXiv
-2506.03765) or the prediction for a slightly changed image (feature squeezing, arXiv 1704.01155).
+An adversarial perturbation is made for one network and one image. A view is a prediction that changes one of the two:
+the prediction of another network (prediction inconsistency, arXiv 2506.03765) or the prediction for a slightly changed
+image (feature squeezing, arXiv 1704.01155). Views often do not confirm the class that the attack produced.
 
 Both papers measure the change of the probabilities. The disagreement score instead uses the margin of the predicted
 class in the mean of all views. On the same images, this separated clean and attacked images better.
@@ -34,8 +34,8 @@ CLEAN_QUANTILES = {
 }
 """Quantiles of the disagreement score of clean images, by detector, at :data:`QUANTILE_LEVELS`.
 
-They were measured for efficientnet-lite0 on 450 photographs, one per ImageNet class, including those that it classifies
-wrongly (``make bench-suspicion``).
+They were measured for efficientnet-lite0 on 450 photographs, each of a different ImageNet class. Photographs that the
+network classifies wrongly are included (``make bench-suspicion``).
 """
 
 

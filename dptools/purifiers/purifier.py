@@ -68,6 +68,6 @@ def draw_seeds(count: int) -> list[int]:
 
 
 def grey_like(output: Tensor, image: Tensor) -> Tensor:
-    """Return the output, 1 x 3 x H x W, with equal channels if those of the image are equal."""
+    """Return the output, 1 x 3 x H x W. If the three channels of the image are equal, average those of the output."""
     grey = bool((image == image[:, :1]).all())
     return output.mean(1, keepdim=True).expand_as(output).contiguous() if grey else output

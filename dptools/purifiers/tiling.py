@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 OVERLAP = 8
-"""The side of a tile divided by the overlap of two tiles."""
+"""Neighbouring tiles overlap by the side of a tile divided by this number."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,6 @@ def _spans(length: int, side: int) -> list[tuple[int, int]]:
 
 
 def _ramp(length: int, side: int) -> Tensor:
-    """Return weights of a tile's rows or columns, which rise from its borders inwards and are never zero."""
+    """Return one weight per row or column of a tile. Weights rise from the borders inwards and are never zero."""
     inwards = torch.arange(1, length + 1).float()
     return torch.minimum(inwards, inwards.flip(0)).clamp(max=max(1, side // OVERLAP))

@@ -69,7 +69,7 @@ def load(name: str, options: ClassifierOptions) -> "ClarifaiClassifier":
 class ClarifaiClassifier(RemoteClassifier):
     """A model of Clarifai.
 
-    The classes are ImageNet's and one more, ``something else``, for concepts without the name of an ImageNet class.
+    The classes are ImageNet's and ``something else``, which stands for every concept that has no ImageNet class's name.
 
     Args:
         name: the model name as the user wrote it.

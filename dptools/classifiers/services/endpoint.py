@@ -19,7 +19,7 @@ def check_address(text: str) -> httpx.URL:
     """
     try:
         url = httpx.URL(text)
-        url.raw_host.decode("ascii").encode("idna")  # the resolver does the same, and may fail
+        url.raw_host.decode("ascii").encode("idna")  # raises UnicodeError for a name that the resolver would reject
         if re.search(r"\s", text) or not (url.port is None or 0 < url.port < 2**16):
             raise ValueError
     except (httpx.InvalidURL, ValueError):

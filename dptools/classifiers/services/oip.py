@@ -1,7 +1,7 @@
 """Models behind the Open Inference Protocol, version 2: Triton, KServe, MLServer and other servers.
 
 The protocol (https://github.com/kserve/open-inference-protocol) describes the names, types and shapes of a model's
-tensors, but not how pixels are normalised. The query of the model's address specifies it:
+tensors, but not how pixels are normalised. The query string of the model's address gives the normalisation:
 ``oip+http://localhost:8000/v2/models/resnet?mean=.485,.456,.406&std=.229,.224,.225``.
 """
 

@@ -66,7 +66,7 @@ def select(tensors: Sequence[TensorType], name: str | None, kind: str) -> Tensor
 
 
 def flatten(data: Any) -> list[Any]:
-    """Return a tensor's data, nested arrays or one array in row-major order, as one list."""
+    """Return a tensor's data as one list. A server sends nested arrays, or one array in row-major order."""
     for _ in range(MAX_DIMENSIONS):
         if not isinstance(data, list) or not any(isinstance(item, list) for item in data):
             break

@@ -68,7 +68,8 @@ class Layout:
 def layout_of(tensor: TensorType) -> Layout:
     """Return the layout of an image for a model's input.
 
-    Supported inputs are ``BYTES``, and numbers with three channels, first or last, with or without a batch dimension.
+    Supported inputs are ``BYTES`` and numeric tensors with three channels. The channels come first or last, and a batch
+    dimension may precede the others.
 
     Raises:
         SampleError: the input does not take a square image with three channels.

@@ -20,7 +20,7 @@ GPU_BATCH = 128
 TEXTURE_SEED = 0x9E3779B9
 """XORed with an image's seed, so that the grain of the texture is independent of the noise of the passes.
 
-PyTorch's CPU generator uses the low 32 bits of a seed only, so the constant must have some of them.
+PyTorch's CPU generator uses only the low 32 bits of a seed, so the low 32 bits of the constant must not all be 0.
 """
 
 
@@ -52,7 +52,9 @@ class Denoiser(Purifier):
         tile = self.settings.tile or math.inf
         if max(images.shape[-2:]) <= tile and (images.is_cuda or len(images) == 1):
             means = self._mean(images, seeds)
-        else:  # Images are tiled. On a CPU, they are denoised one by one, so the batch size does not change a byte.
+        else:
+            # Large images are tiled. On a CPU, images are denoised one by one, so an output does not depend on the
+            # number of images in the batch.
             batch = max(1, GPU_BATCH // self.settings.passes) if images.is_cuda else 1
             parts = zip(torch.split(images, 1), seeds, strict=True)
             means = torch.cat([in_tiles(image, self.settings.tile, self._mean, seed, batch) for image, seed in parts])
@@ -94,7 +96,10 @@ class Denoiser(Purifier):
 
 
 def _padded(images: Tensor) -> Tensor:
-    """Return the images with right and bottom padding to multiples of SIZE_DIVISOR, at least 2 * SIZE_DIVISOR."""
+    """Return the images, padded at the right and the bottom.
+
+    The new sides are multiples of SIZE_DIVISOR, and at least 2 * SIZE_DIVISOR.
+    """
     height, width = images.shape[-2:]
     right, below = (max(2, math.ceil(side / SIZE_DIVISOR)) * SIZE_DIVISOR - side for side in (width, height))
     return pad(images, (0, right, 0, below), mode="replicate")

@@ -34,11 +34,12 @@ DENOISER = DenoiserSettings(texture=Texture(share=0.4, shifted=10 / 255, grain=4
 
 - Network: :class:`dptools.purifiers.denoiser.network.DenoiserUNet` with the weights of the package.
 - Output: the mean of 8 passes. Each pass adds fresh Gaussian noise of standard deviation 12/255 to the image.
-- Texture: let s be the standard deviation of the part that was removed, divided by 20/255 and at most 1. The share
-  s * 0.4 of this part is added back in place. With the weight 1 - s, this part is added back 5 pixels away, clipped to
-  10/255, together with Gaussian grain of standard deviation 4/255 at most.
+- Texture: the removed part is the image minus the mean. Let s be its standard deviation divided by 20/255, limited to
+  1. Two terms are added to the mean. The first is the removed part, multiplied by 0.4 * s. The second has the weight
+  1 - s: it is the removed part, shifted by 5 pixels and clipped to 10/255, plus Gaussian grain with a standard
+  deviation of at most 4/255.
 - Tiles: an image with a side longer than 512 pixels is denoised in overlapping tiles of at most 512 pixels a side.
-- Precision: bf16 if the CPU or the GPU has instructions that multiply it, otherwise fp32.
+- Precision: bf16 if the CPU or the GPU has instructions that multiply bfloat16 numbers, otherwise fp32.
 """
 
 PHOTO = DenoiserSettings(passes=1, noise_std=0.0)

@@ -13,7 +13,10 @@ STRONG = 20 / 255
 """If the removed part has this standard deviation or more, it is added back only in place, not shifted."""
 
 SHIFT = 5
-"""Pixels by which texture is shifted. This destroys an adversarial pattern, and the texture still fits its place."""
+"""Pixels by which texture is shifted.
+
+The shift destroys an adversarial pattern, but is small enough that the texture still matches its surroundings.
+"""
 
 MAD_TO_STD = 1.4826
 """The standard deviation of normal noise divided by its median absolute deviation."""
@@ -24,16 +27,17 @@ class Texture:
     """The texture that is added to a denoised image.
 
     Denoising removes texture together with noise. If the noise of the image is strong, a share of the removed part is
-    added back in place. If it is weak, the removed part may be an adversarial perturbation, which is harmless elsewhere
-    in the image. It is then added back a few pixels away, together with random grain. Between the extremes, both are
-    mixed. Video decoders synthesise film grain in a similar way (AV1 specification, section 7.18.3).
+    added back in place. If the noise is weak, the removed part may be an adversarial perturbation. A perturbation is
+    harmless elsewhere in the image, so the removed part is added back a few pixels away, together with random grain.
+    Between the extremes, both are mixed. Video decoders synthesise film grain in a similar way (AV1 specification,
+    section 7.18.3).
 
     The amount grows with the removed part, so a flat image stays nearly flat. Values beyond two standard deviations are
     clipped, so black and white pixels of impulse noise do not come back.
 
     Attributes:
         share: fraction of the removed part that is added back in place under strong noise, 0 to 1.
-        shifted: largest value that is added back shifted, on the [0, 1] scale; less under stronger noise.
+        shifted: largest magnitude of the shifted part, on the [0, 1] scale; less under stronger noise.
         grain: largest standard deviation of the grain, on the [0, 1] scale; less under stronger noise.
     """
 

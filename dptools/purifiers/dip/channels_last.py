@@ -1,9 +1,9 @@
 """The hourglass in channels-last layout: the same function of the same parameters, but faster on a GPU.
 
-PyTorch's reflection padding and bilinear upsampling leave the channels-last layout, or add with atomics in the
-backward pass. Convolutions of 132 channels do not use tensor cores. This module avoids both. On an H100, with eight
-fits side by side, a step of the paper's network takes 1.5 ms per image instead of 3.0 ms. Only ``cuda_graph.py`` uses
-it.
+PyTorch's reflection padding and bilinear upsampling either return a different memory layout, or use atomic additions
+in the backward pass. Convolutions of 132 channels do not use tensor cores. This module avoids both. On an H100, with
+eight fits side by side, a step of the paper's network takes 1.5 ms per image instead of 3.0 ms. Only ``cuda_graph.py``
+uses it.
 """
 
 from typing import Any, cast

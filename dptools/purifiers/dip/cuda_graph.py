@@ -29,7 +29,7 @@ WARM_UP = 3
 
 
 class Slot:
-    """One fit as a CUDA graph, whose buffers are used for one image after another.
+    """A CUDA graph that runs one step of a fit. Its buffers are reused for one image after another.
 
     Args:
         make: returns a network with random weights.

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def padded_size(height: int, width: int, divisor: int) -> tuple[int, int]:
-    """Return the smallest size that a network accepts and that is not below the size of the image.
+    """Return the smallest height and width that a network accepts and that the image fits into.
 
     At its smallest scale, a network needs two pixels per side for batch normalisation and reflection padding.
     """
@@ -18,7 +18,8 @@ def padded_size(height: int, width: int, divisor: int) -> tuple[int, int]:
 def draw_held_out(height: int, width: int, share: float, generator: torch.Generator) -> Tensor:
     """Return a random mask of held-out pixels, 1 x 1 x H x W bool.
 
-    The mask has the given share of the pixels: none if the share is 0, otherwise at least one, but never all.
+    The mask has about the given share of the pixels. A share above 0 holds out at least one pixel, and leaves at least
+    one pixel to the fit. In an image of one pixel, none is held out.
     """
     if not share:
         return torch.zeros(1, 1, height, width, dtype=torch.bool)

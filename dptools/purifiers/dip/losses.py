@@ -47,7 +47,7 @@ class StudentT(nn.Module):
 
     def forward(self, residual: Tensor, weight: Tensor) -> Tensor:
         """Return the loss; see :meth:`MSE.forward`."""
-        scale = self.log_scale.clamp(-7, 1).exp()  # at least 0.001, a quarter of an 8-bit step, so that it stays finite
+        scale = self.log_scale.clamp(-7, 1).exp()  # >= 0.001, a quarter of an 8-bit step, to keep the loss finite
         freedom = self.log_freedom.clamp(-2, 5).exp()
         density = torch.distributions.StudentT(freedom, scale=scale, validate_args=False)
         log_likelihood: Tensor = density.log_prob(residual)  # type: ignore[no-untyped-call]

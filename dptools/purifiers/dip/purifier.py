@@ -18,7 +18,10 @@ Observer = Callable[[Step], None]
 """A function that is called with every step of every fit, tile after tile."""
 
 GRACE = 100
-"""Iterations after which a fit counts as diverged if its error exceeds about twice the variance of the image."""
+"""Number of first iterations in which the error of a fit may reach MAX_ERROR.
+
+After them, a fit counts as diverged if its error exceeds about twice the variance of the image.
+"""
 
 MAX_ERROR = 1.0
 """The largest mean squared error between two images in [0, 1]."""

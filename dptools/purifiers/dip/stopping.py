@@ -45,7 +45,7 @@ class Minimum:
     """The smallest value so far, and its iteration.
 
     Attributes:
-        patience: iterations without a smaller value after which the smallest one counts as the minimum.
+        patience: number of iterations without a smaller value after which the decision is to stop.
         value: the smallest value.
         iteration: the iteration of the smallest value.
     """
@@ -89,7 +89,8 @@ class HeldOut:
         patience: iterations without a new minimum after which the fit stops.
         held_out: fraction of the pixels that is hidden from the fit.
         cap: limit on fidelity, in dB, at which the fit stops in any case. Fidelity is the PSNR of the averaged output
-            over the fitted pixels. What remains then is detail that classifiers do not need, or a perturbation.
+            over the fitted pixels. Beyond this limit, the fit would only add detail that classifiers do not need, or
+            the perturbation.
     """
 
     patience: int = 60

@@ -140,8 +140,8 @@ class DIPDefend:
     """Stop when the smoothed PSNR of the worst patch has passed its maximum: Dai et al., "DIPDefend", ACM MM 2020.
 
     The PSNR is smoothed by Holt's exponential smoothing with a trend. The initial trend is the slope of a regression
-    over the first values. The paper uses the difference of the first two values. It is often negative, and the fit then
-    keeps its first image.
+    over the first values. The paper instead uses the difference of the first two values. If that difference is
+    negative, as it often is, the criterion keeps the first image of the fit.
 
     Attributes:
         weight: weight of the newest value in Holt's level and trend.

@@ -35,7 +35,7 @@ def collect(folder: Path, downloads: Path) -> Iterator[tuple[Path, str | None]]:
         downloads: where packages are downloaded and extracted; packages that exist there are not downloaded again.
 
     Yields:
-        The path of each file, and why it could not be written; None if it was.
+        The path of each file, and an error message. The message is None if the file was written.
     """
     by_package: defaultdict[str, list[tuple[Path, str]]] = defaultdict(list)
     table = files("dptools.purifiers.denoiser.training").joinpath("photographs.tsv").read_text("utf-8")
@@ -117,7 +117,7 @@ def _size(image: Image.Image) -> tuple[int, int]:
 
 
 def _crop(image: Image.Image) -> Image.Image:
-    """Return the square of a reduced image that has the largest mean gradient."""
+    """Reduce an image, and return its square crop with the largest mean gradient."""
     factor = max(2.0, min(image.size) / 640)
     small = image.resize((round(image.width / factor), round(image.height / factor)), Image.Resampling.LANCZOS)
     grey = np.asarray(small.convert("L")).astype(float)

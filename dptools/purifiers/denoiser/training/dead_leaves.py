@@ -15,8 +15,8 @@ from torch.nn.functional import avg_pool2d
 SMALLEST, LARGEST = 4.0, 160.0
 """Bounds of a leaf's radius r, in pixels before the reduction to half size.
 
-The density of r is proportional to r ** -2. This is flatter than the scale-invariant r ** -3, because few leaves have
-to cover the canvas.
+The density of r is proportional to r ** -2. A scale-invariant density would be r ** -3. The flatter density has more
+large leaves, so few leaves cover the canvas.
 """
 
 REACH = 1.6
@@ -56,7 +56,7 @@ def _paint(canvas: Tensor, noise: Tensor, palette: Tensor, radii: Tensor) -> Non
         canvas: B x 3 x H x W, changed in place.
         noise: textures, B x 3 x h x w, where h and w are H and W without the margins.
         palette: colours, B x N x 3.
-        radii: B radii, on the CPU. Similar radii waste little of the boxes.
+        radii: B radii, on the CPU. If they are similar, little of each box stays unused.
     """
     count, device, full = len(canvas), canvas.device, noise.shape[-1]
     reach = int(REACH * float(radii.max())) + 1
@@ -111,7 +111,7 @@ def _texture(dy: Tensor, dx: Tensor, radius: Tensor, noise: Tensor, palette: Ten
 
 
 def _radii(count: int, leaves: int) -> Tensor:
-    """Return radii, count x leaves, on the CPU. Each column has similar radii, and radii increase by column."""
+    """Return radii, count x leaves, on the CPU. Radii within a column are similar; later columns have larger radii."""
     chance = (torch.arange(leaves) + torch.rand(count, leaves)) / leaves
     return 1 / (1 / SMALLEST + chance * (1 / LARGEST - 1 / SMALLEST))
 

@@ -100,7 +100,9 @@ EXTRA = 0.3
 
 
 def corrupt(images: Tensor, draw: random.Random) -> Tensor:
-    """Return the images, each with one kind of noise, some of them rounded to 8 bits or with more Gaussian noise.
+    """Return the images, each with one kind of noise.
+
+    Some of them are then rounded to 8 bits, and some get additional Gaussian noise.
 
     Args:
         images: B x 3 x H x W in [0, 1].
