@@ -1,6 +1,9 @@
 """The worker pool with runners that crash as the tests say: no image is lost, and the order is kept."""
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import sample
 
-from dptools.engine.job_queue import Batch
+from dptools.engine.job_queue import Batch, JobQueue
 from dptools.engine.pool import WorkerDiedError, WorkerPool
 from dptools.pipe.sample import Sample
 
@@ -121,3 +124,25 @@ def test_a_closed_run_stops_its_runners_and_its_source() -> None:
     results.close()  # type: ignore[attr-defined]
     assert runner.stopped.is_set()
     assert ended.wait(PATIENCE)
+
+
+def test_a_signal_that_does_not_wake_the_waiting_thread_ends_the_wait() -> None:
+    """The main thread blocks SIGINT, so another thread receives it, and the main thread sleeps on.
+
+    The same happens if SIGINT arrives just before the main thread falls asleep.
+    """
+
+    def interrupt() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            JobQueue(1, 1, ordered=True).next_finished()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
