@@ -155,7 +155,7 @@ JOBS ?=
 ENGINE ?=
 PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(METHOD)-$(MODEL)
 
-ifneq ($(filter paper bench bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
+ifneq ($(filter paper bench universality bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
 ifneq ($(words $(IMAGES)),1)
 $(error IMAGES=$(IMAGES): make cannot handle a space in a name)
 else ifeq ($(origin IMAGES),file)
@@ -306,6 +306,11 @@ bench: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl  ## compare the methods wit
 $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
 	mkdir -p $(@D)
 	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
+
+.PHONY: universality
+universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on attacks outside the paper's eight: IMAGES=DIR, PART=even for half of them
+	python tests/benchmarks/universality.py $(IMAGES) --part $(PART) $(METHODS) \
+		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART) | tee results/universality.md
 
 .PHONY: bench-pipe
 bench-pipe: | $(IMAGES) $(BIN)/dp-attack  ## measure the pipe's overhead per record and its memory, and dp-classify against a bare loop (10 minutes)

@@ -14,7 +14,7 @@ def load(method: str | Method = DEFAULT, *, device: "str | torch.device" = "cpu"
     """Return the purifier of this name, ready to use.
 
     Args:
-        method: for example ``denoiser``, ``photo``, ``dip``, ``paper``, ``jpeg:50`` or ``median:3``.
+        method: for example ``denoiser``, ``denoiser:24``, ``photo``, ``dip``, ``paper``, ``jpeg:50`` or ``median:3``.
         device: device of the network; ``auto`` is CUDA if torch can use it, and otherwise the CPU.
 
     Raises:
@@ -42,6 +42,6 @@ def _make(method: Method) -> "Purifier":
 
         return DeepImagePrior(FIT_SETTINGS[method.name])
     from dptools.purifiers.denoiser.purifier import Denoiser
-    from dptools.purifiers.denoiser.settings import DENOISER_SETTINGS
+    from dptools.purifiers.denoiser.settings import settings_of
 
-    return Denoiser(DENOISER_SETTINGS[method.name])
+    return Denoiser(settings_of(method))

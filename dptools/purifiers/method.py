@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from dptools.errors import UsageError
 from dptools.purifiers.filters.registry import PARAMETERS, Filter, parse_filter
+from dptools.purifiers.parameter import Parameter
 
 NETWORK_METHODS = {
-    "denoiser": "pretrained network, mean of 8 passes over fresh noise; made for classifiers",
+    "denoiser": "pretrained network; as many passes as the noise requires; made for classifiers",
     "photo": "the same network, one pass; made for the eye",
     "dip": "deep image prior: random weights fitted to the image, label-free stopping",
     "paper": "deep image prior as in the Deep Protection paper",
@@ -20,6 +21,9 @@ FITS = ("dip", "paper")
 
 DEFAULT = "denoiser"
 
+STRENGTH = Parameter("noise of a pass, as a standard deviation on the 8-bit scale,", 1, 100, 12, integer=False)
+"""The parameter of method ``denoiser``."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -28,10 +32,12 @@ class Method:
     Attributes:
         name: one of METHODS.
         filter: the filter and its parameter; None for methods that run a network.
+        strength: standard deviation of the noise of a pass, on the 8-bit scale; None for the default.
     """
 
     name: str
     filter: Filter | None = None
+    strength: float | None = None
 
     @property
     def fits(self) -> bool:
@@ -39,11 +45,13 @@ class Method:
         return self.name in FITS
 
     def __str__(self) -> str:
-        return str(self.filter) if self.filter else self.name
+        if self.filter:
+            return str(self.filter)
+        return self.name if self.strength is None else f"{self.name}:{self.strength:g}"
 
 
 def parse_method(text: str) -> Method:
-    """Return the method that a text such as ``denoiser`` or ``jpeg:50`` names.
+    """Return the method that a text such as ``denoiser``, ``denoiser:24`` or ``jpeg:50`` names.
 
     Raises:
         UsageError: there is no such method, or it does not take this value. The message lists the choices.
@@ -53,6 +61,9 @@ def parse_method(text: str) -> Method:
         return Method(name, parse_filter(text))
     if name not in NETWORK_METHODS:
         raise UsageError(f"unknown method {name!r}: choose {', '.join(METHODS)}")
+    if colon and name == "denoiser":
+        strength = STRENGTH.parse(name, value)
+        return Method(name, strength=None if strength == STRENGTH.default else strength)
     if colon:
         raise UsageError(f"method {name}:{value}: {name} takes no value")
     return Method(name)

@@ -27,9 +27,12 @@ def autocast(device: "torch.device", precision: str) -> "torch.autocast":
 
 
 def has_bf16(device: "torch.device") -> bool:
-    """Return whether the device has instructions that multiply bfloat16 numbers."""
+    """Return whether the device multiplies matrices of bfloat16 numbers faster than those of float32 numbers.
+
+    A CPU needs AMX for that. With AVX512-BF16 only, the denoiser takes 1.8 times as long in bfloat16 as in float32.
+    """
     import torch
 
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return bool(torch.cpu._is_amx_tile_supported())

@@ -27,7 +27,7 @@ def record(attack: str | None, rank: int, method: str = "dip", step: int = 50, *
         "source": "clean.jpg",
         "label": 1,
         **({"attack": attacked} if attacked else {}),
-        "denoise": {"method": method, **({"stop": stop} if method == "dip" else {"passes": 8})},
+        "denoise": {"method": method, **({"stop": stop} if method == "dip" else {"passes": 1})},
         "classify": {"model": "m", "top": [{"index": 1, "name": "eagle $", "p": 0.75}], "label_rank": rank},
         "stages": [{"tool": "dp-denoise", "version": "0", "seconds": 2.0 if method == "dip" else 0.5}],
         **more,

@@ -97,7 +97,7 @@ def test_records_are_grouped_by_any_key(key: str, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("denoise", "name"),
     [
-        ({"method": "denoiser", "passes": 8}, "denoiser"),
+        ({"method": "denoiser", "passes": 1}, "denoiser"),
         ({"method": "photo", "passes": 1}, "photo"),
         ({"method": "dip", "stop": {"criterion": "plateau"}}, "dip plateau"),
         ({"method": "paper", "stop": {"criterion": "fixed:1750"}}, "paper fixed:1750"),

@@ -18,7 +18,9 @@ def make(name: str) -> Purifier:
 
 
 def images(count: int = 2) -> Tensor:
-    return torch.rand(count, 3, 40, 56, generator=torch.Generator().manual_seed(0))
+    """Return images of strong noise; the last one has faint noise."""
+    noise = torch.rand(count, 3, 40, 56, generator=torch.Generator().manual_seed(0))
+    return torch.cat([noise[:-1], 0.4 + 0.02 * noise[-1:]])
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -123,6 +125,9 @@ def test_a_purifier_composes_with_a_classifier_and_an_optimiser_reaches_the_imag
     [
         ("cold", "unknown method 'cold': choose denoiser, photo, dip, paper, jpeg"),
         ("dip:3", "dip takes no value"),
+        ("denoiser:0", "noise of a pass, as a standard deviation on the 8-bit scale, from 1 to 100"),
+        ("denoiser:0.05", "from 1 to 100"),
+        ("photo:24", "photo takes no value"),
         ("jpeg:500", "quality from 1 to 95"),
         ("median:4", "odd"),
         ("", "unknown method ''"),
@@ -134,8 +139,10 @@ def test_unknown_methods_are_refused(text: str, message: str) -> None:
 
 
 def test_names_are_canonical() -> None:
-    assert [str(parse_method(text)) for text in ("dip", "jpeg", "jpeg:050", "tv")] == [
+    assert [str(parse_method(text)) for text in ("dip", "denoiser:24.0", "denoiser:12", "jpeg", "jpeg:050", "tv")] == [
         "dip",
+        "denoiser:24",
+        "denoiser",
         "jpeg:75",
         "jpeg:50",
         "tv",

@@ -1,4 +1,4 @@
-"""The denoiser: a pretrained network, and the purifier that averages its outputs over several noisy passes."""
+"""The denoiser: a pretrained network, and the purifier that runs it in as many passes as the noise requires."""
 
 from typing import TYPE_CHECKING
 

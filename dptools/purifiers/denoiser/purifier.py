@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,20 +16,38 @@ from dptools.purifiers.purifier import Purifier, grey_like
 from dptools.purifiers.tiling import in_tiles
 
 GPU_BATCH = 128
-"""Batch size on a GPU. Each pass over an image is one input of the batch. Larger batches are no faster."""
+"""Largest batch of tiles on a GPU. Larger batches are no faster."""
 
-TEXTURE_SEED = 0x9E3779B9
-"""XORed with an image's seed, so that the grain of the texture is independent of the noise of the passes.
+MAD_TO_STD = 1.4826
+"""The standard deviation of normal noise divided by its median absolute deviation."""
 
-PyTorch's CPU generator uses only the low 32 bits of a seed, so the low 32 bits of the constant must not all be 0.
+PASS_SEED = 0x9E3779B9
+"""The seed of pass k is the image's seed XOR k times this number, so that all passes have different noise.
+
+PyTorch's CPU generator uses only the low 32 bits of a seed, so the low 32 bits of the products must differ.
 """
 
 
-class Denoiser(Purifier):
-    """The mean of a pretrained network's outputs over several noisy passes, with texture added.
+@dataclass(frozen=True)
+class Denoised:
+    """A denoised image.
 
-    Each pass adds fresh Gaussian noise, which masks the perturbation; the network removes both. The mean is a Monte
-    Carlo estimate of a smoothed denoiser (compare Cohen et al., arXiv 1902.02918). More passes lower its variance.
+    Attributes:
+        image: 1 x 3 x H x W in [0, 1].
+        noise_level: standard deviation of what the first pass removed, on the [0, 1] scale.
+        passes: number of passes through the network.
+    """
+
+    image: Tensor
+    noise_level: float
+    passes: int
+
+
+class Denoiser(Purifier):
+    """A pretrained network that removes noise in one or several passes, as many as the noise of the image requires.
+
+    Each pass adds fresh Gaussian noise, which masks the perturbation; the network removes both. See
+    :data:`dptools.purifiers.denoiser.settings.DENOISER` for the steps.
 
     Gradients flow through the network. They are exact for the noise that was drawn.
     """
@@ -42,57 +61,102 @@ class Denoiser(Purifier):
 
     @property
     def random(self) -> bool:  # type: ignore[override]
-        return self.settings.noise_std > 0 or self.settings.texture is not None
+        return self.settings.noise_std > 0
 
     def extra_repr(self) -> str:
         return f"{self.settings}"
 
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
-        dtype, images = images.dtype, images.to(self.network.head.weight.dtype)
-        tile = self.settings.tile or math.inf
-        if max(images.shape[-2:]) <= tile and (images.is_cuda or len(images) == 1):
-            means = self._mean(images, seeds)
-        else:
-            # Large images are tiled. On a CPU, images are denoised one by one, so an output does not depend on the
-            # number of images in the batch.
-            batch = max(1, GPU_BATCH // self.settings.passes) if images.is_cuda else 1
-            parts = zip(torch.split(images, 1), seeds, strict=True)
-            means = torch.cat([in_tiles(image, self.settings.tile, self._mean, seed, batch) for image, seed in parts])
-        finished = []
-        for image, mean, seed in zip(torch.split(images, 1), torch.split(means, 1), seeds, strict=True):
-            finished.append(self._finish(image, mean, seed))
-        return torch.cat(finished).to(dtype)
+        return torch.cat([done.image for done in self.denoise(images, seeds)]).to(images.dtype)
 
-    def _mean(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
-        """Return the mean output over all passes, for images B x 3 x H x W of any size."""
+    def denoise(self, images: Tensor, seeds: Sequence[int]) -> list[Denoised]:
+        """Denoise images, and return the results with their noise levels.
+
+        Args:
+            images: B x 3 x H x W, floating point, about in [0, 1].
+            seeds: one seed per image.
+        """
+        images = images.to(self.network.head.weight.dtype)
+        if not images.is_cuda:
+            # Images are denoised one by one, so an output does not depend on the number of images in the batch.
+            return [self._denoise(image, [seed])[0] for image, seed in zip(torch.split(images, 1), seeds, strict=True)]
+        return self._denoise(images, seeds)
+
+    def _denoise(self, images: Tensor, seeds: Sequence[int]) -> list[Denoised]:
+        settings = self.settings
+        first = self._pass(images, seeds, 0)
+        levels = [noise_level(image, output) for image, output in zip(images, first, strict=True)]
+        done = [Denoised(output, level, 1) for output, level in zip(torch.split(first, 1), levels, strict=True)]
+        medium = [index for index, level in enumerate(levels) if settings.medium <= level < settings.strong]
+        if medium:
+            outputs, its_seeds = first[medium], [seeds[index] for index in medium]
+            for number in range(1, settings.passes):
+                outputs = self._pass(outputs, its_seeds, number)
+            for index, output in zip(medium, torch.split(outputs, 1), strict=True):
+                done[index] = Denoised(output, levels[index], settings.passes)
+        strong = [index for index, level in enumerate(levels) if level >= settings.strong]
+        if strong:
+            outputs = self._pass(images[strong], [seeds[index] for index in strong], None)
+            for index, output in zip(strong, torch.split(outputs, 1), strict=True):
+                textured = output + settings.share * _removed(images[index : index + 1], output)
+                done[index] = Denoised(textured.clamp(0, 1), levels[index], 2)
+        return [
+            Denoised(grey_like(result.image, image), result.noise_level, result.passes)
+            for image, result in zip(torch.split(images, 1), done, strict=True)
+        ]
+
+    def _pass(self, images: Tensor, seeds: Sequence[int], number: int | None) -> Tensor:
+        """Return the outputs of one pass, limited to [0, 1].
+
+        Args:
+            images: B x 3 x H x W of any size.
+            seeds: one seed per image.
+            number: number of the pass, from 0, which determines the noise; None to add no noise.
+        """
+        own = [seed ^ (number or 0) * PASS_SEED for seed in seeds]
+        noise_std = 0.0 if number is None else self.settings.noise_std
+
+        def run(parts: Tensor, part_seeds: Sequence[int]) -> Tensor:
+            return self._run(parts, part_seeds, noise_std)
+
+        if max(images.shape[-2:]) <= (self.settings.tile or math.inf):
+            batches = zip(torch.split(images, GPU_BATCH), _chunks(own, GPU_BATCH), strict=True)
+            return torch.cat([run(batch, its_seeds) for batch, its_seeds in batches]).clamp(0, 1)
+        batch = GPU_BATCH if images.is_cuda else 1
+        tiled = [
+            in_tiles(image, self.settings.tile, run, seed, batch)
+            for image, seed in zip(torch.split(images, 1), own, strict=True)
+        ]
+        return torch.cat(tiled).clamp(0, 1)
+
+    def _run(self, images: Tensor, seeds: Sequence[int], noise_std: float) -> Tensor:
         height, width = images.shape[-2:]
         padded = _padded(images).contiguous(memory_format=torch.channels_last)
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        mean = torch.zeros_like(images)
-        at_once = max(1, GPU_BATCH // len(images)) if images.is_cuda else 1
-        for first in range(1, self.settings.passes + 1, at_once):
-            numbers = range(first, min(first + at_once, self.settings.passes + 1))
-            noisy = torch.cat([self._noisy(padded, generators) for _ in numbers])
-            with autocast(images.device, self.settings.precision):
-                outputs = self.network(noisy)
-            outputs = outputs.to(images.dtype)[..., :height, :width]
-            for number, output in zip(numbers, torch.split(outputs, len(images)), strict=True):
-                mean = torch.lerp(output, mean, 1 - 1 / number)
-        return mean
+        if noise_std:
+            shape = (1, *padded.shape[1:])
+            noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+            padded = padded + noise_std * torch.cat(noise).to(padded)
+        with autocast(images.device, self.settings.precision):
+            output: Tensor = self.network(padded)
+        return output.to(images.dtype)[..., :height, :width]
 
-    def _noisy(self, padded: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        if not self.settings.noise_std:
-            return padded
-        shape = (1, *padded.shape[1:])
-        noise = torch.cat([torch.randn(shape, generator=generator) for generator in generators])
-        return padded + self.settings.noise_std * noise.to(padded)
 
-    def _finish(self, image: Tensor, mean: Tensor, seed: int) -> Tensor:
-        output = mean.clamp(0, 1)
-        if texture := self.settings.texture:
-            generator = torch.Generator().manual_seed(seed ^ TEXTURE_SEED)
-            output = texture.add(image, output, generator).clamp(0, 1)
-        return grey_like(output, image)
+def noise_level(image: Tensor, output: Tensor) -> float:
+    """Return a robust estimate of the standard deviation of what was removed from an image.
+
+    The median ignores edges and texture, which a network changes only in parts of the image, and impulse noise.
+    """
+    return MAD_TO_STD * float((image - output).detach().abs().median())
+
+
+def _removed(image: Tensor, output: Tensor) -> Tensor:
+    """Return the removed part. Values beyond two noise levels are clipped, so that impulse noise does not come back."""
+    limit = 2 * noise_level(image, output)
+    return (image - output).clamp(-limit, limit)
+
+
+def _chunks(values: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]
 
 
 def _padded(images: Tensor) -> Tensor:

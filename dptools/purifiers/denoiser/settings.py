@@ -1,9 +1,10 @@
 """Settings of the denoiser, without torch."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from dptools.errors import check_name
-from dptools.purifiers.denoiser.texture import Texture
+from dptools.purifiers.method import Method
 from dptools.purifiers.precision import PRECISIONS
 
 
@@ -11,17 +12,24 @@ from dptools.purifiers.precision import PRECISIONS
 class DenoiserSettings:
     """Settings of :class:`dptools.purifiers.denoiser.purifier.Denoiser`. :data:`DENOISER` holds the default.
 
+    The first pass estimates the noise of the image: what it removes has a standard deviation, the noise level. It
+    decides how the image is treated. All levels are standard deviations on the [0, 1] scale.
+
     Attributes:
-        passes: Number of passes through the network. Their outputs are averaged.
-        noise_std: Standard deviation of the Gaussian noise that is added before each pass, on the [0, 1] scale.
-        texture: Texture that is added to the averaged output; None for none.
+        noise_std: standard deviation of the Gaussian noise that is added before each pass.
+        passes: number of passes at a medium noise level, each on the output of the one before.
+        medium: the noise level from which one pass is not enough.
+        strong: the noise level from which a pass needs no added noise, and a share of the removed part is added back.
+        share: that share, 0 to 1.
         precision: ``auto``, ``fp32`` or ``bf16``.
-        tile: Longest side of a tile in pixels. Larger images are denoised in tiles. 0 disables tiles.
+        tile: longest side of a tile in pixels. Larger images are denoised in tiles. 0 disables tiles.
     """
 
-    passes: int = 8
     noise_std: float = 12 / 255
-    texture: Texture | None = None
+    passes: int = 4
+    medium: float = 7 / 255
+    strong: float = 12 / 255
+    share: float = 0.5
     precision: str = "auto"
     tile: int = 512
 
@@ -29,21 +37,30 @@ class DenoiserSettings:
         check_name("precision", self.precision, PRECISIONS)
 
 
-DENOISER = DenoiserSettings(texture=Texture(share=0.4, shifted=10 / 255, grain=4 / 255))
+DENOISER = DenoiserSettings()
 """Method ``denoiser``, the default of dp-denoise. It prepares images for classifiers.
 
 - Network: :class:`dptools.purifiers.denoiser.network.DenoiserUNet` with the weights of the package.
-- Output: the mean of 8 passes. Each pass adds fresh Gaussian noise of standard deviation 12/255 to the image.
-- Texture: the removed part is the image minus the mean. Let s be its standard deviation divided by 20/255, limited to
-  1. Two terms are added to the mean. The first is the removed part, multiplied by 0.4 * s. The second has the weight
-  1 - s: it is the removed part, shifted by 5 pixels and clipped to 10/255, plus Gaussian grain with a standard
-  deviation of at most 4/255.
-- Tiles: an image with a side longer than 512 pixels is denoised in overlapping tiles of at most 512 pixels a side.
-- Precision: bf16 if the CPU or the GPU has instructions that multiply bfloat16 numbers, otherwise fp32.
+- First pass: Gaussian noise of standard deviation 12/255 is added to the image, and the network removes noise. The
+  difference between the image and the output is the removed part. Its standard deviation, 1.4826 times the median
+  magnitude, is the noise level of the image.
+- Noise level below 7/255 (clean images and faint perturbations): the output of the first pass is the result.
+- From 7/255 to 12/255 (visible perturbations): three more passes follow, each with fresh noise.
+- From 12/255 (strong noise): the image is denoised without added noise. Half of the removed part, clipped to twice the
+  noise level, is added back: denoising removes texture together with noise, and classifiers need texture more than they
+  suffer from weak noise.
+- Tiles: an image with a side longer than 512 pixels is denoised in overlapping tiles of at most 512 pixels a side. The
+  noise level is that of the whole image.
+- Precision: bf16 on a CPU with AMX and on a GPU that supports it, otherwise fp32.
 """
 
-PHOTO = DenoiserSettings(passes=1, noise_std=0.0)
-"""Method ``photo``, for human viewers: one pass without noise, and no texture."""
+PHOTO = DenoiserSettings(noise_std=0.0, passes=1, medium=math.inf, strong=math.inf)
+"""Method ``photo``, for human viewers: one pass without noise."""
 
-DENOISER_SETTINGS = {"denoiser": DENOISER, "photo": PHOTO}
-"""The settings of the methods by name."""
+_SETTINGS = {"denoiser": DENOISER, "photo": PHOTO}
+
+
+def settings_of(method: Method) -> DenoiserSettings:
+    """Return the settings of ``denoiser``, ``denoiser:STRENGTH`` or ``photo``."""
+    settings = _SETTINGS[method.name]
+    return settings if method.strength is None else replace(settings, noise_std=method.strength / 255)

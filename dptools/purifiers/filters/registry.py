@@ -1,9 +1,9 @@
 """Names and parameters of the filters. This module imports no image library."""
 
-import re
 from dataclasses import dataclass
 
 from dptools.errors import UsageError
+from dptools.purifiers.parameter import Parameter
 
 
 @dataclass(frozen=True)
@@ -20,27 +20,6 @@ class Filter:
 
     def __str__(self) -> str:
         return self.name if self.value is None else f"{self.name}:{self.value:g}"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """The one parameter of a filter.
-
-    Attributes:
-        meaning: description for error messages.
-        low: the smallest value.
-        high: the largest value.
-        default: the default value; None if the filter estimates the noise from the image.
-        odd: whether only odd numbers are allowed.
-        integer: whether only whole numbers are allowed.
-    """
-
-    meaning: str
-    low: float
-    high: float
-    default: float | None = None
-    odd: bool = False
-    integer: bool = True
 
 
 PARAMETERS = {
@@ -63,12 +42,4 @@ def parse_filter(text: str) -> Filter:
     name, colon, value = text.partition(":")
     if (parameter := PARAMETERS.get(name)) is None:
         raise UsageError(f"unknown filter {name!r}: choose {', '.join(PARAMETERS)}")
-    return Filter(name, _number(name, value, parameter) if colon else parameter.default)
-
-
-def _number(name: str, text: str, parameter: Parameter) -> float:
-    pattern = r"\d{1,6}" if parameter.integer else r"\d{0,6}\.?\d{1,9}"
-    number = float(text) if re.fullmatch(pattern, text) else -1.0
-    if not parameter.low <= number <= parameter.high or (parameter.odd and number % 2 == 0):
-        raise UsageError(f"method {name}:{text}: give {parameter.meaning} from {parameter.low:g} to {parameter.high:g}")
-    return number
+    return Filter(name, parameter.parse(name, value) if colon else parameter.default)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dptools.purifiers import Denoiser
+    from dptools.purifiers.denoiser.purifier import Denoised
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,21 @@ class DenoiserProcessor:
             group = list(same_size)
             images = torch.cat([to_tensor(sample, self.device) for sample in group])
             with torch.no_grad():
-                outputs = self.purifier(images, seeds=[sample.seed(self.seed, PURPOSE) for sample in group])
-            for sample, image, output in zip(group, torch.split(images, 1), torch.split(outputs, 1), strict=True):
-                yield self._record(sample, image, output)
+                results = self.purifier.denoise(images, [sample.seed(self.seed, PURPOSE) for sample in group])
+            for sample, image, result in zip(group, torch.split(images, 1), results, strict=True):
+                yield self._record(sample, image, result)
 
-    def _record(self, sample: Sample, image: "Tensor", output: "Tensor") -> Sample:
-        error = (output - image).square().mean().item()
+    def _record(self, sample: Sample, image: "Tensor", result: "Denoised") -> Sample:
+        error = (result.image - image).square().mean().item()
         if not error < 1:  # also true for NaN
             raise SampleError("Diverged", "the network's output is not an image")
-        result = {"method": self.name, "passes": self.purifier.settings.passes, "psnr_input": psnr(error)}
-        return replace(sample.update(denoise=result), pixels=to_pixels(output))
+        facts = {
+            "method": self.name,
+            "passes": result.passes,
+            "noise_level": round(255 * result.noise_level, 2),
+            "psnr_input": psnr(error),
+        }
+        return replace(sample.update(denoise=facts), pixels=to_pixels(result.image))
 
 
 def _size(sample: Sample) -> tuple[int, ...]:

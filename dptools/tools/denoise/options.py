@@ -109,7 +109,7 @@ class DenoiseOptions(ToolOptions):
             from dptools.tools.denoise.denoising import DenoiserProcessor
 
             purifier = Denoiser(self.overrides.denoiser(method)).to(device)
-            return DenoiserProcessor(method.name, purifier, device, self.seed_given)
+            return DenoiserProcessor(str(method), purifier, device, self.seed_given)
         from dptools.purifiers.dip.purifier import DeepImagePrior
         from dptools.tools.denoise.fitting import FitProcessor
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dptools.errors import UsageError
-from dptools.purifiers.denoiser.settings import DENOISER_SETTINGS, DenoiserSettings
+from dptools.purifiers.denoiser.settings import DenoiserSettings, settings_of
 from dptools.purifiers.dip.settings import FIT_SETTINGS, FitSettings
 from dptools.purifiers.dip.stopping import Fixed, HeldOut
 from dptools.purifiers.dip.stopping_names import parse_criterion
@@ -58,8 +58,7 @@ class Overrides:
         Raises:
             UsageError: A name is unknown.
         """
-        settings = DENOISER_SETTINGS[method.name]
-        return replace(settings, **self._given("precision", "tile"))
+        return replace(settings_of(method), **self._given("precision", "tile"))
 
     def fit(self, method: Method) -> FitSettings:
         """Return the settings of ``dip`` or ``paper``. For ``fixed``, its number is also the default limit.

@@ -1,4 +1,4 @@
-"""The denoiser: it removes noise of several kinds, keeps images of all sizes, and passes average."""
+"""The denoiser: it removes noise of several kinds, in as many passes as needed, and keeps images of all sizes."""
 
 import math
 from dataclasses import replace
@@ -10,7 +10,6 @@ from torch import Tensor
 from dptools.errors import UsageError
 from dptools.purifiers import Denoiser, load
 from dptools.purifiers.denoiser import DENOISER, PHOTO, DenoiserSettings, pretrained
-from dptools.purifiers.denoiser.texture import Texture
 
 
 def smooth(size: int = 128) -> Tensor:
@@ -18,6 +17,16 @@ def smooth(size: int = 128) -> Tensor:
     x = torch.linspace(0, 2 * math.pi, size)
     waves = torch.stack([torch.outer(x.sin(), (k * x).cos()) for k in (1, 2, 3)])
     return 0.5 + 0.4 * waves[None]
+
+
+def noisy(deviation: float, size: int = 128) -> Tensor:
+    """Return the image of smooth waves with Gaussian noise of a standard deviation on the 8-bit scale."""
+    return smooth(size) + deviation / 255 * torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(7))
+
+
+def load_denoiser() -> Denoiser:
+    """Return the default method."""
+    return Denoiser(replace(DENOISER, precision="fp32"))
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
@@ -43,16 +52,58 @@ def test_images_of_any_size_keep_their_size(size: tuple[int, int]) -> None:
     assert load("denoiser")(torch.rand(2, 3, *size)).shape == (2, 3, *size)
 
 
-def test_more_passes_vary_less() -> None:
-    """The mean of eight passes varies about a third as much between seeds as one pass."""
-    image = smooth(64)
+@pytest.mark.parametrize(("deviation", "passes"), [(0, 1), (3, 1), (9, 4), (20, 2), (50, 2)])
+def test_the_noise_of_the_image_decides_the_number_of_passes(deviation: float, passes: int) -> None:
+    (done,) = load_denoiser().denoise(noisy(deviation), [3])
+    assert done.passes == passes
+    assert 255 * done.noise_level == pytest.approx(deviation, abs=4)
 
-    def spread(passes: int) -> float:
-        purify = Denoiser(DenoiserSettings(passes=passes, noise_std=24 / 255))
-        outputs = torch.cat([purify(image, seeds=[seed]) for seed in range(6)])
-        return float(outputs.std(dim=0).mean())
 
-    assert spread(8) < 0.5 * spread(1)
+def test_further_passes_remove_more_of_a_perturbation() -> None:
+    """The correlation of the output with the perturbation falls."""
+    perturbation = noisy(9) - smooth()
+
+    def left(passes: int) -> float:
+        errors = Denoiser(replace(DENOISER, passes=passes))(noisy(9), seeds=[3]) - smooth()
+        return float((errors * perturbation).sum() / perturbation.square().sum())
+
+    assert left(4) < 0.6 * left(1)
+
+
+def test_a_share_of_strong_noise_is_added_back() -> None:
+    """Classifiers need texture more than they suffer from weak noise."""
+    image = noisy(40)
+    with_share, without = (Denoiser(replace(DENOISER, share=share))(image, seeds=[3]) for share in (0.5, 0.0))
+    removed = image - without
+    kept = (with_share - without)[removed.abs() < 60 / 255] / removed[removed.abs() < 60 / 255]
+    assert kept.median() == pytest.approx(0.5, abs=0.01)
+
+
+def test_impulse_noise_does_not_come_back() -> None:
+    image = noisy(20)
+    image[..., ::8, ::8] = 1.0
+    restored = load_denoiser()(image, seeds=[3])
+    assert (restored - smooth())[..., ::8, ::8].abs().mean() < 0.5 * (image - smooth())[..., ::8, ::8].abs().mean()
+
+
+def test_each_pass_adds_other_noise() -> None:
+    denoiser, image = load_denoiser(), smooth(64)
+    first, second = (denoiser._pass(image, [3], number) for number in (0, 1))
+    assert not torch.equal(first, second)
+    assert torch.equal(first, denoiser._pass(image, [3], 0))
+
+
+def test_the_strength_is_the_noise_of_a_pass() -> None:
+    image = smooth()
+    assert load("denoiser:12")(image, seeds=[3]).equal(load("denoiser")(image, seeds=[3]))
+    results = [load(method)(image, seeds=[3]) for method in ("denoiser:2", "denoiser:50")]
+    assert psnr(results[0], image) > psnr(results[1], image) + 3
+
+
+def test_a_grey_image_stays_grey() -> None:
+    grey = torch.rand(1, 1, 40, 40).expand(1, 3, 40, 40)
+    restored = load("denoiser")(grey)
+    assert torch.equal(restored[:, 0], restored[:, 2])
 
 
 def test_one_pass_without_noise_is_the_network_itself() -> None:
@@ -75,13 +126,3 @@ def test_tiles_differ_little_from_the_whole() -> None:
 def test_settings_refuse_unknown_precisions() -> None:
     with pytest.raises(UsageError, match="unknown precision 'fp8': choose auto, fp32, bf16"):
         DenoiserSettings(precision="fp8")
-
-
-def test_the_grain_is_independent_of_the_noise_of_the_passes() -> None:
-    """A single pass over an image whose sides need no padding draws as many numbers as the grain."""
-    image = smooth(64) + 0.01 * torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    grainy = replace(DENOISER, passes=1, texture=Texture(grain=4 / 255))
-    grain = Denoiser(grainy)(image, seeds=[7]) - Denoiser(replace(grainy, texture=None))(image, seeds=[7])
-    noise = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(7))
-    assert grain.std() > 0.001
-    assert abs(torch.corrcoef(torch.stack([grain.flatten(), noise.flatten()]))[0, 1]) < 0.05

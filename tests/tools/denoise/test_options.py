@@ -110,7 +110,7 @@ def test_images_of_several_sizes_are_denoised_in_order() -> None:
         assert sample.pixels is not None
         assert sample.pixels.shape == (side, side, 3)
         assert abs(float(sample.pixels.mean()) - side) < 3
-        assert (sample.record["denoise"]["method"], sample.record["denoise"]["passes"]) == ("denoiser", 8)
+        assert (sample.record["denoise"]["method"], sample.record["denoise"]["passes"]) == ("denoiser", 1)
 
 
 def test_the_denoiser_does_not_repeat_the_noise_of_the_attack() -> None:
@@ -121,7 +121,7 @@ def test_the_denoiser_does_not_repeat_the_noise_of_the_attack() -> None:
     processor = DenoiseOptions().load()
     processor.purifier.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))  # type: ignore[attr-defined]
     list(processor([replace(attacked, pixels=np.full((64, 64, 3), 128, np.uint8))]))
-    assert len(seen) == 8
+    assert len(seen) == 1
     for noisy in seen:
         added = noisy.flatten() - 128 / 255
         assert abs(torch.corrcoef(torch.stack([added, noise.flatten()]))[0, 1]) < 0.05

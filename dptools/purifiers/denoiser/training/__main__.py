@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dptools.purifiers.denoiser.network import DenoiserUNet
+from dptools.purifiers.denoiser.training.features import Critics
 from dptools.purifiers.denoiser.training.images import read_tiles
 from dptools.purifiers.denoiser.training.loop import Schedule, Synthetic, train
 from dptools.purifiers.denoiser.training.state import State
@@ -39,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--cooldown", type=float, default=1.0, help="final fraction of the run in which the learning rate falls")
     add("--report-every", type=int, default=500, help="iterations between checkpoints, each with a report")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--critics", nargs="*", default=[], metavar="MODEL", help="bundled classifiers that take part in training")
+    add("--feature-weight", type=float, default=0.1, help="factor of the distance of the critics' features in the loss")
+    add("--adversarial", type=float, default=0.5, help="weight of perturbations against the critics, beside all noise")
     add("--compile", action="store_true", help="use torch.compile")
     add("--seed", type=int, default=0)
     return parser
@@ -79,6 +83,9 @@ def main() -> None:
         "share": options.synthetic,
         "renew_every": renew_every,
         "compiled": options.compile,
+        "critics": Critics(options.critics, device, state.draw) if options.critics else None,
+        "feature_weight": options.feature_weight,
+        "adversarial": options.adversarial,
     }
     for loss in train(state, photographs, synthetic, schedule, report_every=options.report_every, **settings):
         state.save(options.out)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from dptools.purifiers.denoiser.training.dead_leaves import dead_leaves
+from dptools.purifiers.denoiser.training.features import Critics
 from dptools.purifiers.denoiser.training.images import TILE, patches
-from dptools.purifiers.denoiser.training.noise import corrupt
+from dptools.purifiers.denoiser.training.noise import NOISES, corrupt
 from dptools.purifiers.denoiser.training.state import State
 from dptools.purifiers.precision import autocast
 
@@ -82,8 +83,13 @@ def train(
     renew_every: int = 50,
     report_every: int = 500,
     compiled: bool = False,
+    critics: Critics | None = None,
+    feature_weight: float = 0.0,
+    adversarial: float = 0.0,
 ) -> Iterator[float]:
     """Train the network to remove noise, with the Charbonnier loss (Charbonnier et al., 1994).
+
+    With critics, the loss includes the distance of their features.
 
     Args:
         state: the training run to continue, changed in place.
@@ -96,6 +102,9 @@ def train(
         renew_every: iterations from one renewal of the synthetic images to the next.
         report_every: iterations from one report to the next.
         compiled: whether to use torch.compile.
+        critics: classifiers that take part; None for none.
+        feature_weight: factor of the feature distance in the loss.
+        adversarial: weight of adversarial perturbations among the kinds of noise, whose weights sum to 1.
 
     Yields:
         The mean loss since the last report: every ``report_every`` iterations, and at the end.
@@ -103,6 +112,7 @@ def train(
     progress, device = state.progress, next(state.network.parameters()).device
     earlier_seconds, start = progress.seconds, time.monotonic()
     total, count = torch.zeros((), device=device), 0
+    kinds = NOISES | ({critics.perturb: adversarial} if critics and adversarial else {})
     network: Callable[[Tensor], Tensor] = torch.compile(state.network) if compiled else state.network
     while schedule.done(progress.iteration, progress.seconds) < 1:
         num_synthetic = batch if photographs is None else round(share * batch) if synthetic else 0
@@ -113,7 +123,8 @@ def train(
         clean = clean[torch.randperm(batch, device=device)]
         for group in state.optimizer.param_groups:
             group["lr"] = schedule.at(progress.iteration, progress.seconds)
-        total += _step(state, network, clean)
+        noisy = corrupt(clean, state.draw, kinds)
+        total += _step(state, network, noisy, clean, critics if feature_weight else None, feature_weight)
         count += 1
         progress.iteration += 1
         progress.patches += batch
@@ -128,12 +139,20 @@ def train(
         yield float(total) / count
 
 
-def _step(state: State, network: Callable[[Tensor], Tensor], clean: Tensor) -> Tensor:
-    noisy = corrupt(clean, state.draw)
+def _step(
+    state: State,
+    network: Callable[[Tensor], Tensor],
+    noisy: Tensor,
+    clean: Tensor,
+    critics: Critics | None,
+    feature_weight: float,
+) -> Tensor:
     state.optimizer.zero_grad(set_to_none=True)
     with autocast(clean.device, "auto"):
         output = network(noisy)
     loss = ((output.float() - clean).square() + 1e-6).sqrt().mean()
+    if critics:
+        loss = loss + feature_weight * critics.distance(output.float(), clean)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()

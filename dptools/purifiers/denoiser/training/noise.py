@@ -1,7 +1,7 @@
 """Synthetic noise that the denoiser is trained to remove. It depends on no attack and no classifier."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -95,11 +95,13 @@ NOISES: dict[Noise, float] = {
 ROUNDED = 0.7
 """The probability that the noisy image is rounded and clipped to 8 bits, as in a file."""
 
-EXTRA = 0.3
-"""The probability that Gaussian noise of up to 30/255 is added afterwards, as method ``denoiser`` adds it."""
+EXTRA = 0.4
+"""The probability that Gaussian noise of up to MAX_EXTRA/255 is added afterwards, as method ``denoiser`` adds it."""
+
+MAX_EXTRA = 40
 
 
-def corrupt(images: Tensor, draw: random.Random) -> Tensor:
+def corrupt(images: Tensor, draw: random.Random, kinds: Mapping[Noise, float] = NOISES) -> Tensor:
     """Return the images, each with one kind of noise.
 
     Some of them are then rounded to 8 bits, and some get additional Gaussian noise.
@@ -107,14 +109,14 @@ def corrupt(images: Tensor, draw: random.Random) -> Tensor:
     Args:
         images: B x 3 x H x W in [0, 1].
         draw: generator that chooses the kinds. The noise comes from torch's generator of the images' device.
+        kinds: the weight of each kind in the choice.
     """
-    kinds = list(NOISES)
     counts = [0] * len(kinds)
-    for number in draw.choices(range(len(kinds)), list(NOISES.values()), k=len(images)):
+    for number in draw.choices(range(len(kinds)), list(kinds.values()), k=len(images)):
         counts[number] += 1
     parts = zip(kinds, torch.split(images, counts), strict=True)
     noisy = torch.cat([kind(part) for kind, part in parts if len(part)])
     chance = torch.rand(len(images), 1, 1, 1, device=images.device)
     noisy = torch.where(chance < ROUNDED, (noisy.clamp(0, 1) * 255).round() / 255, noisy)
     more = torch.rand(len(images), 1, 1, 1, device=images.device) < EXTRA
-    return noisy + more * _levels(images, 0, 30) / 255 * torch.randn_like(images)
+    return noisy + more * _levels(images, 0, MAX_EXTRA) / 255 * torch.randn_like(images)

@@ -1,0 +1,105 @@
+"""Classifiers that take part in training: their features measure the error, and their gradients perturb images.
+
+A denoiser that minimises the error of pixels removes texture that classifiers need. The distance between features
+penalises that (Zhang et al., arXiv 1801.03924). Perturbed images teach the network what gradient-based attacks add
+(Liao et al., arXiv 1712.02976).
+"""
+
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from dptools.classifiers import Classifier, load
+
+MAX_LINF = 12
+"""The largest perturbation of a value, in 1/255."""
+
+MAX_RMS = 5
+"""The largest root mean square of a perturbation that is bounded in L2, in 1/255."""
+
+STEPS = (1, 1, 2, 4)
+"""Numbers of gradient steps, drawn with equal probability."""
+
+
+class FeatureExtractor(nn.Module):
+    """A classifier together with the outputs of its layers.
+
+    Attributes:
+        classifier: a bundled classifier.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self._outputs: list[Tensor] = []
+        blocks = list(classifier.network._blocks)  # type: ignore[arg-type]
+        for block, following in pairwise([*blocks, None]):
+            if following is None or following._block_args.stride not in (1, [1]):
+                block.register_forward_hook(self._keep)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Return the outputs of the last block at each resolution, B x C x H x W, and the logits, B x classes."""
+        self._outputs = []
+        logits = self.classifier(images)
+        return [*self._outputs, logits]
+
+    def _keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
+        self._outputs.append(output)
+
+
+class Critics:
+    """Several classifiers, of which each batch draws one.
+
+    Args:
+        names: names of bundled classifiers. The classifier of the evaluation must not be among them.
+        device: device to compute on.
+        draw: generator of the choices; noise comes from torch's generator of the device.
+    """
+
+    def __init__(self, names: Sequence[str], device: torch.device, draw: random.Random) -> None:
+        self._extractors = [FeatureExtractor(load(name, device=str(device))) for name in names]
+        self._draw = draw
+
+    def distance(self, outputs: Tensor, clean: Tensor) -> Tensor:
+        """Return the mean squared distance of the features, normalised over channels and summed over layers.
+
+        Args:
+            outputs: images about in [0, 1], B x 3 x H x W; gradients flow to them.
+            clean: the images that they should equal, of the same shape.
+        """
+        extractor = self._draw.choice(self._extractors)
+        with torch.no_grad():
+            targets = extractor(clean)
+        pairs = zip(extractor(outputs), targets, strict=True)
+        distances = [(normalize(found) - normalize(target)).square().sum(1).mean() for found, target in pairs]
+        return torch.stack(distances).sum()
+
+    def perturb(self, images: Tensor) -> Tensor:
+        """Return images with an adversarial perturbation, bounded in Linf or L2, of a random strength for each image.
+
+        The perturbation lowers the probability of the class that the classifier sees in the image.
+        """
+        classifier = self._draw.choice(self._extractors).classifier
+        linf, steps = self._draw.random() < 0.6, self._draw.choice(STEPS)
+        with torch.no_grad():
+            labels = classifier(images).argmax(1)
+        limit = (MAX_LINF if linf else MAX_RMS) / 255 * torch.rand(len(images), 1, 1, 1, device=images.device)
+        change = limit * (2 * torch.rand_like(images) - 1) / 2
+        for _ in range(steps):
+            with torch.enable_grad():
+                inputs = (images + change).clamp(0, 1).requires_grad_()
+                (gradient,) = torch.autograd.grad(cross_entropy(classifier(inputs), labels, reduction="sum"), inputs)
+            if linf:
+                change = (change + 1.5 * limit / steps * gradient.sign()).clamp(-limit, limit)
+            else:
+                change = change + 1.5 * limit / steps * gradient / (_rms(gradient) + 1e-12)
+                change = change * (limit / (_rms(change) + 1e-12)).clamp(max=1)
+        return (images + change).clamp(0, 1)
+
+
+def _rms(values: Tensor) -> Tensor:
+    return values.square().mean((1, 2, 3), keepdim=True).sqrt()
