@@ -114,7 +114,9 @@ def test_one_pass_without_noise_is_the_network_itself() -> None:
 
 
 def test_a_constant_image_stays_nearly_constant() -> None:
-    assert (load("denoiser")(torch.full((1, 3, 48, 48), 0.25)) - 0.25).abs().max() < 0.05
+    change = load_denoiser()(torch.full((1, 3, 48, 48), 0.25), seeds=[3]) - 0.25
+    assert change.std() < 3 / 255
+    assert change.mean().abs() < 2 / 255
 
 
 def test_tiles_differ_little_from_the_whole() -> None:

@@ -15,11 +15,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from dptools.classifiers import load
 from dptools.purifiers.denoiser import DenoiserUNet
 from dptools.purifiers.denoiser.training.collect import _crop, _open
 from dptools.purifiers.denoiser.training.dead_leaves import dead_leaves
+from dptools.purifiers.denoiser.training.features import MAX_LINF, Critics
 from dptools.purifiers.denoiser.training.images import TILE, patches, read_tiles
-from dptools.purifiers.denoiser.training.loop import Schedule, Synthetic, train
+from dptools.purifiers.denoiser.training.loop import Objective, Schedule, Synthetic, train
 from dptools.purifiers.denoiser.training.noise import NOISES, Noise, corrupt, none
 from dptools.purifiers.denoiser.training.state import State
 from dptools.purifiers.denoiser.training.validation import validate
@@ -95,6 +97,47 @@ def test_training_reduces_the_loss() -> None:
     assert len(losses) == 4
     assert losses[-1] < losses[0] - 0.005
     assert (run.progress.iteration, run.progress.patches) == (60, 240)
+
+
+@pytest.fixture(scope="module")
+def critics() -> Critics:
+    return Critics(["efficientnet-lite1"], torch.device("cpu"), random.Random(0))
+
+
+def test_the_features_of_critics_measure_the_error(critics: Critics) -> None:
+    clean, noise = torch.rand(2, 3, 64, 64), torch.randn(2, 3, 64, 64)
+    distances = [float(critics.distance(clean + level / 255 * noise, clean)) for level in (0, 4, 16)]
+    assert distances[0] == pytest.approx(0, abs=1e-4)
+    assert 0 < distances[1] < distances[2]
+    output = (clean + 0.01 * noise).requires_grad_()
+    critics.distance(output, clean).backward()  # type: ignore[no-untyped-call]
+    assert output.grad is not None
+    assert output.grad.abs().sum() > 0
+
+
+def test_perturbations_of_critics_are_small_and_change_the_class(critics: Critics) -> None:
+    torch.manual_seed(0)
+    images = dead_leaves(8, 128, torch.device("cpu")).float() / 255
+    classifier = load("efficientnet-lite1")
+    changed = []
+    for _ in range(4):
+        perturbed = critics.perturb(images)
+        change = perturbed - images
+        assert change.square().mean((1, 2, 3)).sqrt().max() <= MAX_LINF / 255
+        assert perturbed.min() >= 0
+        assert perturbed.max() <= 1
+        changed.append(classifier(perturbed).argmax(1) != classifier(images).argmax(1))
+    assert torch.cat(changed).float().mean() > 0.6
+
+
+def test_training_with_critics_reduces_their_distance(critics: Critics) -> None:
+    run = state()
+    pool = Synthetic(4, torch.device("cpu"), 1)
+    objective = Objective(critics, feature_weight=1.0, adversarial=2.0)
+    losses = list(
+        train(run, None, pool, Schedule(16, warm_up=1), batch=4, side=64, report_every=4, objective=objective)
+    )
+    assert losses[-1] < losses[0]
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

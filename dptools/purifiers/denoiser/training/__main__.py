@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from dptools.purifiers.denoiser.network import DenoiserUNet
 from dptools.purifiers.denoiser.training.features import Critics
 from dptools.purifiers.denoiser.training.images import read_tiles
-from dptools.purifiers.denoiser.training.loop import Schedule, Synthetic, train
+from dptools.purifiers.denoiser.training.loop import Objective, Schedule, Synthetic, train
 from dptools.purifiers.denoiser.training.state import State
 from dptools.purifiers.denoiser.training.validation import read_images, validate
 
@@ -41,8 +41,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--report-every", type=int, default=500, help="iterations between checkpoints, each with a report")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     add("--critics", nargs="*", default=[], metavar="MODEL", help="bundled classifiers that take part in training")
-    add("--feature-weight", type=float, default=0.1, help="factor of the distance of the critics' features in the loss")
-    add("--adversarial", type=float, default=0.5, help="weight of perturbations against the critics, beside all noise")
+    add(
+        "--feature-weight",
+        type=float,
+        default=Objective.feature_weight,
+        help="factor of the distance of the critics' features in the loss",
+    )
+    add(
+        "--adversarial",
+        type=float,
+        default=Objective.adversarial,
+        help="weight of perturbations against the critics, beside all noise",
+    )
     add("--compile", action="store_true", help="use torch.compile")
     add("--seed", type=int, default=0)
     return parser
@@ -76,6 +86,7 @@ def main() -> None:
         synthetic = Synthetic(options.pool or (3072 if on_gpu else 192), device, 128 if on_gpu else 1)
     _say(options.out, {"resumed": resumed, "tiles": 0 if photographs is None else len(photographs), **vars(options)})
     schedule = Schedule(options.iterations, 60 * options.minutes, options.rate, cooldown=options.cooldown)
+    critics = Critics(options.critics, device, state.draw) if options.critics else None
     renew_every = 100 if on_gpu else 20
     settings: dict[str, Any] = {
         "batch": options.batch,
@@ -83,9 +94,7 @@ def main() -> None:
         "share": options.synthetic,
         "renew_every": renew_every,
         "compiled": options.compile,
-        "critics": Critics(options.critics, device, state.draw) if options.critics else None,
-        "feature_weight": options.feature_weight,
-        "adversarial": options.adversarial,
+        "objective": Objective(critics, options.feature_weight, options.adversarial),
     }
     for loss in train(state, photographs, synthetic, schedule, report_every=options.report_every, **settings):
         state.save(options.out)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dptools.purifiers.denoiser.training.dead_leaves import dead_leaves
 from dptools.purifiers.denoiser.training.features import Critics
 from dptools.purifiers.denoiser.training.images import TILE, patches
-from dptools.purifiers.denoiser.training.noise import NOISES, corrupt
+from dptools.purifiers.denoiser.training.noise import NOISES, Noise, corrupt
 from dptools.purifiers.denoiser.training.state import State
 from dptools.purifiers.precision import autocast
 
@@ -45,6 +45,36 @@ class Schedule:
         late = max(0.0, self.done(iteration, seconds) - (1 - self.cooldown)) / self.cooldown if self.cooldown else 0.0
         falling = self.final + (1 - self.final) * (1 + math.cos(math.pi * late)) / 2
         return self.rate * min(1.0, (iteration + 1) / self.warm_up) * falling
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the network learns.
+
+    Attributes:
+        critics: classifiers that take part; None for none.
+        feature_weight: factor of the distance of their features in the loss.
+        adversarial: weight of perturbations against them among the kinds of noise; the weights of all others sum to 1.
+    """
+
+    critics: Critics | None = None
+    feature_weight: float = 0.03
+    adversarial: float = 0.5
+
+    @property
+    def kinds(self) -> dict[Noise, float]:
+        """The kinds of noise with their weights."""
+        return NOISES | ({self.critics.perturb: self.adversarial} if self.critics and self.adversarial else {})
+
+    def loss(self, outputs: Tensor, clean: Tensor) -> Tensor:
+        """Return the Charbonnier loss (Charbonnier et al., 1994), plus the distance of the critics' features."""
+        loss: Tensor = ((outputs - clean).square() + 1e-6).sqrt().mean()
+        if self.critics and self.feature_weight:
+            loss = loss + self.feature_weight * self.critics.distance(outputs, clean)
+        return loss
+
+
+PIXELS_ONLY = Objective()
 
 
 class Synthetic:
@@ -83,13 +113,9 @@ def train(
     renew_every: int = 50,
     report_every: int = 500,
     compiled: bool = False,
-    critics: Critics | None = None,
-    feature_weight: float = 0.0,
-    adversarial: float = 0.0,
+    objective: Objective = PIXELS_ONLY,
 ) -> Iterator[float]:
-    """Train the network to remove noise, with the Charbonnier loss (Charbonnier et al., 1994).
-
-    With critics, the loss includes the distance of their features.
+    """Train the network to remove noise.
 
     Args:
         state: the training run to continue, changed in place.
@@ -102,9 +128,7 @@ def train(
         renew_every: iterations from one renewal of the synthetic images to the next.
         report_every: iterations from one report to the next.
         compiled: whether to use torch.compile.
-        critics: classifiers that take part; None for none.
-        feature_weight: factor of the feature distance in the loss.
-        adversarial: weight of adversarial perturbations among the kinds of noise, whose weights sum to 1.
+        objective: the kinds of noise and the loss.
 
     Yields:
         The mean loss since the last report: every ``report_every`` iterations, and at the end.
@@ -112,7 +136,6 @@ def train(
     progress, device = state.progress, next(state.network.parameters()).device
     earlier_seconds, start = progress.seconds, time.monotonic()
     total, count = torch.zeros((), device=device), 0
-    kinds = NOISES | ({critics.perturb: adversarial} if critics and adversarial else {})
     network: Callable[[Tensor], Tensor] = torch.compile(state.network) if compiled else state.network
     while schedule.done(progress.iteration, progress.seconds) < 1:
         num_synthetic = batch if photographs is None else round(share * batch) if synthetic else 0
@@ -123,8 +146,7 @@ def train(
         clean = clean[torch.randperm(batch, device=device)]
         for group in state.optimizer.param_groups:
             group["lr"] = schedule.at(progress.iteration, progress.seconds)
-        noisy = corrupt(clean, state.draw, kinds)
-        total += _step(state, network, noisy, clean, critics if feature_weight else None, feature_weight)
+        total += _step(state, network, clean, objective)
         count += 1
         progress.iteration += 1
         progress.patches += batch
@@ -139,20 +161,12 @@ def train(
         yield float(total) / count
 
 
-def _step(
-    state: State,
-    network: Callable[[Tensor], Tensor],
-    noisy: Tensor,
-    clean: Tensor,
-    critics: Critics | None,
-    feature_weight: float,
-) -> Tensor:
+def _step(state: State, network: Callable[[Tensor], Tensor], clean: Tensor, objective: Objective) -> Tensor:
+    noisy = corrupt(clean, state.draw, objective.kinds)
     state.optimizer.zero_grad(set_to_none=True)
     with autocast(clean.device, "auto"):
         output = network(noisy)
-    loss = ((output.float() - clean).square() + 1e-6).sqrt().mean()
-    if critics:
-        loss = loss + feature_weight * critics.distance(output.float(), clean)
+    loss = objective.loss(output.float(), clean)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()
