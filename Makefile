@@ -333,6 +333,8 @@ bench-suspicion: | $(IMAGES) $(BIN)/dp-attack  ## suspicion scores of clean imag
 	python tests/benchmarks/suspicion.py $(IMAGES)
 
 # --- the weights of the denoiser, trained on synthetic images and on photographs from Debian packages and scikit-image
+#
+#   CRITICS   classifiers that take part in the training, or nothing; do not evaluate with these
 
 PHOTOS ?= results/photos
 DEBIAN := mate-backgrounds lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 plasma-workspace-wallpapers \
@@ -343,11 +345,12 @@ STAMPS := animals clothes food hobbies household military/vehicles people plants
 SKIMAGE := astronaut.png brick.png chelsea.png coffee.png coins.png grass.png gravel.png hubble_deep_field.jpg ihc.png \
 	motorcycle_left.png page.png retina.jpg rocket.jpg
 
+CRITICS ?= efficientnet-lite1 efficientnet-lite2
 TRAINING ?=
 
 .PHONY: weights
 weights: | $(PHOTOS) $(BIN)/dp-attack  ## train the denoiser, or continue its training (many hours on CPUs); TRAINING="more options"
-	python -m dptools.purifiers.denoiser.training --photographs $(PHOTOS) \
+	python -m dptools.purifiers.denoiser.training --photographs $(PHOTOS) --critics $(CRITICS) \
 		$(addprefix --validation ,$(wildcard results/collected/validation)) -o results/training $(TRAINING)
 
 results/photos: | $(BIN)/dp-attack

@@ -40,7 +40,7 @@ OTHERS = {
     "momentum Linf 4/255": "-a MIFGSM --epsilon 4/255",
     "PGD L2 4.0": f"-a L2PGD {PGD} --epsilon 4",
     "DDN L2": "-a DDNAttack",
-    "elastic net L1": "-a EADAttack --set steps=100 --set binary_search_steps=4",
+    "elastic net L1": "-a EADAttack --set steps=50 --set binary_search_steps=4 --set initial_const=1",
     "sparse L1 descent 200": "-a SparseL1DescentAttack --epsilon 200",
     "rotation and shift": "-a SpatialAttack",
     "contrast reduction": "-a LinearSearchContrastReductionAttack --set steps=100",
