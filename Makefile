@@ -308,9 +308,9 @@ $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
 	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
 
 .PHONY: universality
-universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on attacks outside the paper's eight: IMAGES=DIR, PART=even for half of them
-	python tests/benchmarks/universality.py $(IMAGES) --part $(PART) $(METHODS) \
-		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART) | tee results/universality.md
+universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on attacks outside the paper's eight: IMAGES=DIR MODEL=NAME, PART=odd for half of them
+	python tests/benchmarks/universality.py $(IMAGES) --part $(PART) --model $(MODEL) $(METHODS) \
+		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART)-$(MODEL) | tee results/universality.md
 
 .PHONY: bench-pipe
 bench-pipe: | $(IMAGES) $(BIN)/dp-attack  ## measure the pipe's overhead per record and its memory, and dp-classify against a bare loop (10 minutes)
@@ -334,7 +334,7 @@ bench-suspicion: | $(IMAGES) $(BIN)/dp-attack  ## suspicion scores of clean imag
 
 # --- the weights of the denoiser, trained on synthetic images and on photographs from Debian packages and scikit-image
 #
-#   CRITICS   classifiers that take part in the training, or nothing; do not evaluate with these
+#   CRITICS   classifiers that take part in the training, none by default (docs/weights.md); do not evaluate with these
 
 PHOTOS ?= results/photos
 DEBIAN := mate-backgrounds lomiri-wallpapers-16.04 lomiri-wallpapers-20.04 plasma-workspace-wallpapers \
@@ -345,12 +345,12 @@ STAMPS := animals clothes food hobbies household military/vehicles people plants
 SKIMAGE := astronaut.png brick.png chelsea.png coffee.png coins.png grass.png gravel.png hubble_deep_field.jpg ihc.png \
 	motorcycle_left.png page.png retina.jpg rocket.jpg
 
-CRITICS ?= efficientnet-lite1 efficientnet-lite2
+CRITICS ?=
 TRAINING ?=
 
 .PHONY: weights
 weights: | $(PHOTOS) $(BIN)/dp-attack  ## train the denoiser, or continue its training (many hours on CPUs); TRAINING="more options"
-	python -m dptools.purifiers.denoiser.training --photographs $(PHOTOS) --critics $(CRITICS) \
+	python -m dptools.purifiers.denoiser.training --photographs $(PHOTOS) $(if $(CRITICS),--critics $(CRITICS)) \
 		$(addprefix --validation ,$(wildcard results/collected/validation)) -o results/training $(TRAINING)
 
 results/photos: | $(BIN)/dp-attack

@@ -96,10 +96,10 @@ def limit_sources(cases: Sequence[Case], max_images: int | None) -> list[Case]:
 
 
 @cache
-def classifier() -> Classifier:
+def classifier(name: str) -> Classifier:
     """Return the classifier of this process, which computes with one thread."""
     torch.set_num_threads(1)
-    return load("efficientnet-lite0", device="cpu")
+    return load(name, device="cpu")
 
 
 @cache
@@ -108,9 +108,9 @@ def purifier(method: str) -> Purifier:
     return load_purifier(method)
 
 
-def run_case(method: str, case: Case) -> Result:
+def run_case(method: str, case: Case, model_name: str = "efficientnet-lite0") -> Result:
     """Purify an image and classify the result as an 8-bit image."""
-    model = classifier()
+    model = classifier(model_name)
     pixels = model.geometry(np.asarray(Image.open(case.path).convert("RGB")))
     image = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
     start = time.process_time()

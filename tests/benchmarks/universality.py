@@ -51,12 +51,12 @@ OTHERS = {
 METHODS = ("denoiser", "denoiser:24", "photo", "jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
 
 
-def attack(name: str, options: str, images: Sequence[Path], folder: Path) -> list[Case]:
+def attack(name: str, options: str, images: Sequence[Path], folder: Path, model: str) -> list[Case]:
     """Attack the images, unless the folder holds the records, and return the successfully attacked ones."""
     file = folder / (name.replace("/", "-").replace(" ", "-") + ".jsonl")
     if not file.exists():
         part = file.with_suffix(".part")
-        command = ["dp-attack", *options.split(), "-o", str(file.with_suffix("")), *map(str, images)]
+        command = ["dp-attack", *options.split(), "--model", model, "-o", str(file.with_suffix("")), *map(str, images)]
         with part.open("w") as output:
             if subprocess.run(command, stdout=output, check=False).returncode > 1:  # 1: some image failed
                 sys.exit(f"{name}: dp-attack failed")
@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="directory for attacked images and results")
     parser.add_argument("--part", choices=("all", "even", "odd"), default="all", help="images to use, by name")
     parser.add_argument("--development", action="store_true", help="leave out the attacks of OTHERS")
+    parser.add_argument("--model", default="efficientnet-lite0", help="the classifier, which the attacks know")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("methods", nargs="*", default=list(METHODS))
     options = parser.parse_intermixed_args()
@@ -131,13 +132,13 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     images, cases = files(options.images, options.part), []
     for name, settings in (DEVELOPMENT | ({} if options.development else OTHERS)).items():
-        cases += attack(name, settings, images, options.out)
+        cases += attack(name, settings, images, options.out, options.model)
         print(f"{name}: {sum(case.attack == name for case in cases)} of {len(images)}", file=sys.stderr)
     cases += [Case(source, label, "clean", source) for source, label in {(c.source, c.label) for c in cases}]
     results = {}
     with process_pool(options.jobs) as workers:
         for method in options.methods:
-            results[method] = list(workers.map(partial(run_case, method), cases, chunksize=4))
+            results[method] = list(workers.map(partial(run_case, method, model_name=options.model), cases, chunksize=4))
             print(f"{method}: done", file=sys.stderr)
     with (options.out / "results.jsonl").open("w") as output:
         for method, found in results.items():
