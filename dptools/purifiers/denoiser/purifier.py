@@ -34,7 +34,7 @@ class Denoised:
 
     Attributes:
         image: 1 x 3 x H x W in [0, 1].
-        noise_level: standard deviation of what the first pass removed, on the [0, 1] scale.
+        noise_level: robust standard deviation of what the first pass removed, on the [0, 1] scale.
         passes: number of passes through the network.
     """
 
@@ -86,15 +86,15 @@ class Denoiser(Purifier):
         settings = self.settings
         first = self._pass(images, seeds, 0)
         levels = [noise_level(image, output) for image, output in zip(images, first, strict=True)]
+        strong = [index for index, std in enumerate(_stds(images - first)) if std >= settings.strong]
         done = [Denoised(output, level, 1) for output, level in zip(torch.split(first, 1), levels, strict=True)]
-        medium = [index for index, level in enumerate(levels) if settings.medium <= level < settings.strong]
+        medium = [i for i, level in enumerate(levels) if level >= settings.medium and i not in strong]
         if medium:
             outputs, its_seeds = first[medium], [seeds[index] for index in medium]
             for number in range(1, settings.passes):
                 outputs = self._pass(outputs, its_seeds, number)
             for index, output in zip(medium, torch.split(outputs, 1), strict=True):
                 done[index] = Denoised(output, levels[index], settings.passes)
-        strong = [index for index, level in enumerate(levels) if level >= settings.strong]
         if strong:
             outputs = self._pass(images[strong], [seeds[index] for index in strong], None)
             for index, output in zip(strong, torch.split(outputs, 1), strict=True):
@@ -147,6 +147,12 @@ def noise_level(image: Tensor, output: Tensor) -> float:
     The median ignores edges and texture, which a network changes only in parts of the image, and impulse noise.
     """
     return MAD_TO_STD * float((image - output).detach().abs().median())
+
+
+def _stds(removed: Tensor) -> list[float]:
+    """Return the standard deviation of each image of a batch."""
+    stds: list[float] = removed.detach().flatten(1).std(1).tolist()
+    return stds
 
 
 def _removed(image: Tensor, output: Tensor) -> Tensor:

@@ -12,24 +12,25 @@ from dptools.purifiers.precision import PRECISIONS
 class DenoiserSettings:
     """Settings of :class:`dptools.purifiers.denoiser.purifier.Denoiser`. :data:`DENOISER` holds the default.
 
-    The first pass estimates the noise of the image: what it removes has a standard deviation, the noise level. It
-    decides how the image is treated. All levels are standard deviations on the [0, 1] scale.
+    What the first pass removes decides how the image is treated. All numbers are on the [0, 1] scale.
 
     Attributes:
         noise_std: standard deviation of the Gaussian noise that is added before each pass.
         passes: number of passes at a medium noise level, each on the output of the one before.
-        medium: the noise level from which one pass is not enough.
-        strong: the noise level from which a pass needs no added noise, and a share of the removed part is added back.
+        medium: the noise level from which one pass is not enough. The noise level is a robust estimate of the standard
+            deviation of the removed part; it ignores impulse noise.
+        strong: the standard deviation of the removed part from which a pass needs no added noise, and a share of what
+            that pass removes is added back.
         share: that share, 0 to 1.
         precision: ``auto``, ``fp32`` or ``bf16``.
         tile: longest side of a tile in pixels. Larger images are denoised in tiles. 0 disables tiles.
     """
 
     noise_std: float = 12 / 255
-    passes: int = 4
+    passes: int = 3
     medium: float = 7 / 255
-    strong: float = 12 / 255
-    share: float = 0.5
+    strong: float = 13 / 255
+    share: float = 0.4
     precision: str = "auto"
     tile: int = 512
 
@@ -42,13 +43,12 @@ DENOISER = DenoiserSettings()
 
 - Network: :class:`dptools.purifiers.denoiser.network.DenoiserUNet` with the weights of the package.
 - First pass: Gaussian noise of standard deviation 12/255 is added to the image, and the network removes noise. The
-  difference between the image and the output is the removed part. Its standard deviation, 1.4826 times the median
-  magnitude, is the noise level of the image.
-- Noise level below 7/255 (clean images and faint perturbations): the output of the first pass is the result.
-- From 7/255 to 12/255 (visible perturbations): three more passes follow, each with fresh noise.
-- From 12/255 (strong noise): the image is denoised without added noise. Half of the removed part, clipped to twice the
-  noise level, is added back: denoising removes texture together with noise, and classifiers need texture more than they
-  suffer from weak noise.
+  difference between the image and the output is the removed part. The noise level is 1.4826 times its median magnitude.
+- Clean images and faint perturbations: the output of the first pass is the result.
+- Noise level from 7/255 (visible perturbations): two more passes follow, each with fresh noise.
+- Standard deviation of the removed part from 13/255 (strong noise and impulse noise): instead, the image is denoised
+  without added noise. Of the removed part, clipped to twice the noise level, 40 % is added back: denoising removes
+  texture together with noise, and classifiers need texture more than they suffer from weak noise.
 - Tiles: an image with a side longer than 512 pixels is denoised in overlapping tiles of at most 512 pixels a side. The
   noise level is that of the whole image.
 - Precision: bf16 on a CPU with AMX and on a GPU that supports it, otherwise fp32.

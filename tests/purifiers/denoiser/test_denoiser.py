@@ -52,7 +52,7 @@ def test_images_of_any_size_keep_their_size(size: tuple[int, int]) -> None:
     assert load("denoiser")(torch.rand(2, 3, *size)).shape == (2, 3, *size)
 
 
-@pytest.mark.parametrize(("deviation", "passes"), [(0, 1), (3, 1), (9, 4), (20, 2), (50, 2)])
+@pytest.mark.parametrize(("deviation", "passes"), [(0, 1), (3, 1), (9, 3), (20, 2), (50, 2)])
 def test_the_noise_of_the_image_decides_the_number_of_passes(deviation: float, passes: int) -> None:
     (done,) = load_denoiser().denoise(noisy(deviation), [3])
     assert done.passes == passes
@@ -67,23 +67,26 @@ def test_further_passes_remove_more_of_a_perturbation() -> None:
         errors = Denoiser(replace(DENOISER, passes=passes))(noisy(9), seeds=[3]) - smooth()
         return float((errors * perturbation).sum() / perturbation.square().sum())
 
-    assert left(4) < 0.6 * left(1)
+    assert left(3) < 0.7 * left(1)
 
 
 def test_a_share_of_strong_noise_is_added_back() -> None:
     """Classifiers need texture more than they suffer from weak noise."""
     image = noisy(40)
-    with_share, without = (Denoiser(replace(DENOISER, share=share))(image, seeds=[3]) for share in (0.5, 0.0))
+    with_share, without = (Denoiser(replace(DENOISER, share=share))(image, seeds=[3]) for share in (0.4, 0.0))
     removed = image - without
     kept = (with_share - without)[removed.abs() < 60 / 255] / removed[removed.abs() < 60 / 255]
-    assert kept.median() == pytest.approx(0.5, abs=0.01)
+    assert kept.median() == pytest.approx(0.4, abs=0.01)
 
 
 def test_impulse_noise_does_not_come_back() -> None:
-    image = noisy(20)
-    image[..., ::8, ::8] = 1.0
-    restored = load_denoiser()(image, seeds=[3])
-    assert (restored - smooth())[..., ::8, ::8].abs().mean() < 0.5 * (image - smooth())[..., ::8, ::8].abs().mean()
+    """It is strong noise, although it leaves most pixels unchanged."""
+    image = noisy(1)
+    image[..., ::6, ::6] = 1.0
+    (done,) = load_denoiser().denoise(image, [3])
+    restored = done.image
+    assert done.passes == 2
+    assert (restored - smooth())[..., ::6, ::6].abs().mean() < 0.2 * (image - smooth())[..., ::6, ::6].abs().mean()
 
 
 def test_each_pass_adds_other_noise() -> None:
