@@ -309,6 +309,7 @@ $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
 
 .PHONY: universality
 universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on attacks outside the paper's eight: IMAGES=DIR MODEL=NAME, PART=odd for half of them
+	mkdir -p results
 	python tests/benchmarks/universality.py $(IMAGES) --part $(PART) --model $(MODEL) $(METHODS) \
 		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART)-$(MODEL) | tee results/universality.md
 

@@ -21,7 +21,12 @@ FITS = ("dip", "paper")
 
 DEFAULT = "denoiser"
 
-STRENGTH = Parameter("noise of a pass, as a standard deviation on the 8-bit scale,", 1, 100, 12, integer=False)
+DEFAULT_STRENGTH = 12
+"""Standard deviation of the noise of a pass of ``denoiser``, on the 8-bit scale."""
+
+STRENGTH = Parameter(
+    "noise of a pass, as a standard deviation on the 8-bit scale,", 1, 100, DEFAULT_STRENGTH, integer=False
+)
 """The parameter of method ``denoiser``."""
 
 
@@ -63,7 +68,7 @@ def parse_method(text: str) -> Method:
         raise UsageError(f"unknown method {name!r}: choose {', '.join(METHODS)}")
     if colon and name == "denoiser":
         strength = STRENGTH.parse(name, value)
-        return Method(name, strength=None if strength == STRENGTH.default else strength)
+        return Method(name, strength=None if strength == DEFAULT_STRENGTH else strength)
     if colon:
         raise UsageError(f"method {name}:{value}: {name} takes no value")
     return Method(name)

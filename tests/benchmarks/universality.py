@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from restore import BOOTSTRAP_SAMPLES, Case, Result, process_pool, run_case
+from restore import Case, Result, mean_over_attacks, process_pool, run_case
 
 from dptools.evaluation.intervals import Rate
 
@@ -78,22 +78,10 @@ def rate(results: Sequence[Result]) -> str:
     return f"{100 * found['rate']:.0f} [{100 * found['low']:.0f}-{100 * found['high']:.0f}]"
 
 
-def table_of_correct(results: Sequence[Result], attacks: Sequence[str]) -> np.ndarray:
-    """Return 1, 0 or NaN for each source image and attack: restored, not restored, or not attacked successfully."""
-    sources = sorted({result.case.source for result in results})
-    table = np.full((len(sources), len(attacks)), np.nan)
-    for result in results:
-        if result.case.attack in attacks:
-            table[sources.index(result.case.source), attacks.index(result.case.attack)] = result.rank == 1
-    return table
-
-
-def mean(table: np.ndarray) -> str:
-    """Return the mean over attacks with a bootstrap interval over source images, in per cent."""
-    draws = np.random.default_rng(0).integers(len(table), size=(BOOTSTRAP_SAMPLES, len(table)))
-    means = [np.nanmean(np.nanmean(table[draw], axis=0)) for draw in draws]
-    low, high = np.quantile(means, (0.025, 0.975))
-    return f"{100 * np.nanmean(np.nanmean(table, axis=0)):.1f} [{100 * low:.0f}-{100 * high:.0f}]"
+def mean(results: Sequence[Result]) -> str:
+    """Return the mean over attacks of the top-1 accuracy with a bootstrap interval over source images, in per cent."""
+    found = mean_over_attacks(results, 1)
+    return f"{100 * found['rate']:.1f} [{100 * found['low']:.0f}-{100 * found['high']:.0f}]"
 
 
 def rows(results: Mapping[str, Sequence[Result]]) -> list[list[str]]:
@@ -108,11 +96,10 @@ def rows(results: Mapping[str, Sequence[Result]]) -> list[list[str]]:
     lines = [["attack", "n", *results], line("clean")]
     for title, attacks in (("development", DEVELOPMENT), ("others", OTHERS)):
         lines += [line(name) for name in attacks]
-        succeeded = [name for name in attacks if any(result.case.attack == name for result in first)]
-        if succeeded:
-            count = sum(result.case.attack in succeeded for result in first)
-            means = (mean(table_of_correct(found, succeeded)) for found in results.values())
-            lines.append([f"**mean, {title}**", str(count), *means])
+        count = sum(result.case.attack in attacks for result in first)
+        if count:
+            of_group = ([r for r in found if r.case.attack in attacks] for found in results.values())
+            lines.append([f"**mean, {title}**", str(count), *map(mean, of_group)])
     seconds = [f"{np.mean([result.seconds for result in found]):.3f}" for found in results.values()]
     return [*filter(None, lines), ["core-seconds per image", "", *seconds]]
 

@@ -120,8 +120,8 @@ class Denoiser(Purifier):
             return self._run(parts, part_seeds, noise_std)
 
         if max(images.shape[-2:]) <= (self.settings.tile or math.inf):
-            batches = zip(torch.split(images, GPU_BATCH), _chunks(own, GPU_BATCH), strict=True)
-            return torch.cat([run(batch, its_seeds) for batch, its_seeds in batches]).clamp(0, 1)
+            parts = [slice(start, start + GPU_BATCH) for start in range(0, len(images), GPU_BATCH)]
+            return torch.cat([run(images[part], own[part]) for part in parts]).clamp(0, 1)
         batch = GPU_BATCH if images.is_cuda else 1
         tiled = [
             in_tiles(image, self.settings.tile, run, seed, batch)
@@ -142,9 +142,9 @@ class Denoiser(Purifier):
 
 
 def noise_level(image: Tensor, output: Tensor) -> float:
-    """Return a robust estimate of the standard deviation of what was removed from an image.
+    """Return the noise level of an image: the standard deviation of ``image - output``, estimated from its median.
 
-    The median ignores edges and texture, which a network changes only in parts of the image, and impulse noise.
+    The median is robust. Impulse noise affects it little, and so do edges and texture, which fill parts of the image.
     """
     return MAD_TO_STD * float((image - output).detach().abs().median())
 
@@ -156,13 +156,9 @@ def _stds(removed: Tensor) -> list[float]:
 
 
 def _removed(image: Tensor, output: Tensor) -> Tensor:
-    """Return the removed part. Values beyond two noise levels are clipped, so that impulse noise does not come back."""
+    """Return ``image - output``, clipped to twice its noise level, so that impulse noise does not come back."""
     limit = 2 * noise_level(image, output)
     return (image - output).clamp(-limit, limit)
-
-
-def _chunks(values: Sequence[int], size: int) -> list[Sequence[int]]:
-    return [values[start : start + size] for start in range(0, len(values), size)]
 
 
 def _padded(images: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from dptools.errors import check_name
-from dptools.purifiers.method import Method
+from dptools.purifiers.method import DEFAULT_STRENGTH, Method
 from dptools.purifiers.precision import PRECISIONS
 
 
@@ -26,7 +26,7 @@ class DenoiserSettings:
         tile: longest side of a tile in pixels. Larger images are denoised in tiles. 0 disables tiles.
     """
 
-    noise_std: float = 12 / 255
+    noise_std: float = DEFAULT_STRENGTH / 255
     passes: int = 3
     medium: float = 7 / 255
     strong: float = 13 / 255
@@ -47,8 +47,8 @@ DENOISER = DenoiserSettings()
 - Clean images and faint perturbations: the output of the first pass is the result.
 - Noise level from 7/255 (visible perturbations): two more passes follow, each with fresh noise.
 - Standard deviation of the removed part from 13/255 (strong noise and impulse noise): instead, the image is denoised
-  without added noise. Of the removed part, clipped to twice the noise level, 40 % is added back: denoising removes
-  texture together with noise, and classifiers need texture more than they suffer from weak noise.
+  without added noise. What this pass removes is clipped to twice its own noise level, and 40 % of it is added back:
+  it contains texture, and losing texture harms a classifier more than weak noise does.
 - Tiles: an image with a side longer than 512 pixels is denoised in overlapping tiles of at most 512 pixels a side. The
   noise level is that of the whole image.
 - Precision: bf16 on a CPU with AMX and on a GPU that supports it, otherwise fp32.

@@ -22,7 +22,7 @@ MAX_RMS = 5
 """The largest root mean square of a perturbation that is bounded in L2, in 1/255."""
 
 STEPS = (1, 1, 2, 4)
-"""Numbers of gradient steps, drawn with equal probability."""
+"""Numbers of gradient steps. Each call draws one entry, so a single step is twice as probable as the others."""
 
 
 class FeatureExtractor(nn.Module):
@@ -52,7 +52,7 @@ class FeatureExtractor(nn.Module):
 
 
 class Critics:
-    """Several classifiers, of which each batch draws one.
+    """Classifiers that take part in training. Each call of a method uses one of them, drawn at random.
 
     Args:
         names: names of bundled classifiers. The classifier of the evaluation must not be among them.

@@ -99,6 +99,7 @@ EXTRA = 0.4
 """The probability that Gaussian noise of up to MAX_EXTRA/255 is added afterwards, as method ``denoiser`` adds it."""
 
 MAX_EXTRA = 40
+"""The largest standard deviation of that noise, in 1/255."""
 
 
 def corrupt(images: Tensor, draw: random.Random, kinds: Mapping[Noise, float] = NOISES) -> Tensor:
