@@ -17,10 +17,15 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 if TYPE_CHECKING:
     from dptools.attacks.adef import ADefAttack
     from dptools.attacks.defended_model import DefendedModel
+    from dptools.attacks.judgement import Judgement
     from dptools.attacks.perturbation import AttackResult, perturb
 else:
     __getattr__ = lazy(
-        __name__, defended_model=("DefendedModel",), adef=("ADefAttack",), perturbation=("AttackResult", "perturb")
+        __name__,
+        defended_model=("DefendedModel",),
+        adef=("ADefAttack",),
+        judgement=("Judgement",),
+        perturbation=("AttackResult", "perturb"),
     )
 
 __all__ = [
@@ -30,6 +35,7 @@ __all__ = [
     "Attack",
     "AttackResult",
     "DefendedModel",
+    "Judgement",
     "SettingError",
     "find",
     "perturb",

@@ -12,14 +12,21 @@ if TYPE_CHECKING:
     from dptools.attacks.raw_result import RawResult
 
 
+STEPS_LENGTH = 2.5
+"""Length of all steps of an iterative attack together, as a multiple of epsilon, unless the user sets a step size.
+
+From any starting point, such an attack can reach every point of the ball (Madry et al., arXiv 1706.06083).
+"""
+
+
 class SettingError(ValueError):
     """An attack cannot run with these settings.
 
     Attributes:
-        setting: The setting at fault: ``epsilon``, ``target`` or ``params``.
+        setting: The setting at fault: ``epsilon``, ``norm``, ``target`` or ``params``.
     """
 
-    def __init__(self, setting: Literal["epsilon", "target", "params"], message: str) -> None:
+    def __init__(self, setting: Literal["epsilon", "norm", "target", "params"], message: str) -> None:
         super().__init__(message)
         self.setting = setting
 
@@ -41,6 +48,7 @@ class Attack:
         needs_epsilon: Whether the attack searches within epsilon. Other attacks minimise the perturbation.
         targets: Whether the attack accepts a target class: ``no``, ``may`` or ``must``.
         batchable: Whether an attack on a batch gives the same results as attacks on its single images.
+        epsilons: Default epsilon by norm, if the norm can be chosen. ``run`` then gets the norm, too.
         values: Parameter values that differ from the defaults.
     """
 
@@ -54,16 +62,37 @@ class Attack:
     needs_epsilon: bool = False
     targets: Literal["no", "may", "must"] = "no"
     batchable: bool = False
+    epsilons: Mapping[str, float] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The value of every parameter."""
-        return {name: self.values.get(name, param.default) for name, param in self.params.items()}
+        """The value of every parameter, and the step size that applies."""
+        values = {name: self.values.get(name, param.default) for name, param in self.params.items()}
+        if self.chooses_stepsize:
+            values["rel_stepsize"] = STEPS_LENGTH / values["steps"]
+        return values
+
+    @property
+    def chooses_stepsize(self) -> bool:
+        """Whether the step size follows from the number of steps: the user has set none."""
+        if not {"steps", "rel_stepsize", "abs_stepsize"} <= set(self.params):
+            return False
+        return all(self.values.get(name) is None for name in ("rel_stepsize", "abs_stepsize"))
+
+    @property
+    def steps_length(self) -> float | None:
+        """The length of all steps together, as a multiple of epsilon; None if the attack has no step size."""
+        values, size = self.settings, None
+        if self.epsilon and values.get("abs_stepsize"):
+            size = values["abs_stepsize"] / self.epsilon
+        size = size or values.get("rel_stepsize")
+        return None if size is None or "steps" not in values else float(size * values["steps"])
 
     def __call__(self, batch: "AttackBatch") -> "RawResult":
         """Attack all images of the batch."""
-        return self.run(batch, epsilon=self.epsilon, **self.settings)
+        norm = {"norm": self.norm} if self.epsilons else {}
+        return self.run(batch, epsilon=self.epsilon, **norm, **self.settings)
 
     def param(self, name: str) -> Param:
         """Return the parameter of this name.
@@ -76,16 +105,20 @@ class Attack:
             raise SettingError("params", f"{self.name} has no parameter {name!r}: it takes {known}")
         return self.params[name]
 
-    def configure(self, *, epsilon: float | None = None, **values: Any) -> "Attack":
+    def configure(self, *, norm: str | None = None, epsilon: float | None = None, **values: Any) -> "Attack":
         """Return a copy with other settings.
 
         Args:
+            norm: Norm that bounds the perturbation; None keeps the present one. Another norm changes epsilon to its
+                default in that norm.
             epsilon: Largest perturbation in the attack's norm, on the [0, 1] scale; None keeps the present one.
             values: Parameter values by name.
 
         Raises:
             SettingError: The attack has no such parameter, or does not accept the value.
         """
+        if norm not in (None, self.norm):
+            return self._with_norm(norm or "").configure(epsilon=epsilon, **values)
         for name, value in values.items():
             if not (param := self.param(name)).accepts(value):
                 raise SettingError("params", f"{self.name}: {name}={value}: give {param}")
@@ -114,6 +147,12 @@ class Attack:
             raise SettingError("target", f"{self.name} needs a target class")
         if missing := [name for name, value in self.settings.items() if value is REQUIRED]:
             raise SettingError("params", f"{self.name} needs a value for {missing[0]}: {self.params[missing[0]]}")
+
+    def _with_norm(self, norm: str) -> "Attack":
+        if norm not in self.epsilons:
+            known = " or ".join(self.epsilons) if self.epsilons else f"only {self.norm or 'its own measure'}"
+            raise SettingError("norm", f"{self.name}: {norm}: it takes {known}")
+        return replace(self, norm=norm, epsilon=self.epsilons[norm])
 
     def _check_epsilon(self, epsilon: float, values_per_image: float) -> None:
         if self.norm is None:

@@ -8,7 +8,7 @@ from foolbox import PyTorchModel
 from foolbox.criteria import Misclassification, TargetedMisclassification
 from torch import Tensor, nn
 
-from dptools.attacks.query_counter import QueryCounter, query_in_batches
+from dptools.attacks.query_counter import QueryCounter, StopCriterion, query_in_batches
 
 
 class AttackBatch:
@@ -21,6 +21,7 @@ class AttackBatch:
         target: Target class; None for an untargeted attack.
         seeds: B seeds for random draws.
         num_images: Number of images under attack. The rows after them are padding.
+        counted: The classifier as a module that counts queries; it has the same requirements as ``model``.
         model: The classifier for Foolbox. Its input must have B rows, in the order of the images. It calls the
             classifier with ``query_batch_size`` images at once.
     """
@@ -39,14 +40,14 @@ class AttackBatch:
         self.classifier, self.images, self.seeds, self.target = classifier, images, tuple(seeds), target
         self.num_images = len(images) if num_images is None else num_images
         self.labels = torch.tensor(list(labels), device=images.device)
-        self._counter = QueryCounter(classifier, len(images), query_batch_size)
-        self.model = PyTorchModel(self._counter, bounds=(0, 1), device=images.device)
+        self.counted = QueryCounter(classifier, len(images), query_batch_size)
+        self.model = PyTorchModel(self.counted, bounds=(0, 1), device=images.device)
         self._known_scores: list[dict[int, Tensor]] = [{} for _ in images]
 
     @property
     def queries(self) -> list[int]:
         """Number of queried images for each row. Consecutive repetitions and cached logits do not count."""
-        return self._counter.queries
+        return self.counted.queries
 
     @property
     def criterion(self) -> Misclassification | TargetedMisclassification:
@@ -60,17 +61,25 @@ class AttackBatch:
         return torch.Generator().manual_seed(self.seeds[row])
 
     @contextmanager
-    def stop_when_all_succeed(self) -> Iterator[None]:
-        """Let ``model`` raise AllSucceeded as soon as all images of a query are adversarial."""
-        self._counter.stop_criterion = self.criterion
+    def stop_when(self, criterion: StopCriterion) -> Iterator[None]:
+        """Let ``model`` raise Stopped as soon as a criterion is met.
+
+        Args:
+            criterion: Called after each query with the images and their logits.
+        """
+        previous, self.counted.stop_criterion = self.counted.stop_criterion, criterion
         try:
             yield
         finally:
-            self._counter.stop_criterion = None
+            self.counted.stop_criterion = previous
+
+    def all_succeed(self, images: Tensor, scores: Tensor) -> bool:
+        """Return whether all images, B x 3 x H x W, with these logits are adversarial."""
+        return bool(self.criterion(images, scores).all())
 
     def release_graph(self) -> None:
         """Free the graph that was kept for further gradients."""
-        self._counter.release_graph()
+        self.counted.release_graph()
 
     def scores(self, row: int, candidates: Tensor) -> Tensor:
         """Return the logits, K x classes, of K candidates (K x 3 x H x W) for the image in this row.

@@ -9,6 +9,7 @@ import torch
 from foolbox.attacks import (
     L2CarliniWagnerAttack,
     L2DeepFoolAttack,
+    L2ProjectedGradientDescentAttack,
     LinfProjectedGradientDescentAttack,
     NewtonFoolAttack,
 )
@@ -18,7 +19,7 @@ from torch import Tensor
 from dptools.attacks.adef import ADefAttack
 from dptools.attacks.attack_batch import AttackBatch
 from dptools.attacks.norms import DISTANCES
-from dptools.attacks.query_counter import AllSucceeded
+from dptools.attacks.query_counter import Stopped
 from dptools.attacks.randomness import seeded
 from dptools.attacks.raw_result import RawResult
 from dptools.attacks.vector_fields import deformation
@@ -50,15 +51,15 @@ def newtonfool(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> R
     """
     attack = NewtonFoolAttack(**params)
     try:
-        with batch.stop_when_all_succeed():
+        with batch.stop_when(batch.all_succeed):
             return _run(attack, batch, epsilon)
-    except AllSucceeded as success:
-        return _checked_result(attack, batch, success.images, epsilon)
+    except Stopped as stop:
+        return _checked_result(attack, batch, stop.images, epsilon)
 
 
-def pgd(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
-    """Maximise the loss by projected gradient descent within an Linf ball (arXiv 1706.06083)."""
-    return _run(_SeededPGD(batch.seeds, **params), batch, epsilon)
+def pgd(batch: AttackBatch, *, epsilon: float | None, norm: str, **params: Any) -> RawResult:
+    """Maximise the loss by projected gradient descent within a ball in Linf or L2 (arXiv 1706.06083)."""
+    return _run(_PGD[norm](batch.seeds, **params), batch, epsilon)
 
 
 def run_class(batch: AttackBatch, *, epsilon: float | None, class_name: str, **params: Any) -> RawResult:
@@ -106,7 +107,7 @@ def _checked_result(attack: Any, batch: AttackBatch, images: Tensor, epsilon: fl
     return RawResult(usable.clamp(0, 1))
 
 
-class _SeededPGD(LinfProjectedGradientDescentAttack):
+class _SeededStart:
     """PGD that draws the random start of each image from its own seed, independently of the other images."""
 
     def __init__(self, seeds: Sequence[int], **params: Any) -> None:
@@ -117,5 +118,17 @@ class _SeededPGD(LinfProjectedGradientDescentAttack):
         starts = []
         for row, seed in enumerate(self.seeds):
             with seeded(seed, x0.raw.device):
-                starts.append(super().get_random_start(x0[row : row + 1], epsilon))
-        return ep.concatenate(starts)
+                starts.append(super().get_random_start(x0[row : row + 1], epsilon))  # type: ignore[misc]
+        joined: ep.Tensor = ep.concatenate(starts)
+        return joined
+
+
+class _LinfPGD(_SeededStart, LinfProjectedGradientDescentAttack):
+    pass
+
+
+class _L2PGD(_SeededStart, L2ProjectedGradientDescentAttack):
+    pass
+
+
+_PGD = {"linf": _LinfPGD, "l2": _L2PGD}

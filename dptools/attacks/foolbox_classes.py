@@ -66,6 +66,8 @@ def _params(class_: type) -> dict[str, Param]:
     for name, parameter in inspect.signature(class_).parameters.items():
         if name in hints and (param := _param(name, hints[name], parameter.default)):
             params[name] = param
+    if {"steps", "rel_stepsize", "abs_stepsize"} <= set(params):
+        params["rel_stepsize"] = Param(None, (int, float, type(None)), minimum=0)  # see Attack.chooses_stepsize
     return params
 
 

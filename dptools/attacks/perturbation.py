@@ -8,9 +8,12 @@ from torch import Tensor, nn
 from dptools.attacks.attack import Attack
 from dptools.attacks.attack_batch import AttackBatch
 from dptools.attacks.checks import check_classes, check_images, check_seeds
+from dptools.attacks.early_stop import stop_when_broken
+from dptools.attacks.judgement import Judgement
 from dptools.attacks.lattice import round_adversarial, round_to_8bit, round_within_budget
 from dptools.attacks.norms import Budget, perturbation_norms
-from dptools.attacks.query_counter import QUERY_BATCH_SIZE, query_batch_size
+from dptools.attacks.query_counter import QUERY_BATCH_SIZE, Stopped, query_batch_size
+from dptools.attacks.raw_result import RawResult
 from dptools.attacks.registry import find
 from dptools.devices import free_memory, out_of_memory
 
@@ -21,11 +24,13 @@ class AttackResult:
 
     Attributes:
         image: 1 x 3 x H x W, multiples of 1/255 in [0, 1].
-        scores: Logits of the image, one for each class.
+        scores: Logits of the image, one for each class. Behind a defence, they are means over the draws that judge it.
         success: Whether the attack succeeded. An untargeted attack succeeds if the predicted class differs from the
-            label. A targeted attack succeeds if the predicted class is the target.
-        success_float: The same for the image before it was rounded to 8 bits.
-        measurements: ``strength`` or ``deformation``; see :class:`dptools.attacks.raw_result.RawResult`.
+            label. A targeted attack succeeds if the predicted class is the target. Behind a defence, the predicted
+            class is that of most draws.
+        success_float: The same for the image before it was rounded to 8 bits; behind a defence, by the mean logits.
+        judgement: The predictions behind a defence; None for an undefended classifier.
+        measurements: See :class:`dptools.attacks.raw_result.RawResult`.
         norms: Norms of the 8-bit perturbation; see :func:`dptools.attacks.norms.perturbation_norms`.
         queries: Number of classifier queries; see :attr:`dptools.attacks.attack_batch.AttackBatch.queries`.
     """
@@ -34,7 +39,8 @@ class AttackResult:
     scores: Tensor
     success: bool
     success_float: bool
-    measurements: dict[str, float]
+    judgement: Judgement | None
+    measurements: dict[str, float] | dict[str, str]
     norms: dict[str, float]
     queries: int
 
@@ -94,8 +100,16 @@ def perturb(
 
 
 def run_batch(attack: Attack, batch: AttackBatch, *, repair: bool = True) -> list[AttackResult]:
-    """Attack all images of a batch at once and return one result for each; see :func:`perturb`."""
-    raw = attack(batch)
+    """Attack all images of a batch at once and return one result for each; see :func:`perturb`.
+
+    An attack on a defended classifier ends as soon as its image is broken; see
+    :func:`dptools.attacks.early_stop.stop_when_broken`.
+    """
+    try:
+        with stop_when_broken(batch, Budget(attack.norm, attack.epsilon)):
+            raw = attack(batch)
+    except Stopped as stop:
+        raw = RawResult(stop.images)
     batch.release_graph()
     return [_result(batch, row, *raw.row(row), attack, repair) for row in range(batch.num_images)]
 
@@ -121,7 +135,12 @@ def _batches(
 
 
 def _result(
-    batch: AttackBatch, row: int, unrounded: Tensor, measurements: dict[str, float], attack: Attack, repair: bool
+    batch: AttackBatch,
+    row: int,
+    unrounded: Tensor,
+    measurements: dict[str, float] | dict[str, str],
+    attack: Attack,
+    repair: bool,
 ) -> AttackResult:
     success_float = bool(batch.margins(row, unrounded) > 0)
     budget, clean = Budget(attack.norm, attack.epsilon), batch.images[row : row + 1]
@@ -129,6 +148,11 @@ def _result(
         image = round_adversarial(batch, row, unrounded, budget)
     else:
         image = round_within_budget(clean, unrounded, budget)
-    scores = batch.scores(row, image)
-    success, norms = bool(batch.margins_of(row, scores) > 0), perturbation_norms(image - clean)
-    return AttackResult(image, scores[0], success, success_float, measurements, norms, batch.queries[row])
+    norms = perturbation_norms(image - clean)
+    if judge := getattr(batch.classifier, "judge", None):
+        judgement = Judgement(judge(image))
+        scores, success = judgement.mean, judgement.is_success(int(batch.labels[row]), batch.target)
+    else:
+        judgement, scores = None, batch.scores(row, image)[0]
+        success = bool(batch.margins_of(row, scores[None]) > 0)
+    return AttackResult(image, scores, success, success_float, judgement, measurements, norms, batch.queries[row])

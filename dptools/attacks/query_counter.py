@@ -1,10 +1,12 @@
 """Classifier queries: in batches of a fixed size, and counted."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from foolbox.criteria import Criterion
 from torch import Tensor, nn
+
+StopCriterion = Callable[[Tensor, Tensor], bool]
 
 # Number of images per classifier call, by device type. It is constant, because the last bits of an image's logits can
 # depend on the batch size. On a CPU, one image per call is also the fastest.
@@ -31,11 +33,11 @@ def query_in_batches(classifier: nn.Module, images: Tensor, size: int | None = N
     return torch.cat([classifier(batch) for batch in torch.split(padded, size)])[: len(images)]
 
 
-class AllSucceeded(Exception):  # noqa: N818  # not an error
-    """Every image is adversarial. Raised to end an attack that would continue.
+class Stopped(Exception):  # noqa: N818  # not an error
+    """Raised to end an attack that would continue, because its images meet a criterion.
 
     Attributes:
-        images: The adversarial images, B x 3 x H x W.
+        images: The last queried images, B x 3 x H x W.
     """
 
     def __init__(self, images: Tensor) -> None:
@@ -51,7 +53,8 @@ class QueryCounter(nn.Module):
 
     Attributes:
         queries: Number of queried images for each row. Consecutive repetitions count once.
-        stop_criterion: Criterion for raising AllSucceeded; None for never.
+        stop_criterion: Called after each query with the images and their logits. If it returns true, Stopped is
+            raised. None for never.
     """
 
     def __init__(self, classifier: nn.Module, rows: int, size: int | None = None) -> None:
@@ -65,7 +68,7 @@ class QueryCounter(nn.Module):
         super().__init__()
         self.classifier, self.size = classifier, size
         self.queries = [0] * rows
-        self.stop_criterion: Criterion | None = None
+        self.stop_criterion: StopCriterion | None = None
         self._last_images: Tensor | None = None
         self._keeps_graph = False
         self._graph: tuple[Tensor, Tensor] | None = None
@@ -75,13 +78,13 @@ class QueryCounter(nn.Module):
         """Return the logits, B x classes.
 
         Raises:
-            AllSucceeded: All images meet the stop criterion.
+            Stopped: The stop criterion is met.
         """
         self._count(images.detach(), needs_gradient=images.requires_grad)
         keep = self._keeps_graph and images.requires_grad
         scores = _KeptGraph.apply(images, self) if keep else query_in_batches(self.classifier, images, self.size)
-        if self.stop_criterion is not None and self.stop_criterion(images.detach(), scores.detach()).all():
-            raise AllSucceeded(images.detach())
+        if self.stop_criterion is not None and self.stop_criterion(images.detach(), scores.detach()):
+            raise Stopped(images.detach())
         return scores
 
     def graph(self, images: Tensor) -> tuple[Tensor, Tensor]:

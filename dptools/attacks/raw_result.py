@@ -12,13 +12,13 @@ class RawResult:
 
     Attributes:
         images: B x 3 x H x W in [0, 1].
-        measurements: B dictionaries with ``strength`` of the perturbation (``strength_search``) or ``deformation`` in
-            pixels (ADef); empty for other attacks.
+        measurements: B dictionaries with ``strength`` of the perturbation (``strength_search``), ``deformation`` in
+            pixels (ADef) or the name of the ``component`` that made the image (AutoAttack); empty for other attacks.
     """
 
     images: Tensor
-    measurements: Sequence[dict[str, float]] = ()
+    measurements: Sequence[dict[str, float] | dict[str, str]] = ()
 
-    def row(self, index: int) -> tuple[Tensor, dict[str, float]]:
+    def row(self, index: int) -> tuple[Tensor, dict[str, float] | dict[str, str]]:
         """Return one image, 1 x 3 x H x W, and its measurements."""
         return self.images[index : index + 1], self.measurements[index] if self.measurements else {}

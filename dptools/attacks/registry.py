@@ -4,13 +4,18 @@ A new attack is a function in a module of this package, a function in ``runners`
 This module imports torch and Foolbox only to look up a name that is not in its table.
 """
 
+from collections.abc import Callable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from dptools.attacks import runners
 from dptools.attacks.attack import Attack
 from dptools.attacks.params import Param
 from dptools.errors import UsageError
 from dptools.texts import did_you_mean
+
+if TYPE_CHECKING:
+    from dptools.attacks.raw_result import RawResult
 
 
 def _search_params(steps: int, **params: Param) -> dict[str, Param]:
@@ -19,6 +24,19 @@ def _search_params(steps: int, **params: Param) -> dict[str, Param]:
 
 
 _OPTIONAL_FLOAT = (float, type(None))
+
+EPSILONS = {"linf": 4 / 255, "l2": 0.5}
+"""Default epsilon by norm."""
+
+
+def _auto_attack(name: str, title: str, source: str, run: Callable[..., "RawResult"], **params: Param) -> Attack:
+    """Return an attack of AutoAttack."""
+    return Attack(name, title, source, run, params, "linf", EPSILONS["linf"], needs_epsilon=True, epsilons=EPSILONS)
+
+
+_AUTO = "arXiv 2003.01690"
+_STEPS, _RESTARTS = {"steps": Param(100, minimum=1)}, {"restarts": Param(1, minimum=1)}
+_TARGETS, _QUERIES = {"targets": Param(9, minimum=1)}, {"queries": Param(5000, minimum=1)}
 
 _ALL = (
     Attack(
@@ -103,20 +121,35 @@ _ALL = (
     ),
     Attack(
         "pgd",
-        "projected gradient descent, Linf",
+        "projected gradient descent",
         "arXiv 1706.06083",
         runners.pgd,
         {
             "steps": Param(40, minimum=1),
-            "rel_stepsize": Param(1 / 30, minimum=0),
+            "rel_stepsize": Param(None, _OPTIONAL_FLOAT, minimum=0),
             "abs_stepsize": Param(None, _OPTIONAL_FLOAT, minimum=0),
             "random_start": Param(True),
         },
         norm="linf",
-        epsilon=4 / 255,
+        epsilon=EPSILONS["linf"],
         needs_epsilon=True,
         targets="may",
         batchable=True,
+        epsilons=EPSILONS,
+    ),
+    _auto_attack("apgd-ce", "Auto-PGD, cross-entropy", _AUTO, runners.apgd_ce, **_STEPS, **_RESTARTS),
+    _auto_attack("apgd-dlr", "Auto-PGD, difference of logits", _AUTO, runners.apgd_dlr, **_STEPS, **_RESTARTS),
+    _auto_attack("apgd-t", "Auto-PGD, targeted", _AUTO, runners.apgd_t, **_STEPS, **_RESTARTS, **_TARGETS),
+    _auto_attack("fab-t", "FAB, targeted", "arXiv 1907.02044", runners.fab_t, **_STEPS, **_RESTARTS, **_TARGETS),
+    _auto_attack("square", "Square, without gradients", "arXiv 1912.00049", runners.square, **_QUERIES, **_RESTARTS),
+    _auto_attack(
+        "autoattack",
+        "AutoAttack",
+        _AUTO,
+        runners.auto_attack,
+        version=Param("auto", choices=("auto", "standard", "rand")),
+        **_STEPS,
+        **_QUERIES,
     ),
 )
 ATTACKS = {attack.name: attack for attack in _ALL}

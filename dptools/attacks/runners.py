@@ -75,3 +75,45 @@ def foolbox_class(batch: "AttackBatch", **settings: Any) -> "RawResult":
     from dptools.attacks.foolbox_attacks import run_class
 
     return run_class(batch, **settings)
+
+
+def apgd_ce(batch: "AttackBatch", **settings: Any) -> "RawResult":
+    """Run :func:`dptools.attacks.auto_attack.apgd_ce`."""
+    from dptools.attacks.auto_attack import apgd_ce
+
+    return apgd_ce(batch, **settings)
+
+
+def apgd_dlr(batch: "AttackBatch", **settings: Any) -> "RawResult":
+    """Run :func:`dptools.attacks.auto_attack.apgd_dlr`."""
+    from dptools.attacks.auto_attack import apgd_dlr
+
+    return apgd_dlr(batch, **settings)
+
+
+def apgd_t(batch: "AttackBatch", **settings: Any) -> "RawResult":
+    """Run :func:`dptools.attacks.auto_attack.apgd_t`."""
+    from dptools.attacks.auto_attack import apgd_t
+
+    return apgd_t(batch, **settings)
+
+
+def fab_t(batch: "AttackBatch", **settings: Any) -> "RawResult":
+    """Run :func:`dptools.attacks.auto_attack.fab_t`."""
+    from dptools.attacks.auto_attack import fab_t
+
+    return fab_t(batch, **settings)
+
+
+def square(batch: "AttackBatch", **settings: Any) -> "RawResult":
+    """Run :func:`dptools.attacks.auto_attack.square`."""
+    from dptools.attacks.auto_attack import square
+
+    return square(batch, **settings)
+
+
+def auto_attack(batch: "AttackBatch", **settings: Any) -> "RawResult":
+    """Run :func:`dptools.attacks.auto_attack.auto_attack`."""
+    from dptools.attacks.auto_attack import auto_attack
+
+    return auto_attack(batch, **settings)

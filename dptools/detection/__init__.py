@@ -7,7 +7,8 @@ from dptools.lazy import lazy
 
 if TYPE_CHECKING:
     from dptools.detection.scores import calibrated_score, disagreement_score
+    from dptools.detection.watched_model import WatchedModel
 else:
-    __getattr__ = lazy(__name__, scores=("calibrated_score", "disagreement_score"))
+    __getattr__ = lazy(__name__, scores=("calibrated_score", "disagreement_score"), watched_model=("WatchedModel",))
 
-__all__ = ["DETECTORS", "Detector", "calibrated_score", "disagreement_score", "load_detector"]
+__all__ = ["DETECTORS", "Detector", "WatchedModel", "calibrated_score", "disagreement_score", "load_detector"]

@@ -49,6 +49,16 @@ class Method:
         """Whether a network is fitted to each image."""
         return self.name in FITS
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether gradients flow through the method."""
+        return not (self.fits or self.filter)
+
+    @property
+    def random(self) -> bool:
+        """Whether the output depends on random numbers."""
+        return self.fits or self.name == DEFAULT
+
     def __str__(self) -> str:
         if self.filter:
             return str(self.filter)

@@ -37,6 +37,10 @@ def attack(
         str | None,
         typer.Option("--epsilon", metavar="E", help="Largest perturbation on the [0, 1] scale, such as 8/255."),
     ] = None,
+    norm: Annotated[
+        str | None,
+        typer.Option("--norm", metavar="NORM", help="Norm of --epsilon, where there is a choice."),
+    ] = None,
     target: Annotated[
         str | None, typer.Option("--target", metavar="CLASS", help="Target class: index, wnid or name.")
     ] = None,
@@ -54,6 +58,28 @@ def attack(
             "--eot", min=1, metavar="N", help="Random draws of the method to average per gradient.  [default: 1]"
         ),
     ] = None,
+    gradient: Annotated[
+        str | None,
+        typer.Option(
+            "--gradient",
+            metavar="KIND",
+            help="Gradient of the method: exact, surrogate, bpda or auto.  [default: auto]",
+        ),
+    ] = None,
+    judge: Annotated[
+        int | None,
+        typer.Option("--judge", min=1, metavar="N", help="Fresh draws of the method that judge.  [default: 10]"),
+    ] = None,
+    fixed_draws: Annotated[
+        bool, typer.Option("--fixed-draws", help="The attacker knows the random numbers of the method.")
+    ] = False,
+    transfer_from: Annotated[
+        str | None,
+        typer.Option("--transfer-from", metavar="NAME", help="The attacker has this classifier instead of --model."),
+    ] = None,
+    evade_suspicion: Annotated[
+        bool, typer.Option("--evade-suspicion", help="The attacker also knows dp-classify --suspect.")
+    ] = False,
     model: Model = DEFAULT,
     weights: Weights = None,
     endpoint: Endpoint = None,
@@ -71,13 +97,15 @@ def attack(
 ) -> AttackOptions:
     """Make adversarial images: change each image until the classifier gets it wrong."""
     return AttackOptions(
-        configured_attacks(attacks, settings or [], epsilon, targeted=target is not None),
+        configured_attacks(attacks, settings or [], epsilon, norm, targeted=target is not None),
         model,
         ClassifierOptions(weights, endpoint, timeout),
         device,
         Labels(label, label_from),
         target,
-        DefenceOptions(through, eot),
+        DefenceOptions(through, eot, gradient, judge, fixed_draws),
+        transfer_from,
+        evade_suspicion,
         seed,
     )
 

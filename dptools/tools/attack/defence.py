@@ -1,4 +1,4 @@
-"""The defence that the attacker knows: a purifier in front of the classifier."""
+"""What the attacker knows: a purification method in front of the classifier, and how its gradient is computed."""
 
 import logging
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from dptools.errors import UsageError
+from dptools.errors import UsageError, check_name
 from dptools.pipe.record import Record
 from dptools.purifiers import parse_method
 
@@ -14,31 +14,64 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from dptools.attacks import DefendedModel
     from dptools.purifiers import Method, Purifier
 
 logger = logging.getLogger(__name__)
 
+GRADIENTS = ("auto", "exact", "surrogate", "bpda")
+"""Ways to compute the gradient of a method.
+
+``auto`` is ``exact`` for a differentiable method, ``surrogate`` for a fit (a deep image prior), and otherwise ``bpda``.
+"""
+
+SURROGATE = "denoiser"
+"""The method whose gradient replaces that of a method without one."""
+
+JUDGES = 10
+"""Default number of purifications that judge an image."""
+
+AUTOATTACK_EOT = 20
+"""Default number of draws per gradient of ``autoattack`` behind a random method, as in the authors' code."""
+
 
 @dataclass(frozen=True)
 class DefenceOptions:
-    """The options ``--through`` and ``--eot``.
+    """The options ``--through``, ``--eot``, ``--gradient``, ``--judge`` and ``--fixed-draws``.
 
     Attributes:
         through: Purification method, such as ``denoiser`` or ``jpeg:50``; None for no defence.
-        eot_samples: Number of purifications that each gradient averages; None for one.
+        eot_samples: Number of purifications that each gradient averages; None for the default.
+        gradient: One of GRADIENTS; None for ``auto``.
+        judges: Number of purifications that judge an image; None for JUDGES.
+        fixed_draws: Whether the attacker knows the random numbers of the method.
+
+    Raises:
+        UsageError: The options cannot be combined.
     """
 
     through: str | None = None
     eot_samples: int | None = None
+    gradient: str | None = None
+    judges: int | None = None
+    fixed_draws: bool = False
 
     def __post_init__(self) -> None:
-        if self.through is None and self.eot_samples is not None:
-            raise UsageError("--eot needs --through: it averages over the random draws of a purification method")
-        if self.through is not None:
-            try:
-                parse_method(self.through)
-            except UsageError as error:
-                raise UsageError(f"--through: {error}") from None
+        if self.through is None:
+            self._require_method()
+            return
+        try:
+            method = parse_method(self.through)
+        except UsageError as error:
+            raise UsageError(f"--through: {error}") from None
+        if self.gradient is not None:
+            check_name("gradient", self.gradient, GRADIENTS)
+        if self.gradient == "exact" and not method.differentiable:
+            raise UsageError(f"--gradient exact: {method.name} has no gradient: choose surrogate or bpda")
+        if self.fixed_draws and not method.random:
+            raise UsageError(f"--fixed-draws: {method} draws no random numbers")
+        if self.fixed_draws and (self.eot_samples or self.judges):
+            raise UsageError("--fixed-draws leaves one draw, so it excludes --eot and --judge")
 
     @property
     def method(self) -> "Method | None":
@@ -46,39 +79,95 @@ class DefenceOptions:
         return None if self.through is None else parse_method(self.through)
 
     @property
-    def facts(self) -> Record:
-        """The fields that are added to the ``attack`` object of the record."""
-        return {} if self.method is None else {"through": str(self.method), "eot": self.eot_samples or 1}
+    def resolved_gradient(self) -> str:
+        """The kind of gradient; see :class:`dptools.attacks.DefendedModel`. Requires a method."""
+        if self.gradient not in (None, "auto"):
+            return str(self.gradient)
+        assert self.method
+        return "exact" if self.method.differentiable else "surrogate" if self.method.fits else "bpda"
+
+    def eot(self, attack: str) -> int:
+        """Return the number of draws per gradient for an attack."""
+        if self.fixed_draws or not (self.method and self.method.random):
+            return 1
+        return self.eot_samples or (AUTOATTACK_EOT if attack == "autoattack" else 1)
+
+    def facts(self, attack: str) -> Record:
+        """Return the fields that are added to the ``attack`` object of the record."""
+        if self.method is None:
+            return {}
+        fixed = {"fixed_draws": True} if self.fixed_draws else {}
+        judges = {"judges": self.judges or JUDGES} if self.method.random and not self.fixed_draws else {}
+        gradient = self.resolved_gradient
+        return {"through": str(self.method), "gradient": gradient, "eot": self.eot(attack), **judges, **fixed}
 
     def load(self, device: "torch.device") -> "Defence | None":
-        """Return the defence with its purifier on the device; None for no defence."""
+        """Return the defence with its purifiers on the device; None for no defence."""
         from dptools.purifiers import load
 
-        return None if self.method is None else Defence(self, load(self.method, device=device))
+        if self.method is None:
+            return None
+        surrogate = load(SURROGATE, device=device) if self.resolved_gradient == "surrogate" else None
+        return Defence(self, load(self.method, device=device), surrogate)
+
+    def _require_method(self) -> None:
+        given = {
+            "--eot": self.eot_samples is not None,
+            "--gradient": self.gradient is not None,
+            "--judge": self.judges is not None,
+            "--fixed-draws": self.fixed_draws,
+        }
+        for option, is_given in given.items():
+            if is_given:
+                raise UsageError(f"{option} needs --through: it is about a purification method in front of the model")
 
 
 @dataclass(frozen=True)
 class Defence:
-    """A defence with its purifier loaded."""
+    """A defence with its purifiers loaded.
+
+    Attributes:
+        options: The options.
+        purifier: The purification method.
+        surrogate: The purifier whose gradient is used instead; None for none.
+    """
 
     options: DefenceOptions
     purifier: "Purifier"
+    surrogate: "Purifier | None" = None
 
-    def model(self, classifier: "nn.Module", *, seed: int, image_id: str) -> "nn.Module":
+    def model(self, classifier: "nn.Module", attack: str, *, seed: int, image_id: str) -> "DefendedModel":
         """Return the classifier behind the purifier.
 
         Args:
             classifier: Maps images in [0, 1] to logits.
+            attack: Name of the attack.
             seed: Seed of the first purification.
-            image_id: The id of the image for the log. Every purification is logged, because it is slow.
+            image_id: The id of the image for the log. Every purification is logged, because it can be slow.
         """
         from dptools.attacks import DefendedModel
 
-        numbers = count(1)
+        return DefendedModel(
+            classifier,
+            _Logged(self.purifier, image_id),
+            eot_samples=self.options.eot(attack),
+            seed=seed,
+            gradient=self.options.resolved_gradient,
+            surrogate=self.surrogate,
+            judges=self.options.judges or JUDGES,
+            fixed_draw=self.options.fixed_draws,
+        )
 
-        def purify(images: "Tensor", *, seeds: Sequence[int]) -> "Tensor":
-            logger.info("%s: purification %d", image_id, next(numbers))
-            purified: Tensor = self.purifier(images, seeds=seeds)
-            return purified
 
-        return DefendedModel(classifier, purify, eot_samples=self.options.eot_samples or 1, seed=seed)
+class _Logged:
+    """A purifier that logs each call with the id of the image."""
+
+    def __init__(self, purifier: "Purifier", image_id: str) -> None:
+        self.purifier, self.image_id = purifier, image_id
+        self.differentiable, self.random = purifier.differentiable, purifier.random
+        self._numbers = count(1)
+
+    def __call__(self, images: "Tensor", *, seeds: Sequence[int]) -> "Tensor":
+        logger.info("%s: purification %d", self.image_id, next(self._numbers))
+        purified: Tensor = self.purifier(images, seeds=seeds)
+        return purified

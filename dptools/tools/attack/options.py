@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 
 from dptools.attacks.attack import Attack
 from dptools.classifiers.names import ClassifierOptions, is_service
+from dptools.detection import load_detector
+from dptools.errors import UsageError
 from dptools.pipe.stage import ToolOptions
 from dptools.tools.attack.defence import DefenceOptions
 from dptools.tools.attack.settings import option_errors
 from dptools.tools.shared import Labels, class_index
 
 if TYPE_CHECKING:
+    from dptools.classifiers import Classifier
     from dptools.tools.attack.processor import AttackProcessor
 
 
@@ -26,6 +29,8 @@ class AttackOptions(ToolOptions):
         labels: Source of true labels.
         target: Target class as the user names it; None for untargeted attacks.
         defence: The defence that the attacker knows.
+        transfer_from: Name of the classifier that the attacker has instead of ``model``; None if it has ``model``.
+        evade_suspicion: Whether the attacker also attacks the views of the detector of dp-classify.
         seed: Seed of the run.
     """
 
@@ -40,7 +45,15 @@ class AttackOptions(ToolOptions):
     labels: Labels = field(default_factory=Labels)
     target: str | None = None
     defence: DefenceOptions = field(default_factory=DefenceOptions)
+    transfer_from: str | None = None
+    evade_suspicion: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.evade_suspicion and (self.defence.through or self.transfer_from):
+            raise UsageError("--evade-suspicion excludes --through and --transfer-from")
+        if self.evade_suspicion and is_service(self.model):
+            raise UsageError(f"--evade-suspicion needs networks on this machine, and {self.model} is a service")
 
     @property
     def id_suffixes(self) -> tuple[str, ...]:
@@ -52,13 +65,28 @@ class AttackOptions(ToolOptions):
 
     def load(self) -> "AttackProcessor":
         from dptools.classifiers import load
+        from dptools.tools.attack.knowledge import Knowledge
         from dptools.tools.attack.processor import AttackProcessor
 
         classifier = load(self.model, device=self.device, **vars(self.classifier_options))
+        source = self._source(classifier)
         self.labels.check(classifier.classes)
         target = None if self.target is None else class_index(self.target, classifier.classes)
         with option_errors():
             for attack in self.attacks:
                 attack.check(targeted=target is not None, values_per_image=3 * classifier.geometry.crop**2)
         defence = self.defence.load(classifier.device)
-        return AttackProcessor(classifier, self.attacks, self.labels, target, defence, self.seed)
+        detector = load_detector(None, classifier, self.device) if self.evade_suspicion else None
+        knowledge = Knowledge(defence, source, detector)
+        return AttackProcessor(classifier, self.attacks, self.labels, target, self.seed, knowledge)
+
+    def _source(self, classifier: "Classifier") -> "Classifier | None":
+        """Return the classifier that the attacker has instead; None if it has the attacked one."""
+        from dptools.classifiers import load
+
+        if self.transfer_from is None:
+            return None
+        source = load(self.transfer_from, device=self.device)
+        if source.classes != classifier.classes:
+            raise UsageError(f"--transfer-from {self.transfer_from}: its classes differ from those of {self.model}")
+        return source

@@ -1,7 +1,7 @@
 """Make adversarial versions of images that the classifier predicts correctly."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -9,13 +9,14 @@ from dptools.attacks.attack import Attack
 from dptools.errors import SampleError
 from dptools.pipe.record import Record, reason
 from dptools.pipe.sample import Sample
-from dptools.tools.attack.defence import Defence
+from dptools.tools.attack import facts
+from dptools.tools.attack.knowledge import Knowledge
 from dptools.tools.shared import LabelFrom, Labels, to_pixels, to_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from dptools.attacks import AttackResult
+    from dptools.attacks import AttackResult, Judgement
     from dptools.classifiers import Classifier
 
 
@@ -28,16 +29,16 @@ class AttackProcessor:
         attacks: The attacks. Each makes one adversarial image from every input.
         labels: Source of true labels.
         target: Index of the target class; None for untargeted attacks.
-        defence: The defence that the attacker knows; None for an undefended classifier.
         seed: Seed of the run.
+        knowledge: What the attacker knows besides the classifier.
     """
 
     classifier: "Classifier"
     attacks: tuple[Attack, ...]
     labels: Labels
     target: int | None
-    defence: Defence | None
     seed: int
+    knowledge: Knowledge = field(default_factory=Knowledge)
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
         """Yield one sample for each attack, with a label and with the image cropped to the classifier's input."""
@@ -46,10 +47,9 @@ class AttackProcessor:
         clean = sample.without("classify", "suspicion", "suspect")
         cropped = replace(clean, pixels=self.classifier.geometry(sample.pixels))
         label = self._label(cropped)
-        defence = self.defence.options.facts if self.defence else {}
         for attack in self.attacks:
-            facts = {**_settings(attack, self.target), **defence}
-            yield cropped.update(id=f"{sample.id}@{attack.name}", label=label, attack=facts)
+            planned = {**facts.settings(attack, self.target), **self.knowledge.facts(attack.name)}
+            yield cropped.update(id=f"{sample.id}@{attack.name}", label=label, attack=planned)
 
     def params(self, sample: Sample) -> Record:
         model = {"model": self.classifier.name, "weights": self.classifier.weights}
@@ -59,8 +59,8 @@ class AttackProcessor:
         """Attack the samples; consecutive samples with the same attack form one batch."""
         attacks = {attack.name: attack for attack in self.attacks}
         for name, group in groupby(samples, key=lambda sample: str(sample.record["attack"]["name"])):
-            if self.defence:
-                yield from (self._attack_defended(attacks[name], self.defence, sample) for sample in group)
+            if self.knowledge:
+                yield from (self._attack_informed(attacks[name], sample) for sample in group)
             else:
                 yield from self._attack(attacks[name], list(group))
 
@@ -69,35 +69,62 @@ class AttackProcessor:
         if label is not None:
             return label
         if self.labels.source is LabelFrom.PREDICTION:
-            return int(self._scores(cropped, self.classifier).argmax())
+            return self._assess(self.classifier, to_tensor(cropped, self.classifier.device)).majority
         raise SampleError(
             "NoLabel", "no label: give --label, --label-from prediction, or a folder named by class, wnid or index"
         )
 
     def _attack(self, attack: Attack, samples: Sequence[Sample]) -> list[Sample]:
-        checked = [self._check_clean(sample, self.classifier) for sample in samples]
+        assessments = [self._assess(self.classifier, to_tensor(sample, self.classifier.device)) for sample in samples]
+        checked = [self._check_clean(*pair) for pair in zip(samples, assessments, strict=True)]
         pending = [sample for sample in checked if not sample.finished]
         results = iter(self._perturb(attack, self.classifier, pending))
         return [sample if sample.finished else self._finish(sample, next(results)) for sample in checked]
 
-    def _attack_defended(self, attack: Attack, defence: Defence, sample: Sample) -> Sample:
-        """Attack the classifier behind the defence. Every sample gets its own model, because it has its own seed."""
-        seed = sample.seed(self.seed, "defence:")
-        model = defence.model(self.classifier, seed=seed, image_id=sample.id)
-        checked = self._check_clean(sample, model)
+    def _attack_informed(self, attack: Attack, sample: Sample) -> Sample:
+        """Attack one sample with more than the classifier. Its model is its own, because its id is the seed."""
+        knowledge, label = self.knowledge, sample.record["label"]
+        victim = knowledge.victim(self.classifier, attack.name, sample, self.seed)
+        clean = self._assess(victim, to_tensor(sample, self.classifier.device))
+        checked = self._check_clean(sample, clean)
         if checked.finished:
             return checked
-        (result,) = self._perturb(attack, model, [sample], repair=False)
-        return self._finish(checked, result)
+        model = knowledge.model(victim, attack.name, sample, self.seed)
+        (result,) = self._perturb(attack, model, [sample], repair=knowledge.defence is None and not knowledge.source)
+        adversarial = result.judgement
+        if model is not victim:
+            adversarial = self._assess(victim, result.image)
+            success = adversarial.is_success(label, self.target)
+            result = replace(result, scores=adversarial.mean, success=success)
+        finished = self._finish(checked, result, adversarial)
+        if knowledge.defence:
+            restorations = sum(getattr(part, "restorations", 0) for part in {victim, model})
+            finished = _with_facts(
+                finished, {**facts.judgement(clean, adversarial, label), "restorations": restorations}
+            )
+        if knowledge.detector:
+            suspicion = knowledge.detector(to_pixels(result.image), result.scores.softmax(dim=0).cpu())
+            finished = _with_facts(finished, {"suspicion": suspicion})
+        return finished
 
-    def _check_clean(self, sample: Sample, model: "nn.Module") -> Sample:
+    def _assess(self, model: "nn.Module", image: "Tensor") -> "Judgement":
+        """Return the logits of an image: one row, or one row for each draw of a defence."""
+        import torch
+
+        from dptools.attacks import Judgement
+
+        with torch.no_grad():
+            return Judgement(getattr(model, "judge", model)(image))
+
+    def _check_clean(self, sample: Sample, clean: "Judgement") -> Sample:
         """Return the sample with the prediction for the clean image. Skip it if there is nothing to attack."""
         label, target = sample.record["label"], sample.record["attack"].get("target")
-        prediction = self._prediction(self._scores(sample, model), label, "clean")
-        checked = sample.update(attack={**sample.record["attack"], "model": self.classifier.name, **prediction})
+        prediction = facts.prediction(clean, label, "clean", self.classifier.classes)
+        judge = facts.judgement(clean, None, label) if self.knowledge.defence else {}
+        checked = _with_facts(sample, {"model": self.classifier.name, **prediction, **judge})
         name = prediction["clean_name"]
         if prediction["clean_label"] != label:
-            behind = " behind the defence" if self.defence else ""
+            behind = " behind the defence" if self.knowledge.defence else ""
             message = f"{self.classifier.name}{behind} already predicts {name}"
             return checked.update(skipped=reason("dp-attack", "Misclassified", message))
         if target == label:
@@ -118,39 +145,15 @@ class AttackProcessor:
         images = torch.cat([to_tensor(sample, self.classifier.device) for sample in samples])
         return perturb(attack, model, images, labels, seeds=seeds, target=self.target, repair=repair)
 
-    def _finish(self, sample: Sample, result: "AttackResult") -> Sample:
-        facts = {
-            **self._prediction(result.scores, sample.record["label"], "adversarial"),
-            "success": result.success,
-            "success_float": result.success_float,
-            **result.measurements,
-            "norms": result.norms,
-            "queries": result.queries,
-        }
-        return replace(sample.update(attack={**sample.record["attack"], **facts}), pixels=to_pixels(result.image))
+    def _finish(self, sample: Sample, result: "AttackResult", adversarial: "Judgement | None" = None) -> Sample:
+        """Return the sample with the adversarial image, and with the result in its record."""
+        from dptools.attacks import Judgement
 
-    def _scores(self, sample: Sample, model: "nn.Module") -> "Tensor":
-        import torch
-
-        with torch.no_grad():
-            scores: Tensor = model(to_tensor(sample, self.classifier.device))
-        return scores[0]
-
-    def _prediction(self, scores: "Tensor", label: int, kind: str) -> Record:
-        """Return the predicted class, its probability and the rank of the label, with keys that start with ``kind``."""
-        from dptools.classifiers import rank
-
-        probabilities = scores.float().softmax(dim=0).cpu()
-        predicted = int(probabilities.argmax())
-        return {
-            f"{kind}_label": predicted,
-            f"{kind}_name": self.classifier.classes.names[predicted],
-            f"{kind}_p": round(float(probabilities[predicted]), 4),
-            f"{kind}_rank": rank(probabilities, label),
-        }
+        judgement, classes = adversarial or Judgement(result.scores[None]), self.classifier.classes
+        prediction = facts.prediction(judgement, sample.record["label"], "adversarial", classes)
+        return replace(_with_facts(sample, {**prediction, **facts.result(result)}), pixels=to_pixels(result.image))
 
 
-def _settings(attack: Attack, target: int | None) -> Record:
-    """Return the attack's name and settings for the record."""
-    epsilon = {} if attack.epsilon is None else {"epsilon": attack.epsilon}
-    return {"name": attack.name, "params": attack.settings, **epsilon, **({} if target is None else {"target": target})}
+def _with_facts(sample: Sample, added: Record) -> Sample:
+    """Return the sample with further fields in the ``attack`` object of its record."""
+    return sample.update(attack={**sample.record["attack"], **added})

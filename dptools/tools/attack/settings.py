@@ -9,7 +9,7 @@ from dptools.attacks.params import Value, parse_number
 from dptools.attacks.registry import PAPER, find
 from dptools.errors import UsageError
 
-OPTIONS = {"epsilon": "--epsilon", "target": "--target", "params": "--set"}
+OPTIONS = {"epsilon": "--epsilon", "norm": "--norm", "target": "--target", "params": "--set"}
 """The command-line options, by the setting of an attack that they change."""
 
 
@@ -36,7 +36,7 @@ class Setting:
 
 
 def configured_attacks(
-    names: Sequence[str], settings: Sequence[str], epsilon: str | None, *, targeted: bool
+    names: Sequence[str], settings: Sequence[str], epsilon: str | None, norm: str | None = None, *, targeted: bool
 ) -> tuple[Attack, ...]:
     """Return the attacks with their settings.
 
@@ -44,6 +44,7 @@ def configured_attacks(
         names: Names of attacks; ``all`` stands for the eight of the Deep Protection paper.
         settings: Values of ``--set``.
         epsilon: Largest perturbation: a number or a fraction such as 8/255; None for the attack's default.
+        norm: The norm that bounds the perturbation, ``linf`` or ``l2``; None for the attack's own.
         targeted: Whether there is a target class.
 
     Raises:
@@ -53,16 +54,18 @@ def configured_attacks(
     parsed = [Setting.parse(text) for text in settings]
     if others := [setting.attack for setting in parsed if setting.attack not in {None, *expanded}]:
         raise UsageError(f"--set: {others[0]} is not one of the chosen attacks: {', '.join(expanded)}")
-    return tuple(configure(_find(name), parsed, epsilon, targeted=targeted) for name in expanded)
+    return tuple(configure(_find(name), parsed, epsilon, norm, targeted=targeted) for name in expanded)
 
 
-def configure(attack: Attack, settings: Sequence[Setting], epsilon: str | None, *, targeted: bool) -> Attack:
+def configure(
+    attack: Attack, settings: Sequence[Setting], epsilon: str | None, norm: str | None, *, targeted: bool
+) -> Attack:
     """Return the attack with the settings that apply to it; see :func:`configured_attacks`."""
     own = [setting for setting in settings if setting.attack in (None, attack.name)]
     number = None if epsilon is None else _parse_epsilon(epsilon)
     with option_errors():
         values = {setting.name: _parse_value(attack, setting) for setting in own}
-        attack = attack.configure(epsilon=number, **values)
+        attack = attack.configure(norm=norm, epsilon=number, **values)
         attack.check(targeted=targeted)
     return attack
 

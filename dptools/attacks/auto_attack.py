@@ -1,0 +1,243 @@
+"""AutoAttack and its parts, run by the authors' code (Croce and Hein, arXiv 2003.01690; package pyautoattack).
+
+Each attack gets one image, and all random numbers follow from the image's seed.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from pyautoattack.autopgd_base import APGDAttack, APGDAttack_targeted
+from pyautoattack.fab_pt import FABAttack_PT
+from pyautoattack.square import SquareAttack
+from torch import Tensor
+
+from dptools.attacks.attack_batch import AttackBatch
+from dptools.attacks.lattice import round_within_budget
+from dptools.attacks.norms import Budget
+from dptools.attacks.query_counter import Stopped
+from dptools.attacks.randomness import seeded
+from dptools.attacks.raw_result import RawResult
+from dptools.errors import SampleError
+
+NORMS = {"linf": "Linf", "l2": "L2"}
+
+MAX_TARGETS = 9
+"""Number of target classes of the targeted attacks: the most probable ones besides the label."""
+
+
+def apgd_ce(batch: AttackBatch, *, epsilon: float, norm: str, steps: int, restarts: int) -> RawResult:
+    """Maximise the cross-entropy by projected gradient descent with an adaptive step size.
+
+    Args:
+        batch: One image to attack.
+        epsilon: Largest perturbation.
+        norm: ``linf`` or ``l2``.
+        steps: Number of iterations of each run.
+        restarts: Largest number of runs, each from another random start.
+    """
+    attack = partial(APGDAttack, loss="ce")
+    return _run(batch, lambda: _apgd(attack(**_apgd_options(batch, epsilon, norm, steps)), batch, restarts))
+
+
+def apgd_dlr(batch: AttackBatch, *, epsilon: float, norm: str, steps: int, restarts: int) -> RawResult:
+    """Maximise the difference of logits ratio, which does not depend on the scale of the logits; see apgd_ce."""
+    _check_classes(batch)
+    attack = partial(APGDAttack, loss="dlr")
+    return _run(batch, lambda: _apgd(attack(**_apgd_options(batch, epsilon, norm, steps)), batch, restarts))
+
+
+def apgd_t(
+    batch: AttackBatch, *, epsilon: float, norm: str, steps: int, restarts: int, targets: int = MAX_TARGETS
+) -> RawResult:
+    """Maximise the targeted difference of logits ratio, for one target class after another; see apgd_ce.
+
+    Args:
+        batch: One image to attack.
+        epsilon: Largest perturbation.
+        norm: ``linf`` or ``l2``.
+        steps: Number of iterations of each run.
+        restarts: Largest number of runs for each target class.
+        targets: Number of target classes.
+    """
+    count = min(targets, _check_classes(batch) - 1)
+
+    def attack() -> Tensor:
+        return _apgd(APGDAttack_targeted(**_apgd_options(batch, epsilon, norm, steps)), batch, restarts, count)
+
+    return _run(batch, attack)
+
+
+def fab_t(
+    batch: AttackBatch, *, epsilon: float, norm: str, steps: int, restarts: int, targets: int = MAX_TARGETS
+) -> RawResult:
+    """Search for the nearest adversarial image, for one target class after another (arXiv 1907.02044).
+
+    The arguments are those of :func:`apgd_t`.
+    """
+
+    def attack() -> Tensor:
+        runner = FABAttack_PT(
+            batch.counted,
+            norm=NORMS[norm],
+            n_restarts=restarts,
+            n_iter=steps,
+            eps=epsilon,
+            seed=batch.seeds[0],
+            targeted=True,
+            device=batch.images.device,
+            n_target_classes=min(targets, _check_classes(batch) - 1),
+        )
+        result: Tensor = runner.perturb(_images(batch), batch.labels)
+        return result
+
+    return _run(batch, attack)
+
+
+def square(batch: AttackBatch, *, epsilon: float, norm: str, queries: int, restarts: int) -> RawResult:
+    """Search at random with squares, without gradients (arXiv 1912.00049).
+
+    Behind a random defence, a query that fools the classifier is repeated with the draws that judge an image, so that
+    the search does not end because of one lucky draw.
+
+    Args:
+        batch: One image to attack.
+        epsilon: Largest perturbation.
+        norm: ``linf`` or ``l2``.
+        queries: Largest number of queries of each run.
+        restarts: Largest number of runs.
+    """
+
+    def attack() -> Tensor:
+        runner = SquareAttack(
+            partial(_reliable_logits, batch),
+            norm=NORMS[norm],
+            n_queries=queries,
+            eps=epsilon,
+            seed=batch.seeds[0],
+            resc_schedule=False,
+            device=batch.images.device,
+        )
+        runner.init_hyperparam(_images(batch))
+        torch.manual_seed(batch.seeds[0])
+        for _ in range(restarts):
+            _, best = runner.attack_single_run(_images(batch), batch.labels)
+            if batch.margins(0, best) > 0:
+                break
+        result: Tensor = best
+        return result
+
+    return _run(batch, attack)
+
+
+def auto_attack(batch: AttackBatch, *, epsilon: float, norm: str, version: str, steps: int, queries: int) -> RawResult:
+    """Run several attacks until one succeeds.
+
+    Args:
+        batch: One image to attack.
+        epsilon: Largest perturbation.
+        norm: ``linf`` or ``l2``.
+        version: ``standard`` is apgd-ce, apgd-t, fab-t and square. ``rand``, for random defences, is apgd-ce and
+            apgd-dlr. ``auto`` chooses ``rand`` behind a random defence and otherwise ``standard``.
+        steps: Number of iterations of the gradient attacks.
+        queries: Number of queries of square.
+
+    Returns:
+        The first image that is adversarial after rounding to 8 bits. If there is none, the image with the largest
+        margin of all attacks. The measurement ``component`` names its attack.
+    """
+    if version == "auto":
+        version = "rand" if getattr(batch.classifier, "stochastic", False) else "standard"
+    common: dict[str, Any] = {"epsilon": epsilon, "norm": norm, "restarts": 1}
+    budget = Budget(norm, epsilon)
+    attacks: dict[str, Callable[[], RawResult]] = {"apgd-ce": partial(apgd_ce, batch, steps=steps, **common)}
+    if version == "rand":
+        attacks["apgd-dlr"] = partial(apgd_dlr, batch, steps=steps, **common)
+    else:
+        attacks["apgd-t"] = partial(apgd_t, batch, steps=steps, **common)
+        attacks["fab-t"] = partial(fab_t, batch, steps=steps, **common)
+        attacks["square"] = partial(square, batch, queries=queries, **common)
+    best, best_margin, best_name = batch.images, -torch.inf, "apgd-ce"
+    for name, attack in attacks.items():
+        try:
+            rounded = round_within_budget(batch.images, attack().images, budget)
+        except Stopped as stop:  # the image is adversarial in all draws that judge it
+            return RawResult(stop.images, [{"component": name}])
+        margin = float(batch.margins_of(0, _judged(batch, rounded)))
+        if margin > best_margin:
+            best, best_margin, best_name = rounded, margin, name
+        if best_margin > 0:
+            break
+    return RawResult(best, [{"component": best_name}])
+
+
+def _run(batch: AttackBatch, attack: Callable[[], Tensor]) -> RawResult:
+    with seeded(batch.seeds[0], batch.images.device), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a gradient of 0 is visible in the result
+        return RawResult(attack().detach().clamp(0, 1))
+
+
+def _apgd_options(batch: AttackBatch, epsilon: float, norm: str, steps: int) -> dict[str, Any]:
+    return {
+        "predict": batch.counted,
+        "n_iter": steps,
+        "norm": NORMS[norm],
+        "eps": epsilon,
+        "seed": batch.seeds[0],
+        "device": batch.images.device,
+    }
+
+
+def _apgd(attack: Any, batch: AttackBatch, restarts: int, targets: int = 0) -> Tensor:
+    """Return the first adversarial image of several runs; if there is none, the one with the largest margin.
+
+    The reference implementation returns the clean image in the second case. The image with the largest margin can
+    still fool a random defence in some draws.
+    """
+    attack.init_hyperparam(_images(batch))
+    torch.manual_seed(batch.seeds[0])
+    if batch.all_succeed(batch.images, batch.counted(batch.images).detach()):
+        return batch.images
+    best, best_margin = batch.images, -torch.inf
+    for target in _ranks(targets):
+        for _ in range(restarts):
+            if target:
+                attack.y_target = batch.counted(batch.images).detach().sort(dim=1)[1][:, -target]
+            highest_loss, correct, _, adversarial = attack.attack_single_run(_images(batch), batch.labels)
+            if not correct.any():
+                result: Tensor = adversarial
+                return result
+            if (margin := float(batch.margins(0, highest_loss))) > best_margin:
+                best, best_margin = highest_loss, margin
+    return best
+
+
+def _ranks(targets: int) -> Iterator[int]:
+    """Yield the ranks of the target classes among the logits, from 2; 0 for an untargeted attack."""
+    yield from range(2, targets + 2) if targets else [0]
+
+
+def _reliable_logits(batch: AttackBatch, images: Tensor) -> Tensor:
+    """Return the logits; if they fool a random defence, the mean over the draws that judge an image."""
+    scores: Tensor = batch.counted(images).detach()
+    return _judged(batch, images) if batch.all_succeed(images, scores) else scores
+
+
+def _images(batch: AttackBatch) -> Tensor:
+    """Return the images in contiguous memory, as the authors' code requires."""
+    return batch.images.contiguous()
+
+
+def _judged(batch: AttackBatch, image: Tensor) -> Tensor:
+    """Return the logits by which an image is judged, 1 x classes: means over several draws behind a random defence."""
+    judge = getattr(batch.classifier, "judge", None)
+    return judge(image).mean(dim=0, keepdim=True) if judge else batch.scores(0, image)
+
+
+def _check_classes(batch: AttackBatch) -> int:
+    classes = batch.scores(0, batch.images).shape[1]
+    if classes < 4:
+        raise SampleError("AttackFailed", f"this attack compares four classes, and the classifier has {classes}")
+    return classes

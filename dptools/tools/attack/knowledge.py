@@ -1,0 +1,66 @@
+"""What the attacker has to attack: the classifier alone, a defence in front of it, another classifier, a detector."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dptools.pipe.record import Record
+from dptools.pipe.sample import Sample
+from dptools.tools.attack.defence import Defence
+from dptools.tools.denoise.seeds import PURPOSE
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dptools.classifiers import Classifier
+    from dptools.detection import Detector
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What the attacker knows besides the classifier. If nothing is set, the attacker knows the classifier only.
+
+    Attributes:
+        defence: The purification method in front of the classifier.
+        source: The classifier that the attacker has instead of the attacked one.
+        detector: The detector whose views the attacker attacks, too.
+    """
+
+    defence: Defence | None = None
+    source: "Classifier | None" = None
+    detector: "Detector | None" = None
+
+    def __bool__(self) -> bool:
+        return bool(self.defence or self.source or self.detector)
+
+    def facts(self, attack: str) -> Record:
+        """Return the fields of the ``attack`` object of the record.
+
+        Args:
+            attack: The name of the attack.
+        """
+        defence = self.defence.options.facts(attack) if self.defence else {}
+        source = {"transfer_from": self.source.name} if self.source else {}
+        return {**defence, **source, **({"evades": self.detector.name} if self.detector else {})}
+
+    def victim(self, classifier: "nn.Module", attack: str, sample: Sample, seed: int) -> "nn.Module":
+        """Return the classifier behind the defence.
+
+        Args:
+            classifier: The classifier.
+            attack: The name of the attack.
+            sample: The sample, whose id determines the random numbers.
+            seed: The seed of the run.
+        """
+        if self.defence is None:
+            return classifier
+        # With fixed draws, the random numbers are those of dp-denoise for this record.
+        purpose = PURPOSE if self.defence.options.fixed_draws else "defence:"
+        return self.defence.model(classifier, attack, seed=sample.seed(seed, purpose), image_id=sample.id)
+
+    def model(self, victim: "nn.Module", attack: str, sample: Sample, seed: int) -> "nn.Module":
+        """Return the model that the attack computes with; the arguments are those of :meth:`victim`."""
+        from dptools.detection import WatchedModel
+
+        if self.source:
+            return self.victim(self.source, attack, sample, seed)
+        return WatchedModel(self.detector) if self.detector else victim
