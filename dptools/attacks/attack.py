@@ -48,6 +48,7 @@ class Attack:
         needs_epsilon: Whether the attack searches within epsilon. Other attacks minimise the perturbation.
         targets: Whether the attack accepts a target class: ``no``, ``may`` or ``must``.
         batchable: Whether an attack on a batch gives the same results as attacks on its single images.
+        uses_gradients: Whether the attack needs gradients of the classifier.
         epsilons: Default epsilon by norm, if the norm can be chosen. ``run`` then gets the norm, too.
         values: Parameter values that differ from the defaults.
     """
@@ -62,6 +63,7 @@ class Attack:
     needs_epsilon: bool = False
     targets: Literal["no", "may", "must"] = "no"
     batchable: bool = False
+    uses_gradients: bool = True
     epsilons: Mapping[str, float] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -122,6 +124,8 @@ class Attack:
         for name, value in values.items():
             if not (param := self.param(name)).accepts(value):
                 raise SettingError("params", f"{self.name}: {name}={value}: give {param}")
+        if "constraint" in values:  # HopSkipJump measures epsilon in the norm that it minimises
+            return replace(self, norm=values["constraint"], values={**self.values, **values}).configure(epsilon=epsilon)
         if epsilon is None:
             return replace(self, values={**self.values, **values})
         self._check_epsilon(epsilon, math.inf)

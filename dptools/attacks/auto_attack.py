@@ -109,6 +109,9 @@ def square(batch: AttackBatch, *, epsilon: float, norm: str, queries: int, resta
         queries: Largest number of queries of each run.
         restarts: Largest number of runs.
     """
+    side = batch.images.shape[-1]
+    if norm == "l2" and (side < 5 or side // (side // 5) != 5):
+        raise SampleError("AttackFailed", f"square starts from 5 x 5 tiles in L2, and cannot tile {side} pixels")
 
     def attack() -> Tensor:
         runner = SquareAttack(

@@ -79,7 +79,10 @@ def run_class(batch: AttackBatch, *, epsilon: float | None, class_name: str, **p
         params["distance"] = DISTANCES[params["distance"]]
     with seeded(batch.seeds[0], batch.images.device):
         try:
-            return _run(getattr(foolbox.attacks, class_name)(**params), batch, epsilon)
+            attack = getattr(foolbox.attacks, class_name)(**params)
+            if "constraint" in params:
+                attack.distance = DISTANCES[params["constraint"]]
+            return _run(attack, batch, epsilon)
         except ImportError as error:
             raise SetupError(f"{class_name}: package {error.name} is missing: pip install {error.name}") from None
         except (ValueError, AssertionError, NotImplementedError) as error:

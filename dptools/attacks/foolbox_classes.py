@@ -24,6 +24,12 @@ UNTARGETED = {"L1FastGradientAttack", "L2FastGradientAttack", "LinfFastGradientA
 # The smallest values with which the attacks work. Foolbox's constructors do not check them.
 MINIMUM = {"steps": 1, "population": 2, "candidates": 2, "repeats": 1, "directions": 1, "binary_search_steps": 1}
 
+# Parts of the names of the classes that need no gradients.
+GRADIENT_FREE = (
+    *("AdditiveGaussian", "AdditiveUniform", "BoundaryAttack", "BlendedUniform", "Blur", "ContrastReduction"),
+    *("GenAttack", "HopSkipJump", "Inversion", "Pointwise", "SaltAndPepper", "Spatial"),
+)
+
 # These classes need input besides the images: starting points from another attack, or a data set.
 EXCLUDED = {"BinarizationRefinementAttack", "DatasetAttack"}
 
@@ -49,6 +55,7 @@ def find_class(name: str) -> Attack | None:
         norm=_norm(class_),
         needs_epsilon=issubclass(class_, FixedEpsilonAttack),
         targets=_targets(class_),
+        uses_gradients=not any(word in class_.__name__ for word in GRADIENT_FREE),
     )
 
 
@@ -91,6 +98,8 @@ def _union_members(hint: Any) -> tuple[Any, ...]:
 def _norm(class_: type) -> str | None:
     if not issubclass(class_, FixedEpsilonAttack | MinimizationAttack):
         return None
+    if class_.__name__ == "HopSkipJumpAttack":  # Foolbox names L1, but measures its default constraint, L2
+        return "l2"
     distance = getattr(class_, "distance", None)
     if isinstance(distance, property):
         return _instance_norm(class_)

@@ -5,6 +5,7 @@ This module imports torch and Foolbox only to look up a name that is not in its 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,9 @@ EPSILONS = {"linf": 4 / 255, "l2": 0.5}
 
 def _auto_attack(name: str, title: str, source: str, run: Callable[..., "RawResult"], **params: Param) -> Attack:
     """Return an attack of AutoAttack."""
-    return Attack(name, title, source, run, params, "linf", EPSILONS["linf"], needs_epsilon=True, epsilons=EPSILONS)
+    uses_gradients, epsilon = name != "square", EPSILONS["linf"]
+    attack = Attack(name, title, source, run, params, "linf", epsilon, needs_epsilon=True, epsilons=EPSILONS)
+    return replace(attack, uses_gradients=uses_gradients)
 
 
 _AUTO = "arXiv 2003.01690"
@@ -54,6 +57,7 @@ _ALL = (
         "Foolbox, arXiv 1707.04131",
         runners.gaussian_noise,
         _search_params(1000),
+        uses_gradients=False,
         batchable=True,
     ),
     Attack(
@@ -62,6 +66,7 @@ _ALL = (
         "Foolbox, arXiv 1707.04131",
         runners.blended_noise,
         _search_params(1000, directions=Param(1000, minimum=1)),
+        uses_gradients=False,
         batchable=True,
     ),
     Attack(
@@ -117,6 +122,7 @@ _ALL = (
         "Foolbox, arXiv 1707.04131",
         runners.salt_and_pepper,
         _search_params(1000),
+        uses_gradients=False,
         batchable=True,
     ),
     Attack(

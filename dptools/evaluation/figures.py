@@ -1,6 +1,7 @@
 """Figures about groups and methods, including those of the Deep Protection paper, drawn with matplotlib."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 from matplotlib.figure import Figure
 
@@ -21,6 +22,7 @@ from dptools.evaluation.plotting import (
     one_panel,
     style_axes,
 )
+from dptools.evaluation.robustness import Run
 
 MAX_FALSE_POSITIVES = 25
 """Largest false positive rate in the ROC figure, in per cent. No practical gate has a higher one."""
@@ -52,6 +54,28 @@ def roc(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
     axes.set_xlim(0, MAX_FALSE_POSITIVES)
     axes.set_xlabel("clean images that are suspect, %", fontsize=9)
     axes.legend(fontsize=8, frameon=False, loc="lower right", ncols=2)
+    return figure
+
+
+def robustness(curves: Mapping[str, Sequence[Run]], quantity: str) -> Figure:
+    """Draw robust accuracy against epsilon or against the number of steps, one line per curve.
+
+    Args:
+        curves: The runs of each curve, in increasing order of the quantity.
+        quantity: ``epsilon`` or ``steps``.
+    """
+    figure, axes = one_panel("robust accuracy, %")
+    for (name, runs), marker in zip(curves.items(), cycle("osD^vP"), strict=False):
+        values = [getattr(run.key, quantity) for run in runs]
+        rates = [run.majority for run in runs]
+        heights = [100 * rate.k / rate.n for rate in rates]
+        axes.errorbar(
+            values, heights, yerr=error_lengths(rates), marker=marker, capsize=2, linewidth=1, label=f" {literal(name)}"
+        )
+    if quantity == "steps":
+        axes.set_xscale("log")
+    axes.set_xlabel("number of steps or queries" if quantity == "steps" else "epsilon", fontsize=9)
+    axes.legend(fontsize=7, frameon=False)
     return figure
 
 

@@ -8,6 +8,10 @@ Rows = list[list[str]]
 """A table. The first row is the header; the first column holds names, the others numbers."""
 
 
+class Texts(Rows):
+    """A table of texts: all columns are aligned left."""
+
+
 def plain(rows: Rows) -> str:
     """Return a table with aligned columns, for a terminal."""
     return "\n".join(_aligned(rows))
@@ -16,7 +20,8 @@ def plain(rows: Rows) -> str:
 def markdown(rows: Rows) -> str:
     """Return a table in GitHub Flavored Markdown."""
     header, *body = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+    others = "---" if isinstance(rows, Texts) else "---:"
+    lines = [header, ["---", *[others] * (len(header) - 1)], *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -34,5 +39,8 @@ def or_dash(value: float | None, spec: str = "") -> str:
 
 def _aligned(rows: Rows) -> Iterable[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if isinstance(rows, Texts):
+        yield from ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return
     for name, *cells in rows:
         yield "  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])])

@@ -50,9 +50,10 @@ def gallery(summary: Summary, read_image: ReadImage) -> Iterator[Drawing]:
         read_image: Returns the pixels of an image file; None if it cannot be read.
     """
     groups = [group for group in summary.all_groups if group.rate("after_top1").n]
-    if groups and summary.by != "method":
+    if groups and "method" not in summary.by:
         caption = "Accuracy after purification, with 95 % intervals"
         yield _limited("accuracy", caption, groups, figures.accuracy)
+    yield from _robustness_figures(summary)
     yield from _method_figures(summary)
     if curves := summary.gate.curves:
         caption = "ROC curves of attack detection: suspect attacked images against suspect clean images"
@@ -85,6 +86,13 @@ def _method_figures(summary: Summary) -> Iterator[Drawing]:
     if sum(attacked.median_seconds is not None for _, attacked in methods.values()) > 1:
         caption = "Top-1 accuracy on attacked images and time per image, by method"
         yield _limited("speed", caption, list(methods.items()), lambda shown: figures.speed(dict(shown)))
+
+
+def _robustness_figures(summary: Summary) -> Iterator[Drawing]:
+    for quantity, label in (("epsilon", "epsilon"), ("steps", "steps")):
+        if curves := summary.robustness.curves(quantity):
+            caption = f"Robust accuracy by {label}, with 95 % intervals; each image is judged by most draws"
+            yield Drawing(f"robust-{quantity}", caption, figures.robustness(curves, quantity))
 
 
 def _has_accuracy(group: Group) -> bool:

@@ -1,12 +1,15 @@
 """Keys by which records are grouped."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dptools.texts import printable
 
 Record = Mapping[str, Any]
+
+ATTACK = "attack"
+"""The default key of groups."""
 
 NONE = "none"
 """The name of the group of records without the key."""
@@ -23,6 +26,11 @@ def is_scored(record: Record) -> bool:
     """
     attack = record.get("attack", {})
     return not ("error" in record or "skipped" in record or ("clean_label" in attack and "success" not in attack))
+
+
+def source_image(record: Record) -> str:
+    """Return the name of the image that a record comes from: ``source`` or, without it, the id without ``@ATTACK``."""
+    return str(record["source"]) if "source" in record else str(record.get("id", "")).partition("@")[0]
 
 
 def attack_name(record: Record) -> str:
@@ -79,10 +87,12 @@ def value_at(path: str) -> Callable[[Record], str]:
     return value_as_text
 
 
-def parse_key(key: str) -> Callable[[Record], str]:
-    """Return the function that maps a record to its group.
+def parse_keys(keys: Sequence[str]) -> Callable[[Record], str]:
+    """Return the function that maps a record to its group. Several keys are joined by a comma.
 
     Args:
-        key: ``attack``, ``method``, or the dotted path of any key.
+        keys: Each is ``attack``, ``method``, or the dotted path of any key.
     """
-    return {"attack": attack_name, "method": method_group}.get(key) or value_at(key)
+    known = {"attack": attack_name, "method": method_group if len(keys) == 1 else method}
+    functions = [known.get(key) or value_at(key) for key in keys]
+    return lambda record: ", ".join(function(record) for function in functions)

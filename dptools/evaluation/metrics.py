@@ -1,16 +1,19 @@
 """Accuracies of groups of records."""
 
+import zlib
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dptools.evaluation.intervals import Rate
-from dptools.evaluation.keys import ALL, NONE, Record, is_scored
+from dptools.evaluation.intervals import ClusteredRate, Rate
+from dptools.evaluation.keys import Record, is_scored, source_image
 from dptools.evaluation.stops import StopStatistics
 
 MAX_SECONDS = 3e9
 """Durations of a century or more are treated as errors and ignored."""
+
+MAX_CLUSTERS = 4096
+"""Number of clusters of images in a group. If several images share a cluster, intervals are slightly less precise."""
 
 
 @dataclass
@@ -108,14 +111,28 @@ class Group:
             self.counts[f"{name}_n"] += 1
 
 
-def with_total(groups: Iterable[Group]) -> list[Group]:
-    """Return the groups, followed by their total if there are several.
+class ClusteredGroup(Group):
+    """A group in which an image can occur several times, for example attacked in several ways.
 
-    The group ``none`` (clean images, when grouped by attack) is not part of the total.
+    Intervals take that into account. Images are assigned to MAX_CLUSTERS clusters by a hash of their name, so that
+    memory is bounded.
+
+    Attributes:
+        clusters: Counts of each cluster.
     """
-    groups = list(groups)
-    named = [group for group in groups if group.name != NONE]
-    total = Group(ALL)
-    for group in named:
-        total.merge(group)
-    return [*groups, *([total] if len(named) > 1 else [])]
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.clusters: dict[int, Counter[str]] = {}
+
+    def add(self, record: Record) -> None:
+        single = Group("")
+        single.add(record)
+        self.merge(single)
+        name = source_image(record) or str(self.counts["records"])
+        cluster = zlib.crc32(name.encode("utf-8", "surrogatepass")) % MAX_CLUSTERS
+        self.clusters.setdefault(cluster, Counter()).update(single.counts)
+
+    def rate(self, name: str) -> Rate:
+        clusters = [(counts[name], counts[f"{name}_n"]) for counts in self.clusters.values()]
+        return ClusteredRate(self.counts[name], self.counts[f"{name}_n"], clusters)

@@ -1,14 +1,14 @@
 """Compare two methods on the same images: difference in accuracy, its interval, and McNemar's test."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
 from dptools.errors import UsageError
 from dptools.evaluation.intervals import wilson
-from dptools.evaluation.keys import Record, is_scored
+from dptools.evaluation.keys import Record, is_scored, method
 from dptools.texts import printable
 
 
@@ -91,13 +91,37 @@ class Comparison:
     Attributes:
         unmatched: Rank of the true label in the other file by id, None if unknown. An entry is removed once it is
             paired.
+        second_methods: The methods of the other file.
+        first_methods: The methods of the records.
         counts: Number of pairs by three keys: k, whether the record is correct by top-k, and whether its partner is.
         unpaired_records: Number of records that have no partner, or for which one of the two ranks is unknown.
     """
 
     unmatched: dict[str, int | None]
+    second_methods: Sequence[str] = ()
+    first_methods: dict[str, None] = field(default_factory=dict)
     counts: Counter[tuple[int, bool, bool]] = field(default_factory=Counter)
     unpaired_records: int = 0
+
+    @classmethod
+    def against(cls, records: Iterable[Record]) -> "Comparison":
+        """Return a comparison with these records.
+
+        Raises:
+            UsageError: An id occurs twice, so the pairing is ambiguous.
+        """
+        methods: dict[str, None] = {}
+        return cls(ranks_by_id(_with_methods(records, methods)), list(methods))
+
+    @property
+    def first(self) -> str:
+        """Return the name of the records: their methods."""
+        return " + ".join(self.first_methods) or "first"
+
+    @property
+    def second(self) -> str:
+        """Return the name of the other file: its methods."""
+        return " + ".join(self.second_methods) or "second"
 
     @property
     def unpaired(self) -> int:
@@ -110,6 +134,7 @@ class Comparison:
         if first is None or second is None:
             self.unpaired_records += 1
             return
+        self.first_methods[method(record)] = None
         for top in (1, 5):
             self.counts[top, first <= top, second <= top] += 1
 
@@ -118,9 +143,36 @@ class Comparison:
         cells = ((True, True), (True, False), (False, True), (False, False))
         return PairedCounts(*(self.counts[top, first, second] for first, second in cells))
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the comparison as a JSON object, documented in dp-eval(1)."""
-        return {"unpaired": self.unpaired, **{f"top{top}": self.pairs(top).as_json() for top in (1, 5)}}
+
+def comparisons_as_json(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """Return comparisons as a JSON list, documented in dp-eval(1)."""
+    adjusted = {top: holm([comparison.pairs(top).p for comparison in comparisons]) for top in (1, 5)}
+    objects = []
+    for index, comparison in enumerate(comparisons):
+        tops: dict[str, Any] = {}
+        for top in (1, 5):
+            pairs = comparison.pairs(top)
+            tops[f"top{top}"] = pairs.as_json() | ({"p_holm": adjusted[top][index]} if pairs.n else {})
+        names = {"first": comparison.first, "second": comparison.second}
+        objects.append({**names, "unpaired": comparison.unpaired, **tops})
+    return objects
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values adjusted for the number of tests (Holm 1979), in the same order."""
+    adjusted, largest = list(p_values), 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def _with_methods(records: Iterable[Record], methods: dict[str, None]) -> Iterator[Record]:
+    """Yield the records, and add the methods of those that have a rank."""
+    for record in records:
+        if label_rank(record) is not None:
+            methods[method(record)] = None
+        yield record
 
 
 def label_rank(record: Record) -> int | None:

@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dptools.evaluation.adaptive import evaluations, warnings
 from dptools.evaluation.formatting import Rows, percent
 from dptools.evaluation.intervals import Rate
+from dptools.evaluation.keys import NONE
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.paper_results import PAPER_RESULTS, PaperResult
 from dptools.evaluation.summary import Summary
 from dptools.evaluation.table import (
+    checklist_rows,
     comparison_rows,
     error_rows,
     excluded,
     gate_rows,
     rate_rows,
+    robustness_rows,
     stop_rows,
     suspicion_rows,
 )
@@ -39,20 +43,22 @@ class Section:
 def sections(summary: Summary) -> Iterator[Section]:
     """Yield the tables of a summary. A table may be empty or have only a header."""
     groups = summary.all_groups
-    yield Section(f"By {summary.by}", rate_rows(groups, summary.by), "; ".join(excluded(groups)))
+    yield Section(f"By {summary.title}", rate_rows(groups, summary.title), "; ".join(excluded(groups)))
+    yield from _robustness_sections(summary)
     if len(summary.methods) > 1:
         yield Section("Top-1 accuracy by method and attack", _matrix(summary), "“none” stands for clean images.")
     if summary.gate:
         yield from _gate_sections(summary)
-    if summary.comparison:
+    if summary.comparisons:
+        unpaired = ", ".join(f"{comparison.second}: {comparison.unpaired}" for comparison in summary.comparisons)
         note = (
-            f"McNemar's exact test. {summary.comparison.unpaired} records have no partner. "
+            f"McNemar's exact test. Records without partner: {unpaired}. "
             "Several attacks on one image are treated as independent."
         )
-        yield Section("Comparison with the other records", comparison_rows(summary.comparison), note)
+        yield Section("Comparison with other records", comparison_rows(summary.comparisons), note)
     yield Section(
         "Iterations at which fits of the deep image prior stopped",
-        stop_rows(groups, summary.by),
+        stop_rows(groups, summary.title),
         "The Deep Protection paper sets its fixed number of iterations so that 95 % of fits had stopped by then.",
     )
     yield Section(
@@ -67,6 +73,20 @@ def sections(summary: Summary) -> Iterator[Section]:
         "Another network (resnet18) and other images: 73 that it classifies correctly, attacked in eight ways.",
         texts=True,
     )
+
+
+def _robustness_sections(summary: Summary) -> Iterator[Section]:
+    if not summary.robustness:
+        return
+    note = (
+        "Per cent of all images, with those that the defended classifier misclassifies without an attack. Mean: over "
+        "the draws that judge; majority: most draws are correct; worst case: all draws are correct."
+    )
+    yield Section("Robust accuracy", robustness_rows(summary.robustness), note)
+    for evaluation in evaluations(summary.robustness):
+        note = " ".join(f"Warning: {text}." for text in warnings(evaluation))
+        if evaluation.through != NONE:
+            yield Section(f"Checklist for {evaluation.through}", checklist_rows(evaluation), note, texts=True)
 
 
 def _gate_sections(summary: Summary) -> Iterator[Section]:

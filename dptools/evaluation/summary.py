@@ -1,14 +1,16 @@
 """Summary of a stream of records, from which tables, figures and reports are made."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dptools.evaluation.checklist import checklists_as_json
 from dptools.evaluation.gating import GateEvaluation
-from dptools.evaluation.keys import NONE, Record, attack_name, is_scored, method, parse_key
+from dptools.evaluation.keys import ALL, ATTACK, NONE, Record, attack_name, is_scored, method, parse_keys
 from dptools.evaluation.learning_curves import LearningCurve
-from dptools.evaluation.metrics import Group, with_total
-from dptools.evaluation.paired import Comparison
+from dptools.evaluation.metrics import ClusteredGroup, Group
+from dptools.evaluation.paired import Comparison, comparisons_as_json
+from dptools.evaluation.robustness import Robustness
 from dptools.texts import printable
 
 MAX_EXAMPLES = 12
@@ -22,49 +24,90 @@ class Summary:
     The size does not grow with the length of the stream, apart from ``attacked`` and ``comparison``.
 
     Attributes:
-        by: The key of the groups: ``attack``, ``method``, or the dotted path of any key.
+        by: The key of the groups, or several: ``attack``, ``method``, or the dotted path of any key.
         groups: Groups by name, in order of appearance.
         cells: Groups by method and attack.
+        totals: The groups of all attacked images, by method.
         examples: One record of a purified image for each attack. Examples show different images where possible.
         maps: The first records of maps.
         attacked: Records before purification by id, for figures.
         provenance: Programs, models and seeds that the records name.
-        comparison: The comparison with another file; None without one.
+        comparisons: Comparisons with other files.
         curves: Learning curves from traces.
         gate: Evaluation of a gate, from the records that have a suspicion.
+        robustness: Runs of attacks that have a limit or know a defence.
     """
 
-    by: str = "attack"
+    by: str | Sequence[str] = ATTACK
     groups: dict[str, Group] = field(default_factory=dict)
     cells: dict[tuple[str, str], Group] = field(default_factory=dict)
+    totals: dict[str, ClusteredGroup] = field(default_factory=dict)
     examples: dict[str, Record] = field(default_factory=dict)
     maps: list[Record] = field(default_factory=list)
     attacked: Mapping[str, Record] = field(default_factory=dict)
     provenance: dict[str, set[str]] = field(default_factory=dict)
-    comparison: Comparison | None = None
+    comparisons: list[Comparison] = field(default_factory=list)
     curves: list[LearningCurve] = field(default_factory=list)
     gate: GateEvaluation = field(default_factory=GateEvaluation)
+    robustness: Robustness = field(default_factory=Robustness)
 
     def __post_init__(self) -> None:
-        self._group_name = parse_key(self.by)
-        self.by = printable(self.by)
+        self.by = (self.by,) if isinstance(self.by, str) else tuple(self.by)
+        self._group_name = parse_keys(self.by)
+        self.title = printable(", ".join(self.by))
 
     def read(self, records: Iterable[Record]) -> None:
         """Count all records of a stream."""
         for record in records:
             self._count(record)
             self.gate.add(record)
-            if self.comparison:
-                self.comparison.add(record)
+            self.robustness.add(record)
+            for comparison in self.comparisons:
+                comparison.add(record)
             if is_scored(record):
                 self._keep_example(record)
                 self._keep_provenance(record)
 
     @property
     def all_groups(self) -> list[Group]:
-        """Return the groups in order of appearance; if grouped by attack, followed by their total."""
-        groups = list(self.groups.values())
-        return with_total(groups) if self.by == "attack" else groups
+        """Return the groups in order of appearance.
+
+        If grouped by attack, the total over all attacks follows. Records of different methods are not combined: with
+        several methods there are groups for each of them, whose names start with the method.
+        """
+        if self.by != (ATTACK,):
+            return list(self.groups.values())
+        if self._mixes_methods:
+            return [group for method in self._methods for group in self._of_method(method)]
+        attacked = [name for name, attack in self.cells if attack != NONE]
+        return [*self.groups.values(), *(self._total(attacked[0], ALL) if attacked else ())]
+
+    @property
+    def _mixes_methods(self) -> bool:
+        """Whether one attack, or all attacks together, have scored records of several methods."""
+        methods: dict[str, set[str]] = {}
+        for (name, attack), group in self.cells.items():
+            if group.scored and (name != NONE or len(self.cells) == 1):
+                methods.setdefault(attack, set()).add(name)
+        attacked = set().union(*(names for attack, names in methods.items() if attack != NONE))
+        return len(attacked) > 1 or len(methods.get(NONE, ())) > 1
+
+    @property
+    def _methods(self) -> list[str]:
+        """The methods of scored records."""
+        return list(dict.fromkeys(name for (name, _), group in self.cells.items() if group.scored))
+
+    def _of_method(self, method: str) -> Iterator[Group]:
+        for (name, attack), group in self.cells.items():
+            if name == method:
+                yield replace(group, name=f"{method}: {attack}")
+        yield from self._total(method, f"{method}: {ALL}")
+
+    def _total(self, method: str, name: str) -> Iterator[Group]:
+        """Yield the total over the attacks on a method, if there are several."""
+        if sum(of == method and attack != NONE for of, attack in self.cells) > 1:
+            self.totals[method].name = name
+            yield self.totals[method]
 
     @property
     def failed(self) -> bool:
@@ -74,27 +117,31 @@ class Summary:
     @property
     def methods(self) -> dict[str, tuple[Group, Group]]:
         """Return the group of clean images and the group of attacked images of each method."""
-        methods: dict[str, tuple[Group, Group]] = {}
-        for (name, attack), group in self.cells.items():
-            clean, attacked = methods.setdefault(name, (Group("clean"), Group("attacked")))
-            (clean if attack == NONE else attacked).merge(group)
-        return methods
+        empty = Group("")
+        names = dict.fromkeys(name for name, _ in self.cells)
+        return {name: (self.cells.get((name, NONE), empty), self.totals.get(name, empty)) for name in names}
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary as a JSON object, documented in dp-eval(1)."""
-        summary: dict[str, Any] = {"by": self.by, "groups": [group.as_json() for group in self.all_groups]}
-        if self.comparison:
-            summary["comparison"] = self.comparison.as_json()
+        summary: dict[str, Any] = {"by": self.title, "groups": [group.as_json() for group in self.all_groups]}
+        if self.comparisons:
+            summary["comparisons"] = comparisons_as_json(self.comparisons)
         if self.curves:
             summary["traces"] = [curve.as_json() for curve in self.curves]
         if self.gate:
             summary["gate"] = self.gate.as_json()
+        if self.robustness:
+            summary["robustness"] = self.robustness.as_json()
+            summary["checklists"] = checklists_as_json(self.robustness)
         return summary
 
     def _count(self, record: Record) -> None:
         name, cell = self._group_name(record), (method(record), attack_name(record))
-        self.groups.setdefault(name, Group(name)).add(record)
+        kind = Group if self.by == (ATTACK,) else ClusteredGroup
+        self.groups.setdefault(name, kind(name)).add(record)
         self.cells.setdefault(cell, Group(" ".join(cell))).add(record)
+        if cell[1] != NONE:
+            self.totals.setdefault(cell[0], ClusteredGroup(ALL)).add(record)
 
     def _keep_example(self, record: Record) -> None:
         attack = attack_name(record)

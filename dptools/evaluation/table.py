@@ -2,16 +2,19 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from dptools.evaluation.formatting import Rows, or_dash, percent
+from dptools.evaluation.adaptive import Evaluation
+from dptools.evaluation.checklist import checklist
+from dptools.evaluation.formatting import Rows, Texts, or_dash, percent
 from dptools.evaluation.gate_policies import POLICIES
 from dptools.evaluation.gating import CLEAN, GateEvaluation
 from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import NONE
 from dptools.evaluation.learning_curves import LearningCurve
 from dptools.evaluation.metrics import Group
-from dptools.evaluation.paired import Comparison, PairedCounts
+from dptools.evaluation.paired import Comparison, holm
+from dptools.evaluation.robustness import Robustness, number
 from dptools.evaluation.stops import SUGGESTED_SHARE, StopStatistics
 
 COLUMNS = {
@@ -68,10 +71,40 @@ def error_rows(curves: Iterable[LearningCurve]) -> Rows:
     return [["attack", "fits", "over-fit", "under-fit", "best step"], *rows] if rows else []
 
 
-def comparison_rows(comparison: Comparison) -> Rows:
-    """Return the comparison of two methods on the same images, by top-1 and by top-5 accuracy."""
-    header = ["right", "pairs", "both", "first only", "second only", "neither", "difference", "p"]
-    return [header, *(_pair_row(f"top-{top}", comparison.pairs(top)) for top in (1, 5))]
+def comparison_rows(comparisons: Sequence[Comparison]) -> Rows:
+    """Return comparisons of two methods on the same images, by top-1 and by top-5 accuracy.
+
+    If there are several, the p values are adjusted for their number (Holm).
+    """
+    p_name = "p" if len(comparisons) < 2 else "p (Holm)"
+    rows = [["first, second: right", "pairs", "both", "first only", "second only", "neither", "difference", p_name]]
+    for top in (1, 5):
+        p_values = holm([comparison.pairs(top).p for comparison in comparisons])
+        rows += [_pair_row(comparison, top, p) for comparison, p in zip(comparisons, p_values, strict=True)]
+    return rows
+
+
+def robustness_rows(robustness: Robustness) -> Rows:
+    """Return the robust accuracy in per cent of all images, with a row for each run and for all runs of a threat.
+
+    Images that the defended classifier misclassifies without an attack count as not robust.
+    """
+    rows = [["attack", "behind", "n", "clean", "mean", "majority", "worst case"]]
+    for run in robustness.runs.values():
+        rates = [percent(run.clean), f"{100 * run.mean:.0f}", percent(run.majority), percent(run.worst)]
+        rows.append([str(run.key), run.key.through, str(len(run.outcomes)), *rates])
+    for threat in robustness.threats:
+        if len(robustness.of_threat(threat)) > 1:
+            _, through, norm, epsilon = threat
+            rate = robustness.together(threat)
+            rows.append([f"all {norm or ''} {number(epsilon)}", through, str(rate.n), "", "", percent(rate), ""])
+    return rows
+
+
+def checklist_rows(evaluation: Evaluation) -> Rows:
+    """Return the checklist of an evaluation; the last column shows what the records have, or a command."""
+    rows = [[f"{item.number:2}", item.title, item.state, item.detail] for item in checklist(evaluation)]
+    return Texts([["", f"checklist for {evaluation.through}", "state", "found, or what would meet it"], *rows])
 
 
 def suspicion_rows(gate: GateEvaluation) -> Rows:
@@ -110,12 +143,13 @@ def _error_row(curve: LearningCurve) -> list[str]:
     return [curve.name, str(curve.n), *rates, or_dash(curve.best)]
 
 
-def _pair_row(name: str, pairs: PairedCounts) -> list[str]:
+def _pair_row(comparison: Comparison, top: int, p: float) -> list[str]:
+    pairs, name = comparison.pairs(top), f"{comparison.first}, {comparison.second}: top-{top}"
     counts = [str(count) for count in (pairs.n, pairs.both, pairs.first, pairs.second, pairs.neither)]
     if not pairs.n:
         return [name, *counts, "-", "-"]
     low, high = pairs.interval
-    return [name, *counts, f"{100 * pairs.difference:+.0f} [{100 * low:+.0f} {100 * high:+.0f}]", f"{pairs.p:.2g}"]
+    return [name, *counts, f"{100 * pairs.difference:+.0f} [{100 * low:+.0f} {100 * high:+.0f}]", f"{p:.2g}"]
 
 
 def _suspicion_row(gate: GateEvaluation, name: str) -> list[str]:

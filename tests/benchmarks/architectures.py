@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors.torch import save_file
@@ -44,6 +45,7 @@ def ffdnet(width: int = 48, depth: int = 10) -> nn.Module:
     layers: list[nn.Module] = [nn.ReLU(inplace=True)]
     for _ in range(depth):
         layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True)]
+        nn.init.kaiming_normal_(cast(Tensor, layers[-2].weight), nonlinearity="relu")  # it does not train without
     return HalfResolution(width, nn.Sequential(*layers))
 
 
@@ -53,7 +55,10 @@ class NAFBlock(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norms = nn.ModuleList(nn.GroupNorm(1, width) for _ in range(2))
-        self.expand, self.spatial = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(2 * width, 2 * width, 3, 1, 1, 1, 2 * width)
+        self.expand, self.spatial = (
+            nn.Conv2d(width, 2 * width, 1),
+            nn.Conv2d(2 * width, 2 * width, 3, 1, 1, 1, 2 * width),
+        )
         self.attention, self.project = nn.Conv2d(width, width, 1), nn.Conv2d(width, width, 1)
         self.wide, self.narrow = nn.Conv2d(width, 2 * width, 1), nn.Conv2d(width, width, 1)
         self.scales = nn.ParameterList(nn.Parameter(torch.zeros(1, width, 1, 1)) for _ in range(2))

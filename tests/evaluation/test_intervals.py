@@ -1,12 +1,13 @@
 """Confidence intervals against published values and SciPy."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
 from dptools.evaluation.formatting import percent
-from dptools.evaluation.intervals import Rate, wilson
+from dptools.evaluation.intervals import ClusteredRate, Rate, wilson
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,18 @@ def test_wilson_bounds_of_no_and_of_all_successes_are_exactly_0_and_1() -> None:
 def test_rates_are_shown_in_per_cent_with_their_interval() -> None:
     assert percent(Rate(84, 100)) == "84 [76-90]"
     assert percent(Rate(0, 0)) == "-"
+
+
+def test_intervals_of_clusters_cover_the_true_rate() -> None:
+    """Images differ in difficulty, and eight attacks on one image share it: the beta-binomial distribution."""
+    random = np.random.default_rng(0)
+    covered, independent = 0, 0
+    for _ in range(1000):
+        difficulty = random.beta(0.7, 0.3, size=60)  # mean 0.7, strong correlation within an image
+        successes = random.binomial(8, difficulty)
+        rate = ClusteredRate(int(successes.sum()), 480, [(int(k), 8) for k in successes])
+        covered += rate.low <= 0.7 <= rate.high
+        plain = Rate(rate.k, rate.n)
+        independent += plain.low <= 0.7 <= plain.high
+    assert 930 <= covered <= 970
+    assert independent < 700  # what the clusters are for

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dptools.evaluation.formatting import plain
+from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import method
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.summary import Summary
@@ -131,3 +132,49 @@ def test_the_table_fits_80_columns_and_counts_excluded_records() -> None:
 def test_skipped_images_are_recognised_without_the_key_skipped() -> None:
     read_from_file = {"attack": SKIPPED["attack"], "classify": {"label_rank": 3}}
     assert evaluate([SKIPPED])[0].as_json() == evaluate([read_from_file])[0].as_json()
+
+
+def purified(source: str, attack: str, method_name: str, rank: int) -> dict[str, Any]:
+    return {**record(attack, rank), "source": source, "denoise": {"method": method_name}}
+
+
+def test_methods_are_never_pooled() -> None:
+    groups = evaluate(
+        [
+            *[purified("a", attack, "denoiser", 1) for attack in ("gs", "cw")],
+            *[purified("a", attack, "jpeg:50", 9) for attack in ("gs", "cw")],
+        ]
+    )
+    assert [(group.name, group.rate("after_top1").k, group.rate("after_top1").n) for group in groups] == [
+        ("denoiser: gs", 1, 1),
+        ("denoiser: cw", 1, 1),
+        ("denoiser: all", 2, 2),
+        ("jpeg:50: gs", 0, 1),
+        ("jpeg:50: cw", 0, 1),
+        ("jpeg:50: all", 0, 2),
+    ]
+
+
+def test_records_are_grouped_by_several_keys() -> None:
+    summary = Summary(["method", "attack.epsilon"])
+    summary.read([{**record("pgd", 1), "attack": {"name": "pgd", "epsilon": 0.1, "success": True}}, record("gs", 1)])
+    assert [group.name for group in summary.all_groups] == ["none, 0.1", "none, none"]
+    assert summary.as_json()["by"] == "method, attack.epsilon"
+
+
+def test_the_total_counts_images_not_attacks() -> None:
+    """Eight attacks with the same result on each image tell no more than one."""
+    records = [
+        purified(f"image{number}", f"attack{attack}", "denoiser", 1 if number < 10 else 9)
+        for number in range(20)
+        for attack in range(8)
+    ]
+    *_, total = evaluate(records)
+    one = Rate(10, 20)
+    assert (total.name, total.rate("after_top1").k, total.rate("after_top1").n) == ("all", 80, 160)
+    assert (total.rate("after_top1").low, total.rate("after_top1").high) == pytest.approx((one.low, one.high))
+    independent = evaluate(
+        [purified(f"i{number}", f"a{number % 2}", "denoiser", 1 + number % 3) for number in range(90)]
+    )
+    rate = independent[-1].rate("after_top1")
+    assert (rate.low, rate.high) == pytest.approx((Rate(30, 90).low, Rate(30, 90).high))

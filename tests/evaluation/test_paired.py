@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dptools.errors import UsageError
-from dptools.evaluation.paired import Comparison, PairedCounts, ranks_by_id
+from dptools.evaluation.paired import Comparison, PairedCounts, comparisons_as_json, holm, ranks_by_id
 
 
 @pytest.mark.parametrize(
@@ -73,5 +73,27 @@ def test_a_repeated_id_cannot_be_paired() -> None:
 
 
 def test_a_comparison_without_pairs_has_counts_only() -> None:
-    comparison = Comparison({}).as_json()
+    (comparison,) = comparisons_as_json([Comparison({})])
     assert comparison["top1"] == {"n": 0, "both": 0, "first": 0, "second": 0, "neither": 0}
+
+
+def test_both_sides_are_named_by_their_methods_and_p_values_are_adjusted_for_their_number() -> None:
+    def jpeg(name: str, rank: int) -> dict[str, Any]:
+        return record(name, rank, denoise={"method": "jpeg:50"})
+
+    names = [f"i{number}" for number in range(10)]
+    others = [Comparison.against(jpeg(name, rank) for name in names) for rank in (9, 1)]
+    for comparison in others:
+        for name in names:
+            comparison.add(record(name, 1, denoise={"method": "denoiser"}))
+    worse, equal = comparisons_as_json(others)
+    assert (worse["first"], worse["second"]) == ("denoiser", "jpeg:50")
+    assert worse["top1"]["p"] == pytest.approx(2 / 2**10)
+    assert worse["top1"]["p_holm"] == pytest.approx(4 / 2**10)
+    assert equal["top1"]["p_holm"] == 1
+
+
+def test_holms_adjustment_agrees_with_a_worked_example() -> None:
+    # R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]) == []

@@ -6,11 +6,12 @@ import typer
 
 from dptools.classifiers.names import DEFAULT, ClassifierOptions
 from dptools.cli.entry import main as run
+from dptools.cli.entry import report
 from dptools.cli.image_tool import image_tool
 from dptools.cli.options import Device, Endpoint, Label, Model, Seed, Timeout, Weights
 from dptools.tools.attack.defence import DefenceOptions
 from dptools.tools.attack.options import AttackOptions
-from dptools.tools.attack.settings import configured_attacks
+from dptools.tools.attack.settings import configured_attacks, short_attacks
 from dptools.tools.shared import LabelFrom, Labels
 
 
@@ -96,8 +97,11 @@ def attack(
     ] = False,
 ) -> AttackOptions:
     """Make adversarial images: change each image until the classifier gets it wrong."""
+    configured = configured_attacks(attacks, settings or [], epsilon, norm, targeted=target is not None)
+    for warning in short_attacks(configured):
+        report(warning)
     return AttackOptions(
-        configured_attacks(attacks, settings or [], epsilon, norm, targeted=target is not None),
+        configured,
         model,
         ClassifierOptions(weights, endpoint, timeout),
         device,

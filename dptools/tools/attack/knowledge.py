@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dptools.attacks.attack import Attack
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.tools.attack.defence import Defence
@@ -32,15 +33,12 @@ class Knowledge:
     def __bool__(self) -> bool:
         return bool(self.defence or self.source or self.detector)
 
-    def facts(self, attack: str) -> Record:
-        """Return the fields of the ``attack`` object of the record.
-
-        Args:
-            attack: The name of the attack.
-        """
-        defence = self.defence.options.facts(attack) if self.defence else {}
+    def facts(self, attack: Attack) -> Record:
+        """Return the fields of the ``attack`` object of the record."""
+        defence = self.defence.options.facts(attack.name) if self.defence else {}
+        gradient = {} if attack.uses_gradients else {"gradient": "none"}
         source = {"transfer_from": self.source.name} if self.source else {}
-        return {**defence, **source, **({"evades": self.detector.name} if self.detector else {})}
+        return {**defence, **gradient, **source, **({"evades": self.detector.name} if self.detector else {})}
 
     def victim(self, classifier: "nn.Module", attack: str, sample: Sample, seed: int) -> "nn.Module":
         """Return the classifier behind the defence.

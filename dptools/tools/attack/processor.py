@@ -48,7 +48,7 @@ class AttackProcessor:
         cropped = replace(clean, pixels=self.classifier.geometry(sample.pixels))
         label = self._label(cropped)
         for attack in self.attacks:
-            planned = {**facts.settings(attack, self.target), **self.knowledge.facts(attack.name)}
+            planned = {**facts.settings(attack, self.target), **self.knowledge.facts(attack)}
             yield cropped.update(id=f"{sample.id}@{attack.name}", label=label, attack=planned)
 
     def params(self, sample: Sample) -> Record:

@@ -1,6 +1,6 @@
 """The options ``--attack``, ``--set``, ``--epsilon`` and ``--target``: from text to configured attacks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -68,6 +68,18 @@ def configure(
         attack = attack.configure(norm=norm, epsilon=number, **values)
         attack.check(targeted=targeted)
     return attack
+
+
+def short_attacks(attacks: Iterable[Attack]) -> Iterator[str]:
+    """Yield a warning for each attack whose steps together are too short to reach every point within epsilon."""
+    for attack in attacks:
+        needed = 2 if attack.settings.get("random_start") else 1
+        if attack.steps_length is not None and attack.steps_length < needed * (1 - 1e-9):
+            yield (
+                f"{attack.name}: its {attack.settings['steps']} steps together have a length of "
+                f"{attack.steps_length:.3g} epsilon, and {needed} are needed to reach every point within epsilon: "
+                "increase steps, or leave out rel_stepsize"
+            )
 
 
 @contextmanager

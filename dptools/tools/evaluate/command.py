@@ -10,8 +10,9 @@ from dptools.cli.entry import check_input, errors_on_one_line, new_app, report
 from dptools.cli.entry import main as run
 from dptools.cli.options import Debug, Version
 from dptools.errors import UsageError
+from dptools.evaluation.adaptive import evaluations, warnings
 from dptools.evaluation.gating import THRESHOLD
-from dptools.evaluation.keys import NONE
+from dptools.evaluation.keys import ATTACK, NONE
 from dptools.evaluation.summary import Summary
 from dptools.pipe.run import put
 from dptools.tools.evaluate.files import read_image, write_figures, write_file
@@ -29,15 +30,17 @@ def evaluate_records(
         typer.Argument(metavar="RECORDS|-", hidden=True),
     ] = None,
     by: Annotated[
-        str,
-        typer.Option("--by", metavar="KEY", help="Group by attack, method, or a key such as denoise.stop.criterion."),
-    ] = "attack",
+        list[str],
+        typer.Option(
+            "--by", metavar="KEY", help="Group by attack, method, or a key such as attack.epsilon; repeatable."
+        ),
+    ] = [ATTACK],  # noqa: B006  # typer copies it
     trace: Annotated[
         list[Path] | None, typer.Option("--trace", metavar="FILE", help="Trace of dp-denoise; can be repeated.")
     ] = None,
     compare: Annotated[
-        Path | None,
-        typer.Option("--compare", metavar="FILE", help="Compare with these records, which have the same ids."),
+        list[Path] | None,
+        typer.Option("--compare", metavar="FILE", help="Compare with these records of the same ids; repeatable."),
     ] = None,
     attacked: Annotated[
         Path | None, typer.Option("--attacked", metavar="FILE", help="Records before purification, for figures.")
@@ -85,7 +88,9 @@ def evaluate_records(
             raise UsageError("--maps cannot be combined with --csv or --report")
         problems: list[str] = []
         scores = _map_scores(maps, problems)
-        inputs = EvaluationInputs(by, problems.append, tuple(trace or ()), compare, attacked, scores, gate)
+        inputs = EvaluationInputs(
+            tuple(by), problems.append, tuple(trace or ()), tuple(compare or ()), attacked, scores, gate
+        )
         summary = inputs.summarise(operands or ["-"])
         for problem in problems:
             report(problem)
@@ -106,8 +111,11 @@ def _map_scores(ground_truth: Path | None, problems: list[str]) -> "MapScores | 
 
 
 def _warn(summary: Summary, scores: "MapScores | None") -> None:
-    if summary.by not in ("attack", "method") and set(summary.groups) == {NONE}:
-        report(f"--by {summary.by}: no record has this key")
+    if not {ATTACK, "method"}.intersection(summary.by) and set(summary.groups) == {", ".join([NONE] * len(summary.by))}:
+        report(f"--by {summary.title}: no record has this key")
+    for evaluation in evaluations(summary.robustness):
+        for warning in warnings(evaluation):
+            report(warning)
     groups = summary.all_groups
     if not scores and any(group.scored for group in groups) and not has_rates(groups):
         report("no record has a true label, so there are no rates: use --label or --label-from of dp-attack")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from dptools.errors import UsageError
 from dptools.evaluation import table
+from dptools.evaluation.adaptive import evaluations
 from dptools.evaluation.formatting import Rows, markdown, plain
+from dptools.evaluation.keys import NONE
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.summary import Summary
 from dptools.pipe.record import dump
@@ -48,9 +50,9 @@ def format_summary(summary: Summary, output_format: OutputFormat, scores: "MapSc
     if output_format is OutputFormat.JSON:
         return dump(summary.as_json() | ({"maps": scores.as_json()} if scores else {}))
     if output_format is OutputFormat.CSV:
-        return table.as_csv(groups, summary.by)
+        return table.as_csv(groups, summary.title)
     as_markdown = output_format is OutputFormat.MARKDOWN
-    tables = [*_tables(summary, scores)] or [table.rate_rows(groups, summary.by)]
+    tables = [*_tables(summary, scores)] or [table.rate_rows(groups, summary.title)]
     first, *others = map(markdown if as_markdown else plain, tables)
     excluded = "\n".join(table.excluded(groups))
     if excluded:  # in Markdown, only an empty line ends a table
@@ -69,12 +71,16 @@ def _tables(summary: Summary, scores: "MapScores | None") -> Iterator[Rows]:
     if scores:
         yield from scores.tables()
     if not scores or has_rates(groups):
-        yield table.rate_rows(groups, summary.by)
-    yield from filter(None, (table.stop_rows(groups, summary.by), table.error_rows(summary.curves)))
+        yield table.rate_rows(groups, summary.title)
+    yield from filter(None, (table.stop_rows(groups, summary.title), table.error_rows(summary.curves)))
     if summary.gate:
         yield table.suspicion_rows(summary.gate)
         gate_rows = table.gate_rows(summary.gate)
         if len(gate_rows) > 1:
             yield gate_rows
-    if summary.comparison:
-        yield table.comparison_rows(summary.comparison)
+    if summary.comparisons:
+        yield table.comparison_rows(summary.comparisons)
+    if summary.robustness:
+        yield table.robustness_rows(summary.robustness)
+        defended = (found for found in evaluations(summary.robustness) if found.through != NONE)
+        yield from map(table.checklist_rows, defended)

@@ -10,7 +10,7 @@ from dptools.errors import UsageError
 from dptools.evaluation.gating import THRESHOLD, GateEvaluation
 from dptools.evaluation.keys import Record
 from dptools.evaluation.learning_curves import learning_curves
-from dptools.evaluation.paired import Comparison, ranks_by_id
+from dptools.evaluation.paired import Comparison
 from dptools.evaluation.summary import Summary
 from dptools.pipe.run import complaint
 from dptools.pipe.sniff import InputFormat, sniff
@@ -30,19 +30,19 @@ class EvaluationInputs:
     """The inputs of dp-eval besides its operands.
 
     Attributes:
-        by: The key of the groups.
+        by: The keys of the groups.
         report: A function that is called with a message for each line that is not a valid record.
         traces: Trace files of dp-denoise.
-        compare: A file with records of the same ids, purified in another way.
+        compare: Files with records of the same ids, purified in other ways.
         attacked: A file with records of the same ids before purification, for figures.
         map_scores: The object that scores the records of maps; None to score no maps.
         gate: The threshold of the gate: images with this suspicion or more are suspicious.
     """
 
-    by: str
+    by: tuple[str, ...]
     report: Callable[[str], None]
     traces: tuple[Path, ...] = ()
-    compare: Path | None = None
+    compare: tuple[Path, ...] = ()
     attacked: Path | None = None
     map_scores: RecordObserver | None = None
     gate: float = THRESHOLD
@@ -54,11 +54,11 @@ class EvaluationInputs:
             UsageError: A file cannot be read or is an image, or a line of a trace is invalid.
         """
         files = list(files)
-        _check_stdin([*files, *(str(path) for path in (self.compare, self.attacked) if path)])
+        _check_stdin([*files, *(str(path) for path in (*self.compare, self.attacked) if path)])
         summary = Summary(
             self.by,
             attacked={str(record["id"]): record for record in self._optional(self.attacked)},
-            comparison=Comparison(ranks_by_id(self._optional(self.compare))) if self.compare else None,
+            comparisons=[Comparison.against(self._read(str(path))) for path in self.compare],
             curves=learning_curves(point for trace in self.traces for point in read_trace(trace)),
             gate=GateEvaluation(self.gate),
         )

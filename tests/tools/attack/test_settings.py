@@ -4,11 +4,13 @@ import pytest
 
 from dptools.attacks import PAPER, Attack
 from dptools.errors import UsageError
-from dptools.tools.attack.settings import Setting, configured_attacks
+from dptools.tools.attack.settings import Setting, configured_attacks, short_attacks
 
 
-def configured(name: str, *settings: str, epsilon: str | None = None, targeted: bool = False) -> Attack:
-    (attack,) = configured_attacks([name], settings, epsilon, targeted=targeted)
+def configured(
+    name: str, *settings: str, epsilon: str | None = None, norm: str | None = None, targeted: bool = False
+) -> Attack:
+    (attack,) = configured_attacks([name], settings, epsilon, norm, targeted=targeted)
     return attack
 
 
@@ -21,6 +23,40 @@ def test_a_setting_applies_to_the_attack_that_it_names() -> None:
 
 def test_epsilon_can_be_a_fraction() -> None:
     assert configured("gs", epsilon="8/255").epsilon == 8 / 255
+
+
+@pytest.mark.parametrize(
+    "name", ["pgd", "LinfPGD", "L2PGD", "L2BasicIterativeAttack", "MIFGSM", "SparseL1DescentAttack"]
+)
+def test_the_step_size_follows_from_the_number_of_steps(name: str) -> None:
+    attack = configured(name, "steps=10", epsilon="1/255")
+    assert attack.settings["rel_stepsize"] == 0.25
+    assert not list(short_attacks([attack]))
+    assert configured(name, "steps=10", "rel_stepsize=0.1", epsilon="1/255").settings["rel_stepsize"] == 0.1
+    assert configured(name, "abs_stepsize=0.01", epsilon="1/255").settings["rel_stepsize"] is None
+
+
+def test_steps_that_are_too_short_give_a_warning() -> None:
+    (warning,) = short_attacks([configured("pgd", "steps=10", "rel_stepsize=1/30")])
+    assert warning.startswith("pgd: its 10 steps together have a length of 0.333 epsilon, and 2 are needed")
+    assert not list(short_attacks([configured("pgd", "steps=10", "rel_stepsize=1/30", "random_start=no", "steps=30")]))
+    assert list(short_attacks([configured("pgd", "abs_stepsize=1/2550", "steps=10", epsilon="8/255")]))
+    assert not list(short_attacks([configured("gs"), configured("apgd-ce"), configured("square")]))
+
+
+def test_another_norm_has_its_own_default_epsilon() -> None:
+    assert (configured("apgd-t", norm="l2").norm, configured("apgd-t", norm="l2").epsilon) == ("l2", 0.5)
+    assert configured("pgd", norm="l2", epsilon="2").epsilon == 2
+    assert configured("pgd", norm="linf").epsilon == 4 / 255
+    with pytest.raises(UsageError, match="--norm: deepfool: linf: it takes only l2"):
+        configured("deepfool", norm="linf")
+    with pytest.raises(UsageError, match="--norm: pgd: l1: it takes linf or l2"):
+        configured("pgd", norm="l1")
+
+
+def test_hopskipjump_measures_epsilon_in_the_norm_that_it_minimises() -> None:
+    assert configured("HopSkipJumpAttack").norm == "l2"
+    assert configured("HopSkipJumpAttack", "constraint=linf", epsilon="8/255").norm == "linf"
 
 
 def test_all_stands_for_the_attacks_of_the_paper() -> None:

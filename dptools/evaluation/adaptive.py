@@ -1,0 +1,117 @@
+"""Evaluation of a defended classifier by several attacks, and signs that the attacks are too weak to judge it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dptools.errors import UsageError
+from dptools.evaluation.keys import NONE
+from dptools.evaluation.robustness import GRADIENT_FREE, Robustness, Run, number
+from dptools.purifiers import Method, parse_method
+
+TOLERANCE = 0.02
+"""The largest decrease of accuracy that counts as no decrease when an attack gets twice as many steps."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All attacks on one classifier with one defence.
+
+    Attributes:
+        through: The defence; ``none`` for none.
+        runs: The runs.
+    """
+
+    through: str
+    runs: list[Run]
+
+    @property
+    def method(self) -> Method | None:
+        """The defence; None for none, or if this version does not know it."""
+        try:
+            return None if self.through == NONE else parse_method(self.through)
+        except UsageError:
+            return None
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the defence draws random numbers."""
+        return any(run.key.judges > 1 for run in self.runs)
+
+    @property
+    def full(self) -> list[Run]:
+        """Runs of attackers who know everything but the random numbers."""
+        return [run for run in self.runs if run.key.knows_all]
+
+    def command(self, options: str) -> str:
+        """Return a command of dp-attack with options, against this defence and with the bound of the first run."""
+        key = self.runs[0].key
+        bound = f" --norm {key.norm} --epsilon {number(key.epsilon)}" if key.epsilon else ""
+        through = "" if self.through == NONE else f" --through {self.through}"
+        return f"dp-attack {options}{bound}{through}"
+
+
+def evaluations(robustness: Robustness) -> list[Evaluation]:
+    """Return the evaluation of each defended classifier in the records."""
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for key, run in robustness.runs.items():
+        groups.setdefault((key.model, key.through), []).append(run)
+    return [Evaluation(through, runs) for (_, through), runs in groups.items()]
+
+
+def warnings(evaluation: Evaluation) -> Iterator[str]:
+    """Yield a sentence for each sign that the attacks are too weak to judge the defence."""
+    for free, gradient in _beaten(evaluation):
+        yield f"{free.key} breaks more images than {gradient.key}: the gradient is masked, or its attack is too weak"
+    for few, many in _helped(evaluation):
+        yield f"{many.key} breaks more images than {few.key}: increase the number of steps further"
+    if evaluation.through != NONE and not reaches_zero(evaluation):
+        yield "no attack breaks every image: increase --epsilon until one does, to show that the attacks work"
+    for run in evaluation.full:
+        key = run.key
+        if evaluation.method and evaluation.method.differentiable and key.gradient in ("bpda", "surrogate"):
+            yield f"{key}: {evaluation.through} has an exact gradient, so this result is too optimistic"
+
+
+def reaches_zero(evaluation: Evaluation) -> bool:
+    """Return whether an attack breaks every image."""
+    return any(run.majority.k == 0 and run.clean.k > 0 for run in evaluation.full)
+
+
+def most_steps(runs: Iterable[Run]) -> int:
+    """Return the largest number of steps of an attack with gradients; 40 if there is none."""
+    return max((run.key.steps or 0 for run in runs if run.key.gradient != GRADIENT_FREE), default=0) or 40
+
+
+def step_pairs(runs: list[Run]) -> Iterator[tuple[Run, Run]]:
+    """Yield pairs of runs of which the second has at least twice as many steps and is otherwise the same."""
+    for few in runs:
+        for many in runs:
+            same = few.key.without("steps") == many.key.without("steps")
+            if same and few.key.steps and (many.key.steps or 0) >= 2 * few.key.steps:
+                yield few, many
+
+
+def _helped(evaluation: Evaluation) -> Iterator[tuple[Run, Run]]:
+    """Yield the pair with the most steps if the second run breaks more images than the first."""
+    pairs = sorted(step_pairs(evaluation.full), key=lambda pair: pair[1].key.steps or 0)
+    if pairs and decrease(*pairs[-1]) > TOLERANCE:
+        yield pairs[-1]
+
+
+def decrease(few: Run, many: Run) -> float:
+    """Return by how much accuracy is lower in the second run, on the images of both."""
+    common = few.outcomes.keys() & many.outcomes.keys()
+    if not common:
+        return 0.0
+    return sum(few.outcomes[name].majority - many.outcomes[name].majority for name in common) / len(common)
+
+
+def _beaten(evaluation: Evaluation) -> Iterator[tuple[Run, Run]]:
+    """Yield pairs of a run without gradients and the strongest run with gradients that breaks fewer images."""
+    for free in evaluation.full:
+        if free.key.gradient != GRADIENT_FREE:
+            continue
+        rivals = [run for run in evaluation.full if run.key.threat == free.key.threat]
+        rivals = [run for run in rivals if run.key.gradient != GRADIENT_FREE]
+        if rivals and all(decrease(run, free) > 0 for run in rivals):
+            yield free, min(rivals, key=lambda run: run.majority.k / max(run.majority.n, 1))

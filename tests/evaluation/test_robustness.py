@@ -1,0 +1,170 @@
+"""Robust accuracy, its curves, the checklist of an adaptive evaluation, and its warnings."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from dptools.evaluation.adaptive import evaluations, warnings
+from dptools.evaluation.checklist import checklist
+from dptools.evaluation.figures import robustness as draw
+from dptools.evaluation.robustness import Robustness, number
+
+
+def record(
+    image: str,
+    correct: float | None,
+    *,
+    name: str = "pgd",
+    epsilon: float = 4 / 255,
+    steps: int = 10,
+    through: str | None = "denoiser",
+    gradient: str = "exact",
+    **more: Any,
+) -> dict[str, Any]:
+    """Return a record of dp-attack; ``correct`` is the fraction of correct draws, None for a skipped image."""
+    attack: dict[str, Any] = {
+        "name": name,
+        "params": {"steps": steps},
+        "epsilon": epsilon,
+        "norm": "linf",
+        "gradient": gradient,
+        "model": "efficientnet-lite0",
+        "clean_label": 1 if correct is not None else 2,
+        **({"through": through, "eot": 4, "judges": 10} if through else {}),
+        **more,
+    }
+    if correct is not None:
+        votes = {"draws": 10, "correct": correct, "majority_correct": correct > 0.5, "all_correct": correct == 1}
+        attack |= {"success": correct <= 0.5, "adversarial_label": 1 if correct > 0.5 else 3}
+        attack |= {"judge": votes} if through else {}
+    return {"id": f"{image}@{name}", "source": image, "label": 1, "attack": attack}
+
+
+def read(records: Iterable[dict[str, Any]]) -> Robustness:
+    robustness = Robustness()
+    for each in records:
+        robustness.add(each)
+    return robustness
+
+
+def images(*correct: float | None, **more: Any) -> list[dict[str, Any]]:
+    return [record(f"image{index}", share, **more) for index, share in enumerate(correct)]
+
+
+def test_robust_accuracy_counts_clean_errors_and_has_three_forms() -> None:
+    (run,) = read(images(1.0, 0.75, 0.25, 0.0, None)).runs.values()
+    assert (run.clean.k, run.clean.n) == (4, 5)
+    assert (run.majority.k, run.worst.k, run.majority.n) == (2, 1, 5)
+    assert run.mean == pytest.approx(2.0 / 5)
+    assert str(run.key) == "pgd linf 4/255 x10 exact eot 4"
+
+
+def test_an_image_resists_all_attacks_together_only_if_it_resists_each() -> None:
+    robustness = read(
+        [
+            *images(1.0, 1.0, 0.0),
+            *images(0.0, 1.0, 1.0, name="square", gradient="none"),
+            *images(0.0, 0.0, 0.0, epsilon=8 / 255),
+            *images(0.0, 0.0, 0.0, transfer_from="efficientnet-lite1"),
+        ]
+    )
+    together = robustness.together(robustness.threats[0])
+    assert (together.k, together.n) == (1, 3)
+    assert len(robustness.threats) == 2
+
+
+def test_attacks_without_a_limit_and_failed_records_are_left_out() -> None:
+    unlimited = record("a", 0.0, through=None)
+    del unlimited["attack"]["epsilon"]
+    assert not read([unlimited, {"id": "x", "error": {"message": "m"}}, {"id": "y"}])
+
+
+def test_curves_join_runs_that_differ_in_one_setting_only() -> None:
+    robustness = read(
+        [
+            *images(1.0, 1.0, epsilon=1 / 255),
+            *images(1.0, 0.0),
+            *images(0.0, 0.0, epsilon=8 / 255),
+            *images(0.0, steps=40),
+        ]
+    )
+    (epsilons,) = robustness.curves("epsilon").values()
+    assert [run.majority.k for run in epsilons] == [2, 1, 0]
+    (steps,) = robustness.curves("steps").values()
+    assert [run.key.steps for run in steps] == [10, 40]
+    (axes,) = draw(robustness.curves("epsilon"), "epsilon").axes
+    assert list(axes.lines[0].get_ydata()) == [100, 50, 0]
+
+
+@pytest.mark.parametrize(("epsilon", "text"), [(4 / 255, "4/255"), (0.5 / 255, "0.5/255"), (0.5, "0.5"), (3.0, "3")])
+def test_epsilon_is_shown_as_a_user_writes_it(epsilon: float, text: str) -> None:
+    assert number(epsilon) == text
+
+
+def states(robustness: Robustness) -> dict[int, str]:
+    (evaluation,) = evaluations(robustness)
+    return {item.number: item.state for item in checklist(evaluation)}
+
+
+def test_a_single_attack_leaves_most_items_open_and_names_the_commands() -> None:
+    robustness = read(images(1.0, 0.0))
+    assert [place for place, state in states(robustness).items() if state == "met"] == [1, 2, 6, 11, 13]
+    assert states(robustness)[12] == "not applicable"
+    (evaluation,) = evaluations(robustness)
+    details = {item.number: item.detail for item in checklist(evaluation)}
+    assert details[5] == "dp-attack -a pgd --fixed-draws --norm linf --epsilon 4/255 --through denoiser"
+    assert details[8] == "dp-attack -a pgd --norm linf --epsilon 8/255 --through denoiser"
+    assert list(warnings(evaluation)) == [
+        "no attack breaks every image: increase --epsilon until one does, to show that the attacks work"
+    ]
+
+
+def test_a_complete_evaluation_meets_every_item() -> None:
+    robustness = read(
+        [
+            *images(0.0, 0.0),
+            *images(0.0, 0.0, steps=20),
+            *images(0.0, 0.0, name="autoattack", eot=20, params={"version": "rand", "steps": 100}),
+            *images(0.0, 0.0, name="autoattack", params={"version": "standard", "steps": 100}),
+            *images(0.0, 0.0, judges=1, fixed_draws=True),
+            *images(1.0, 0.0, name="square", gradient="none"),
+            *images(1.0, 1.0, name="HopSkipJumpAttack", gradient="none"),
+            *images(1.0, 1.0, transfer_from="efficientnet-lite1"),
+        ]
+    )
+    assert set(states(robustness).values()) == {"met", "not applicable"}
+    assert not list(warnings(evaluations(robustness)[0]))
+
+
+def test_a_masked_gradient_is_detected() -> None:
+    """A purifier that rounds has a gradient of 0: an attack without gradients breaks more images."""
+    masked = read([*images(1.0, 1.0, 0.0), *images(0.0, 0.0, 0.0, name="square", gradient="none")])
+    (text,) = warnings(evaluations(masked)[0])
+    assert text == (
+        "square linf 4/255 x10 eot 4 breaks more images than pgd linf 4/255 x10 exact eot 4: "
+        "the gradient is masked, or its attack is too weak"
+    )
+
+
+def test_an_exact_attack_on_the_plain_classifier_is_not_flagged() -> None:
+    plain = read(
+        [*images(0.0, 0.0, 1.0, through=None), *images(0.0, 1.0, 1.0, through=None, name="square", gradient="none")]
+    )
+    assert [list(warnings(evaluation)) for evaluation in evaluations(plain)] == [[]]
+
+
+def test_more_steps_that_help_are_detected() -> None:
+    robustness = read([*images(1.0, 1.0, 0.0), *images(0.0, 0.0, 0.0, steps=20)])
+    assert states(robustness)[7] == "not met"
+    (text,) = warnings(evaluations(robustness)[0])
+    assert "x20 exact eot 4 breaks more images than pgd linf 4/255 x10" in text
+
+
+def test_an_approximate_gradient_of_a_differentiable_method_is_not_enough() -> None:
+    assert states(read(images(0.0, gradient="bpda")))[2] == "not met"
+    (text,) = warnings(evaluations(read(images(0.0, gradient="bpda")))[0])
+    assert text.endswith("denoiser has an exact gradient, so this result is too optimistic")
+    assert states(read(images(0.0, through="jpeg:50", gradient="bpda", judges=1)))[2] == "met"
+    dip = read(images(0.0, through="dip", gradient="surrogate"))
+    assert (states(dip)[2], states(dip)[12]) == ("met", "not met")
