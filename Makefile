@@ -155,7 +155,7 @@ JOBS ?=
 ENGINE ?=
 PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(METHOD)-$(MODEL)
 
-ifneq ($(filter paper bench universality bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
+ifneq ($(filter paper bench universality robustness bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
 ifneq ($(words $(IMAGES)),1)
 $(error IMAGES=$(IMAGES): make cannot handle a space in a name)
 else ifeq ($(origin IMAGES),file)
@@ -312,6 +312,16 @@ universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on attacks ou
 	mkdir -p results
 	python tests/benchmarks/universality.py $(IMAGES) --part $(PART) --model $(MODEL) $(METHODS) \
 		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART)-$(MODEL) | tee results/universality.md
+
+# Attacks by someone who knows the method. COUNT=0 takes all images; ROBUSTNESS holds more options, such as --estimate.
+THROUGH ?= denoiser
+COUNT ?= 50
+ROBUSTNESS ?=
+
+.PHONY: robustness
+robustness: | $(IMAGES) $(BIN)/dp-attack  ## attack a method with all that the checklist of dp-eval asks for (hours; resumes): IMAGES=DIR THROUGH=METHOD COUNT=50
+	python tests/benchmarks/robustness.py $(IMAGES) --method $(THROUGH) --model $(MODEL) --count $(COUNT) $(ROBUSTNESS) \
+		--out results/robustness/$(notdir $(abspath $(IMAGES)))-$(subst :,-,$(THROUGH))-$(MODEL)
 
 .PHONY: bench-pipe
 bench-pipe: | $(IMAGES) $(BIN)/dp-attack  ## measure the pipe's overhead per record and its memory, and dp-classify against a bare loop (10 minutes)

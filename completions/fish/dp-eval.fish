@@ -1,7 +1,7 @@
 # fish completion of dp-eval
-complete -c dp-eval -l by -x -a 'attack method' -d 'Group by attack, method, or a key such as denoise.stop.criterion'
+complete -c dp-eval -l by -x -a 'attack method' -d 'Group by attack, method, or a key such as attack.epsilon; repeatable'
 complete -c dp-eval -l trace -r -F -d 'Trace of dp-denoise; can be repeated'
-complete -c dp-eval -l compare -r -F -d 'Compare with these records, which have the same ids'
+complete -c dp-eval -l compare -r -F -d 'Compare with these records of the same ids; repeatable'
 complete -c dp-eval -l attacked -r -F -d 'Records before purification, for figures'
 complete -c dp-eval -l maps -r -F -d 'GeoJSON of the words on a map, or a directory of these'
 complete -c dp-eval -l gate -x -d 'Gate: images with a suspicion of T or more are suspicious'

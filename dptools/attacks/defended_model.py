@@ -12,8 +12,11 @@ from dptools.attacks.query_counter import query_in_batches
 DRAWS_AT_ONCE = {"cpu": 1, "cuda": 16}
 """Number of purifications that are computed at once, by device type. On a CPU, more are not faster."""
 
-KEPT_GRAPHS = 2
-"""Groups of draws whose graphs are kept in memory until the backward pass. Other draws are computed again for it."""
+KEPT_GRAPHS = 10
+"""Groups of draws whose graphs are kept in memory until the backward pass. Other draws are computed again for it.
+
+A graph of the denoiser and the bundled classifier takes 80 MB for one pass and 180 MB for three.
+"""
 
 
 class SeededPurifier(Protocol):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from dptools.attacks.registry import ATTACKS
+from dptools.attacks.registry import ATTACKS, EPSILONS
 from dptools.classifiers.names import BUNDLED, SERVICES
 from dptools.cli.engines import ENGINES
 from dptools.detection.detector import DETECTORS
@@ -12,6 +12,7 @@ from dptools.purifiers.dip.settings import LOSSES, NETWORKS
 from dptools.purifiers.dip.stopping_names import CRITERIA
 from dptools.purifiers.method import METHODS
 from dptools.purifiers.precision import PRECISIONS
+from dptools.tools.attack.defence import GRADIENTS
 from dptools.tools.shared import LabelFrom
 
 
@@ -35,15 +36,18 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--engine": lambda: ENGINES,
     "--format": lambda: FORMATS,
     "--from": lambda: InputFormat,
+    "--gradient": lambda: GRADIENTS,
     "--label-from": lambda: LabelFrom,
     "--loss": lambda: LOSSES,
     "--method": lambda: METHODS,
     "--model": _models,
     "--network": lambda: NETWORKS,
+    "--norm": lambda: EPSILONS,
     "--precision": lambda: PRECISIONS,
     "--reader": lambda: READERS,
     "--rule": lambda: MASK_METHODS,
     "--stop": lambda: (form.rstrip("NT") for form in CRITERIA),
     "--through": lambda: METHODS,
+    "--transfer-from": lambda: BUNDLED,
 }
 """Functions that list the values of an option, by its long spelling. A value that ends in a colon takes an argument."""

@@ -179,10 +179,13 @@ def test_image_is_not_written_to_a_terminal(dog: Path, environment: dict[str, st
     assert "redirect it to a file, or name a directory with -o" in done.stderr
 
 
+AUTO = ("apgd-ce", "apgd-dlr", "apgd-t", "fab-t", "square", "autoattack")
+
+
 def test_list_of_attacks(sh: Run) -> None:
     listed = sh("dp-attack --list").stdout.splitlines()
     short = [line.split()[0] for line in listed[: listed.index("")] if not line.startswith(" ")]
-    assert short == ["gs", "agn", "bun", "adef", "newtonfool", "deepfool", "cw", "spn", "pgd", "all"]
+    assert short == ["gs", "agn", "bun", "adef", "newtonfool", "deepfool", "cw", "spn", "pgd", *AUTO, "all"]
     assert "            steps=50 candidates=10 overshoot=0.02" in listed
     assert "DDNAttack(init_epsilon=1, steps=100, gamma=0.05)" in listed
     assert "LinfFastGradientAttack(random_start=false, epsilon=...)" in listed

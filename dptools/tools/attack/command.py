@@ -40,7 +40,7 @@ def attack(
     ] = None,
     norm: Annotated[
         str | None,
-        typer.Option("--norm", metavar="NORM", help="Norm of --epsilon, where there is a choice."),
+        typer.Option("--norm", metavar="NAME", help="Norm of --epsilon, where there is a choice."),
     ] = None,
     target: Annotated[
         str | None, typer.Option("--target", metavar="CLASS", help="Target class: index, wnid or name.")
@@ -63,7 +63,7 @@ def attack(
         str | None,
         typer.Option(
             "--gradient",
-            metavar="KIND",
+            metavar="NAME",
             help="Gradient of the method: exact, surrogate, bpda or auto.  [default: auto]",
         ),
     ] = None,

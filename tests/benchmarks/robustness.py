@@ -1,0 +1,173 @@
+"""Evaluate a purification method against attackers who know it (`make robustness`).
+
+The script first estimates the time, then runs dp-attack with each of the attacks that the checklist of dp-eval asks
+for, and then writes the tables, the checklist and a report. A run that was interrupted continues where it stopped.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dptools.attacks import DefendedModel
+from dptools.classifiers import load as load_classifier
+from dptools.errors import UsageError
+from dptools.purifiers import Method, load, parse_method
+
+EPSILONS = ("1/255", "2/255", "4/255", "8/255")
+MAIN, MAIN_L2 = "4/255", "0.5"
+
+JUDGES = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run of dp-attack.
+
+    Attributes:
+        name: Name of the run's files.
+        options: Options of dp-attack.
+        queries: Largest number of queries per image.
+        draws: Draws per query.
+        gradient: Whether the queries need gradients.
+        few: Whether the run takes only the first images, because it is slow.
+    """
+
+    name: str
+    options: str
+    queries: int
+    draws: int = 1
+    gradient: bool = True
+    few: bool = False
+
+
+def plans(method: Method, eot: int, steps: int, queries: int) -> Iterator[Plan]:
+    """Yield the runs for a method.
+
+    Args:
+        method: The method.
+        eot: Draws per gradient of a random method.
+        steps: Steps of PGD.
+        queries: Queries of the attacks without gradients.
+    """
+    draws = eot if method.random else 1
+    average = f" --eot {eot}" if method.random else ""
+
+    def pgd(name: str, more: str, steps: int = steps, draws: int = draws) -> Plan:
+        return Plan(name, f"-a pgd --set steps={steps} {more}", steps, draws)
+
+    for epsilon in EPSILONS:
+        yield pgd(f"pgd-{epsilon.partition('/')[0]}", f"--epsilon {epsilon}{average}")
+    yield pgd("pgd-l2", f"--norm l2 --epsilon {MAIN_L2}{average}")
+    yield pgd("pgd-twice", f"--epsilon {MAIN}{average}", steps=2 * steps)
+    if method.differentiable:
+        yield pgd("pgd-bpda", f"--epsilon {MAIN} --gradient bpda{average}")
+    yield pgd("transfer", f"--epsilon {MAIN} --transfer-from efficientnet-lite1{average}")
+    if method.random:
+        yield pgd("fixed", f"--epsilon {MAIN} --fixed-draws", draws=1)
+        yield Plan("aa-rand", f"-a autoattack --set version=rand --epsilon {MAIN}", 200, 20, few=True)
+    standard = f"-a autoattack --set version=standard --set queries={queries} --epsilon {MAIN}{average}"
+    yield Plan("aa-standard", standard, 100 + 900 + 900 + queries, draws, few=True)
+    yield Plan("square", f"-a square --set queries={queries} --epsilon {MAIN}", queries, gradient=False, few=True)
+    hop = "-a HopSkipJumpAttack --set constraint=linf --set steps=8 --set initial_gradient_eval_steps=20"
+    yield Plan("hop", f"{hop} --epsilon {MAIN}", 8 * 100, gradient=False, few=True)
+
+
+def seconds(method: str, model: str) -> tuple[float, float]:
+    """Return the seconds of one query of the defended classifier on one thread, without and with a gradient."""
+    classifier, purifier = load_classifier(model, device="cpu"), load(method)
+    surrogate = None if purifier.differentiable else load("denoiser")
+    side = classifier.geometry.crop
+    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)) / 4 + 0.4
+    defended = DefendedModel(classifier, purifier, seed=0, surrogate=surrogate)
+    times = []
+    for gradient in (False, True):
+        defended(image.clone().requires_grad_(gradient))
+        start = time.perf_counter()
+        logits = defended(image.clone().requires_grad_(gradient))
+        if gradient:
+            logits.sum().backward()  # type: ignore[no-untyped-call]
+        times.append(time.perf_counter() - start)
+    return times[0], times[1]
+
+
+def estimate(chosen: list[Plan], count: int, few: int, options: argparse.Namespace) -> None:
+    """Print the longest time that each run can take."""
+    forward, backward = seconds(options.method, options.model)
+    print(f"one query: {forward:.2g} s, with a gradient {backward:.2g} s, on one core", file=sys.stderr)
+    total = 0.0
+    for plan in chosen:
+        images = few if plan.few else count
+        cost = images * (plan.queries * plan.draws * (backward if plan.gradient else forward) + 2 * JUDGES * forward)
+        total += cost
+        done = "done" if (options.out / f"{plan.name}.jsonl").exists() else f"at most {cost / 60:.0f} core-minutes"
+        print(f"{plan.name:12} {images:4} images  {done}", file=sys.stderr)
+    hours = total / 3600 / options.jobs
+    print(f"all: at most {hours:.1f} hours on {options.jobs} cores; broken images end early", file=sys.stderr)
+
+
+def run(plan: Plan, images: list[Path], options: argparse.Namespace) -> Path:
+    """Run dp-attack unless its records are complete, and return the file of records."""
+    file: Path = options.out / f"{plan.name}.jsonl"
+    if file.exists():
+        return file
+    part, folder = file.with_suffix(".part"), file.with_suffix("")
+    command = ["dp-attack", "-0", *plan.options.split(), "--through", options.method, "--model", options.model]
+    command += ["-j", str(options.jobs), "-o", str(folder)]
+    names = b"".join(os.fsencode(path) + b"\0" for path in images)
+    with part.open("w") as output:
+        if subprocess.run(command, input=names, stdout=output, check=False).returncode > 1:  # 1: some image failed
+            sys.exit(f"{plan.name}: dp-attack failed")
+    part.rename(file)
+    return file
+
+
+def main() -> None:
+    """Estimate, attack and report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("images", type=Path, help="directory of images, in subdirectories named after their classes")
+    add("--method", default="denoiser", help="the method of dp-denoise to attack")
+    add("--model", default="efficientnet-lite0")
+    add("--out", type=Path, required=True, help="directory for images, records and the report")
+    add("--count", type=int, default=0, help="number of images, drawn at even distances; 0 for all")
+    add("--few", type=int, default=8, help="number of images for the slow attacks")
+    add("--eot", type=int, default=4, help="draws per gradient of PGD")
+    add("--steps", type=int, default=30, help="steps of PGD")
+    add("--queries", type=int, default=500, help="queries of Square")
+    add("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    add("--only", nargs="+", metavar="RUN", help="names of runs; by default all")
+    add("--estimate", action="store_true", help="print the estimate and exit")
+    options = parser.parse_args()
+    found = sorted(path for path in options.images.rglob("*") if path.is_file())
+    chosen = found[:: max(1, len(found) // options.count)][: options.count] if options.count else found
+    few = chosen[:: max(1, len(chosen) // options.few)][: options.few]
+    try:
+        method = parse_method(options.method)
+    except UsageError as error:
+        parser.error(str(error))
+    todo = list(plans(method, options.eot, options.steps, options.queries))
+    todo = [plan for plan in todo if not options.only or plan.name in options.only]
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+    options.out.mkdir(parents=True, exist_ok=True)
+    estimate(todo, len(chosen), len(few), options)
+    if options.estimate:
+        return
+    files = []
+    for plan in todo:
+        files.append(str(run(plan, few if plan.few else chosen, options)))
+        print(f"{plan.name}: done", file=sys.stderr)
+    report = str(options.out / "report.html")
+    subprocess.run(["dp-eval", "--markdown", "--report", report, *files], check=False)
+    print(f"report: {report}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
