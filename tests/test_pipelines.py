@@ -111,15 +111,50 @@ def test_an_unknown_target_is_a_usage_error(dog: Path, sh: Run) -> None:
     assert "dp-attack: unknown label 'unicorn'" in done.stderr
 
 
-@pytest.mark.slow
-def test_an_adaptive_attack_through_the_denoiser(dog: Path, sh: Run) -> None:
-    through = "dp-attack -a pgd --set steps=2 --set random_start=no --through denoiser --eot 2 --label 243"
-    (record,) = records(sh(f"{through} {dog} -o adv").stdout)
+def test_an_adaptive_attack_through_the_denoiser_is_judged_by_fresh_draws(dog: Path, sh: Run) -> None:
+    through = "dp-attack -a pgd --set steps=4 --through denoiser --eot 2 --judge 3 --label 243"
+    done = sh(f"{through} {dog} -o adv | tee adv.jsonl | dp-eval --table; cat adv.jsonl")
+    table, _, line = done.stdout.rpartition("\n{")
+    (record,) = records("{" + line)
     facts = record["attack"]
-    assert (facts["through"], facts["eot"], facts["clean_label"]) == ("denoiser", 2, 243)
-    assert facts["queries"] >= 3
+    assert (facts["through"], facts["gradient"], facts["eot"], facts["clean_label"]) == ("denoiser", "exact", 2, 243)
+    assert facts["judge"]["draws"] == 3
+    assert facts["success"] == (not facts["judge"]["majority_correct"])
+    assert facts["restorations"] >= 2 * 3 + 2
+    assert facts["params"]["rel_stepsize"] == 2.5 / 4
+    assert "pgd linf 4/255 x4 exact eot 2  denoiser  1" in table
+    assert "gradient through the whole defence      met             exact" in table
     (again,) = records(sh(f"{through} {dog} -o adv").stdout)
     assert again["cached"]
+
+
+def test_with_fixed_draws_the_attacker_knows_what_dp_denoise_will_do(dog: Path, sh: Run) -> None:
+    attack = "dp-attack -a apgd-ce --set steps=5 --through denoiser --fixed-draws --label 243"
+    (record,) = records(sh(f"{attack} {dog} -o adv | dp-denoise -o clean | dp-classify -k 1").stdout)
+    (top,) = record["classify"]["top"]
+    assert (top["index"], top["p"]) == (record["attack"]["adversarial_label"], record["attack"]["adversarial_p"])
+    assert "judges" not in record["attack"]
+
+
+def test_a_transferred_attack_is_judged_by_the_attacked_classifier(dog: Path, sh: Run) -> None:
+    attack = "dp-attack -a pgd --set steps=3 --epsilon 1/255 --transfer-from efficientnet-lite1 --label 243"
+    (record,) = records(sh(f"{attack} {dog} -o adv | dp-classify").stdout)
+    facts = record["attack"]
+    assert (facts["transfer_from"], facts["model"]) == ("efficientnet-lite1", "efficientnet-lite0")
+    assert facts["adversarial_rank"] == record["classify"]["label_rank"]
+    assert facts["success"] == (facts["adversarial_label"] != 243)
+
+
+def test_an_attacker_who_knows_the_detector_makes_images_that_are_less_suspicious(dog: Path, sh: Run) -> None:
+    attack = "dp-attack -a pgd --set steps=8 --label 243"
+    done = sh(
+        f"{attack} {dog} -o plain | dp-classify --suspect; "
+        f"{attack} --evade-suspicion {dog} -o evading | dp-classify --suspect"
+    )
+    plain, evading = records(done.stdout)
+    assert evading["attack"]["success"]
+    assert evading["suspicion"] < plain["suspicion"]
+    assert evading["suspicion"] == evading["attack"]["suspicion"]
 
 
 def test_a_filter_as_the_method_of_dp_denoise(dog: Path, sh: Run) -> None:

@@ -78,7 +78,7 @@ class AttackProcessor:
         assessments = [self._assess(self.classifier, to_tensor(sample, self.classifier.device)) for sample in samples]
         checked = [self._check_clean(*pair) for pair in zip(samples, assessments, strict=True)]
         pending = [sample for sample in checked if not sample.finished]
-        results = iter(self._perturb(attack, self.classifier, pending))
+        results = iter(self._perturb(attack, self.classifier, pending, target=self.target))
         return [sample if sample.finished else self._finish(sample, next(results)) for sample in checked]
 
     def _attack_informed(self, attack: Attack, sample: Sample) -> Sample:
@@ -90,7 +90,9 @@ class AttackProcessor:
         if checked.finished:
             return checked
         model = knowledge.model(victim, attack.name, sample, self.seed)
-        (result,) = self._perturb(attack, model, [sample], repair=knowledge.defence is None and not knowledge.source)
+        repair = knowledge.defence is None and knowledge.source is None
+        aim = self._aim(attack, model, sample) if knowledge.detector else self.target
+        (result,) = self._perturb(attack, model, [sample], target=aim, repair=repair)
         adversarial = result.judgement
         if model is not victim:
             adversarial = self._assess(victim, result.image)
@@ -104,8 +106,19 @@ class AttackProcessor:
             )
         if knowledge.detector:
             suspicion = knowledge.detector(to_pixels(result.image), result.scores.softmax(dim=0).cpu())
-            finished = _with_facts(finished, {"suspicion": suspicion})
+            finished = _with_facts(finished, {"suspicion": suspicion, **({} if aim is None else {"aim": aim})})
         return finished
+
+    def _aim(self, attack: Attack, model: "nn.Module", sample: Sample) -> int | None:
+        """Return the class that the attack aims for.
+
+        Views agree on a wrong class sooner if all are driven to the same one: the most probable besides the label.
+        """
+        if self.target is not None or attack.targets == "no":
+            return self.target
+        scores = self._assess(model, to_tensor(sample, self.classifier.device)).mean.clone()
+        scores[sample.record["label"]] = -float("inf")
+        return int(scores.argmax())
 
     def _assess(self, model: "nn.Module", image: "Tensor") -> "Judgement":
         """Return the logits of an image: one row, or one row for each draw of a defence."""
@@ -132,7 +145,13 @@ class AttackProcessor:
         return checked
 
     def _perturb(
-        self, attack: Attack, model: "nn.Module", samples: Sequence[Sample], *, repair: bool = True
+        self,
+        attack: Attack,
+        model: "nn.Module",
+        samples: Sequence[Sample],
+        *,
+        target: int | None = None,
+        repair: bool = True,
     ) -> "list[AttackResult]":
         import torch
 
@@ -143,7 +162,7 @@ class AttackProcessor:
         seeds = [sample.seed(self.seed) for sample in samples]
         labels = [sample.record["label"] for sample in samples]
         images = torch.cat([to_tensor(sample, self.classifier.device) for sample in samples])
-        return perturb(attack, model, images, labels, seeds=seeds, target=self.target, repair=repair)
+        return perturb(attack, model, images, labels, seeds=seeds, target=target, repair=repair)
 
     def _finish(self, sample: Sample, result: "AttackResult", adversarial: "Judgement | None" = None) -> Sample:
         """Return the sample with the adversarial image, and with the result in its record."""
