@@ -155,7 +155,7 @@ JOBS ?=
 ENGINE ?=
 PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(METHOD)-$(MODEL)
 
-ifneq ($(filter paper bench universality robustness bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
+ifneq ($(filter paper bench universality robustness certify bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
 ifneq ($(words $(IMAGES)),1)
 $(error IMAGES=$(IMAGES): make cannot handle a space in a name)
 else ifeq ($(origin IMAGES),file)
@@ -322,6 +322,14 @@ ROBUSTNESS ?=
 robustness: | $(IMAGES) $(BIN)/dp-attack  ## attack a method with all that the checklist of dp-eval asks for (hours; resumes): IMAGES=DIR THROUGH=METHOD COUNT=50
 	python tests/benchmarks/robustness.py $(IMAGES) --method $(THROUGH) --model $(MODEL) --count $(COUNT) $(ROBUSTNESS) \
 		--out results/robustness/$(notdir $(abspath $(IMAGES)))-$(subst :,-,$(THROUGH))-$(MODEL)
+
+SIGMA ?= 0.12 0.25 0.5
+DRAWS ?= 1000
+
+.PHONY: certify
+certify: | $(IMAGES) $(BIN)/dp-attack  ## certify predictions and report certified accuracy (hours; resumes): IMAGES=DIR SIGMA="0.12 0.25 0.5" DRAWS=1000 ENGINE=ray
+	python tests/benchmarks/certify.py $(IMAGES) --sigma $(SIGMA) --draws $(DRAWS) --model $(MODEL) \
+		$(addprefix --engine ,$(ENGINE)) --out results/certify/$(notdir $(abspath $(IMAGES)))-$(MODEL)
 
 .PHONY: bench-pipe
 bench-pipe: | $(IMAGES) $(BIN)/dp-attack  ## measure the pipe's overhead per record and its memory, and dp-classify against a bare loop (10 minutes)

@@ -11,3 +11,16 @@ def printable(text: str) -> str:
 def did_you_mean(names: Sequence[str]) -> str:
     """Return a hint that follows an unknown name in a message; empty if there are no similar names."""
     return f" (did you mean {', '.join(names)}?)" if names else ""
+
+
+def parse_number(text: str) -> float:
+    """Return the value of a decimal number or of a fraction such as 8/255.
+
+    Raises:
+        ValueError: The text is neither.
+    """
+    try:
+        numerator, slash, denominator = text.partition("/")
+        return float(numerator) / (float(denominator) if slash else 1.0)
+    except (ZeroDivisionError, OverflowError):
+        raise ValueError(text) from None

@@ -87,6 +87,8 @@ def run_class(batch: AttackBatch, *, epsilon: float | None, class_name: str, **p
             raise SetupError(f"{class_name}: package {error.name} is missing: pip install {error.name}") from None
         except (ValueError, AssertionError, NotImplementedError) as error:
             cause = str(error) or "Foolbox gives no reason"
+            if "init_attack failed" in cause:  # It found no adversarial image to start from.
+                return RawResult(batch.images)
             raise SampleError("AttackFailed", f"{class_name} failed: {cause}") from None
 
 

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from dptools.texts import parse_number
+
 Value = bool | int | float | str | None
 
 # The default of a parameter that the user must set.
@@ -64,19 +66,6 @@ class Param:
     @property
     def _types(self) -> tuple[type, ...]:
         return self.types or (() if self.choices else (type(self.default),))
-
-
-def parse_number(text: str) -> float:
-    """Return the value of a decimal number or of a fraction such as 8/255.
-
-    Raises:
-        ValueError: The text is neither.
-    """
-    try:
-        numerator, slash, denominator = text.partition("/")
-        return float(numerator) / (float(denominator) if slash else 1.0)
-    except (ZeroDivisionError, OverflowError):
-        raise ValueError(text) from None
 
 
 # Each parser returns the Ellipsis object if the word does not have its type.

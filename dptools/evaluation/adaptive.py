@@ -78,8 +78,8 @@ def reaches_zero(evaluation: Evaluation) -> bool:
 
 
 def most_steps(runs: Iterable[Run]) -> int:
-    """Return the largest number of steps of an attack with gradients; 40 if there is none."""
-    return max((run.key.steps or 0 for run in runs if run.key.gradient != GRADIENT_FREE), default=0) or 40
+    """Return the largest number of steps of projected gradient descent; 40 if there is none."""
+    return max((run.key.steps or 0 for run in runs if "pgd" in run.key.attack), default=0) or 40
 
 
 def step_pairs(runs: list[Run]) -> Iterator[tuple[Run, Run]]:

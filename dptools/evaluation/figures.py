@@ -5,6 +5,7 @@ from itertools import cycle
 
 from matplotlib.figure import Figure
 
+from dptools.evaluation.certified import CertificateGroup
 from dptools.evaluation.keys import ALL
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.paper_results import PAPER_RESULTS
@@ -23,6 +24,12 @@ from dptools.evaluation.plotting import (
     style_axes,
 )
 from dptools.evaluation.robustness import Run
+
+PUBLISHED_CERTIFICATES = {
+    "arXiv 2003.01908, ResNet-50, DnCNN": {0.25: 48, 0.5: 31, 1.0: 12},
+    "arXiv 1902.02918, ResNet-50 trained on noise": {0.25: 62, 0.5: 52, 1.0: 39},
+}
+"""Published certified accuracy on ImageNet's validation set in per cent, by radius, with the best noise per radius."""
 
 MAX_FALSE_POSITIVES = 25
 """Largest false positive rate in the ROC figure, in per cent. No practical gate has a higher one."""
@@ -75,6 +82,28 @@ def robustness(curves: Mapping[str, Sequence[Run]], quantity: str) -> Figure:
     if quantity == "steps":
         axes.set_xscale("log")
     axes.set_xlabel("number of steps or queries" if quantity == "steps" else "epsilon", fontsize=9)
+    axes.legend(fontsize=7, frameon=False)
+    return figure
+
+
+def certified(groups: Sequence[CertificateGroup]) -> Figure:
+    """Draw certified accuracy against the radius, one line for each noise level, with published points."""
+    figure, axes = one_panel("certified and correct, %")
+    for group in groups:
+        radii = sorted({0.0, *(each.radius for each in group.certificates.values())})
+        heights = [100 * (rate := group.accuracy(radius)).k / rate.n for radius in radii]
+        name = "best sigma" if group.sigma is None else f"sigma {group.sigma:g}"
+        axes.step(
+            [*radii, radii[-1]],
+            [*heights, 0],
+            where="pre",
+            linewidth=2 if group.sigma is None else 1,
+            color="black" if group.sigma is None else None,
+            label=literal(f"{name}, {group.method}"),
+        )
+    for (name, points), marker in zip(PUBLISHED_CERTIFICATES.items(), "x+", strict=True):
+        axes.plot(list(points), list(points.values()), marker, color=GREY, label=name)
+    axes.set_xlabel("L2 radius", fontsize=9)
     axes.legend(fontsize=7, frameon=False)
     return figure
 

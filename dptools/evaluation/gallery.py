@@ -53,6 +53,9 @@ def gallery(summary: Summary, read_image: ReadImage) -> Iterator[Drawing]:
     if groups and "method" not in summary.by:
         caption = "Accuracy after purification, with 95 % intervals"
         yield _limited("accuracy", caption, groups, figures.accuracy)
+    if summary.certificates:
+        caption = "Certified accuracy by L2 radius, and published results for other classifiers and other images"
+        yield Drawing("certified", caption, figures.certified(list(summary.certificates.shown())))
     yield from _robustness_figures(summary)
     yield from _method_figures(summary)
     if curves := summary.gate.curves:

@@ -11,6 +11,7 @@ from dptools.evaluation.metrics import Group
 from dptools.evaluation.paper_results import PAPER_RESULTS, PaperResult
 from dptools.evaluation.summary import Summary
 from dptools.evaluation.table import (
+    certified_rows,
     checklist_rows,
     comparison_rows,
     error_rows,
@@ -44,6 +45,9 @@ def sections(summary: Summary) -> Iterator[Section]:
     """Yield the tables of a summary. A table may be empty or have only a header."""
     groups = summary.all_groups
     yield Section(f"By {summary.title}", rate_rows(groups, summary.title), "; ".join(excluded(groups)))
+    if summary.certificates:
+        note = "Per cent of images whose correct class no perturbation with an L2 norm up to the radius can change."
+        yield Section("Certified accuracy", certified_rows(summary.certificates), note)
     yield from _robustness_sections(summary)
     if len(summary.methods) > 1:
         yield Section("Top-1 accuracy by method and attack", _matrix(summary), "“none” stands for clean images.")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dptools.evaluation.certified import CertificateEvaluation
 from dptools.evaluation.checklist import checklists_as_json
 from dptools.evaluation.gating import GateEvaluation
 from dptools.evaluation.keys import ALL, ATTACK, NONE, Record, attack_name, is_scored, method, parse_keys
@@ -36,6 +37,7 @@ class Summary:
         curves: Learning curves from traces.
         gate: Evaluation of a gate, from the records that have a suspicion.
         robustness: Runs of attacks that have a limit or know a defence.
+        certificates: Certified accuracy, from the records that have a certificate.
     """
 
     by: str | Sequence[str] = ATTACK
@@ -50,6 +52,7 @@ class Summary:
     curves: list[LearningCurve] = field(default_factory=list)
     gate: GateEvaluation = field(default_factory=GateEvaluation)
     robustness: Robustness = field(default_factory=Robustness)
+    certificates: CertificateEvaluation = field(default_factory=CertificateEvaluation)
 
     def __post_init__(self) -> None:
         self.by = (self.by,) if isinstance(self.by, str) else tuple(self.by)
@@ -62,6 +65,7 @@ class Summary:
             self._count(record)
             self.gate.add(record)
             self.robustness.add(record)
+            self.certificates.add(record)
             for comparison in self.comparisons:
                 comparison.add(record)
             if is_scored(record):
@@ -133,6 +137,8 @@ class Summary:
         if self.robustness:
             summary["robustness"] = self.robustness.as_json()
             summary["checklists"] = checklists_as_json(self.robustness)
+        if self.certificates:
+            summary["certificates"] = self.certificates.as_json()
         return summary
 
     def _count(self, record: Record) -> None:

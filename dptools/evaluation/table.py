@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from dptools.evaluation.adaptive import Evaluation
+from dptools.evaluation.certified import CertificateEvaluation
 from dptools.evaluation.checklist import checklist
 from dptools.evaluation.formatting import Rows, Texts, or_dash, percent
 from dptools.evaluation.gate_policies import POLICIES
@@ -98,6 +99,20 @@ def robustness_rows(robustness: Robustness) -> Rows:
             _, through, norm, epsilon = threat
             rate = robustness.together(threat)
             rows.append([f"all {norm or ''} {number(epsilon)}", through, str(rate.n), "", "", percent(rate), ""])
+    return rows
+
+
+def certified_rows(certificates: CertificateEvaluation) -> Rows:
+    """Return certified accuracy by radius, in per cent of all images and of those correct without noise."""
+    radii = [f"{radius:g}" for radius in certificates.radii]
+    rows = [["certified at L2", "of", "n", *radii, "abstained", "mean radius"]]
+    for group in certificates.shown():
+        name = f"{'best sigma' if group.sigma is None else f'sigma {group.sigma:g}'}, {group.method}"
+        for of_correct in (False, True) if group.knows_clean else (False,):
+            rates = [group.accuracy(radius, of_correct=of_correct) for radius in certificates.radii]
+            ends = ["", ""] if of_correct else [percent(group.abstained), f"{group.mean_radius:.3f}"]
+            count = str(group.accuracy(0, of_correct=of_correct).n)
+            rows.append([name, "correct ones" if of_correct else "all", count, *map(percent, rates), *ends])
     return rows
 
 

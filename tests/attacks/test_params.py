@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dptools.attacks import ATTACKS, PAPER, SettingError, find
-from dptools.attacks.params import Param, parse_number
+from dptools.attacks.params import Param
 from dptools.errors import UsageError
+from dptools.texts import parse_number
 
 
 @given(st.integers(1, 10**6))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dptools.errors import UsageError, check_name
 from dptools.pipe.record import Record
 from dptools.purifiers import parse_method
+from dptools.texts import parse_number
 
 if TYPE_CHECKING:
     import torch
@@ -35,12 +36,55 @@ AUTOATTACK_EOT = 20
 """Default number of draws per gradient of ``autoattack`` behind a random method, as in the authors' code."""
 
 
+SMOOTH = "smooth:"
+"""Start of the name of a smoothed classifier; the standard deviation of its noise follows."""
+
+SMOOTHED = "photo"
+"""The method that purifies the noisy images of a smoothed classifier, as by default in dp-classify."""
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """The smoothed classifier of ``dp-classify --smooth SIGMA``, whose prediction is the vote of the draws.
+
+    Attributes:
+        sigma: Standard deviation of the noise, on the [0, 1] scale.
+    """
+
+    sigma: float
+    differentiable = True
+    random = True
+    fits = False
+    name = "smooth"
+
+    def __str__(self) -> str:
+        return f"{SMOOTH}{self.sigma:g}"
+
+
+def parse_defence(text: str) -> "Method | Smoothing":
+    """Return the method or the smoothed classifier that a text such as ``jpeg:50`` or ``smooth:0.25`` names.
+
+    Raises:
+        UsageError: There is no such method, or the value is out of range.
+    """
+    if not text.startswith(SMOOTH):
+        return parse_method(text)
+    try:
+        sigma = parse_number(text.removeprefix(SMOOTH))
+    except ValueError:
+        sigma = 0.0
+    if not 0 < sigma <= 2:
+        raise UsageError(f"{text}: give the standard deviation of the noise, such as {SMOOTH}0.25")
+    return Smoothing(sigma)
+
+
 @dataclass(frozen=True)
 class DefenceOptions:
     """The options ``--through``, ``--eot``, ``--gradient``, ``--judge`` and ``--fixed-draws``.
 
     Attributes:
-        through: Purification method, such as ``denoiser`` or ``jpeg:50``; None for no defence.
+        through: Purification method, such as ``denoiser`` or ``jpeg:50``, or ``smooth:SIGMA`` for the smoothed
+            classifier of dp-classify; None for no defence.
         eot_samples: Number of purifications that each gradient averages; None for the default.
         gradient: One of GRADIENTS; None for ``auto``.
         judges: Number of purifications that judge an image; None for JUDGES.
@@ -61,9 +105,9 @@ class DefenceOptions:
             self._require_method()
             return
         try:
-            method = parse_method(self.through)
+            method = parse_defence(self.through)
         except UsageError as error:
-            raise UsageError(f"--through: {error}") from None
+            raise UsageError(f"--through: {error}, {SMOOTH}SIGMA") from None
         if self.gradient is not None:
             check_name("gradient", self.gradient, GRADIENTS)
         if self.gradient == "exact" and not method.differentiable:
@@ -74,9 +118,9 @@ class DefenceOptions:
             raise UsageError("--fixed-draws leaves one draw, so it excludes --eot and --judge")
 
     @property
-    def method(self) -> "Method | None":
+    def method(self) -> "Method | Smoothing | None":
         """The purification method; None for no defence."""
-        return None if self.through is None else parse_method(self.through)
+        return None if self.through is None else parse_defence(self.through)
 
     @property
     def resolved_gradient(self) -> str:
@@ -103,11 +147,14 @@ class DefenceOptions:
 
     def load(self, device: "torch.device") -> "Defence | None":
         """Return the defence with its purifiers on the device; None for no defence."""
+        from dptools.certify import NoisyPurifier
         from dptools.purifiers import load
 
         if self.method is None:
             return None
         surrogate = load(SURROGATE, device=device) if self.resolved_gradient == "surrogate" else None
+        if isinstance(self.method, Smoothing):
+            return Defence(self, NoisyPurifier(self.method.sigma, load(SMOOTHED, device=device)), surrogate)
         return Defence(self, load(self.method, device=device), surrogate)
 
     def _require_method(self) -> None:

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from dptools.attacks.attack import Attack, SettingError
-from dptools.attacks.params import Value, parse_number
+from dptools.attacks.params import Value
 from dptools.attacks.registry import PAPER, find
 from dptools.errors import UsageError
+from dptools.texts import parse_number
 
 OPTIONS = {"epsilon": "--epsilon", "norm": "--norm", "target": "--target", "params": "--set"}
 """The command-line options, by the setting of an attack that they change."""

@@ -1,18 +1,22 @@
 """The command line of dp-classify."""
 
+import math
 from pathlib import Path
 from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from dptools.classifiers.names import DEFAULT, ClassifierOptions
+from dptools.classifiers.names import DEFAULT, ClassifierOptions, is_service
 from dptools.cli.entry import main as run
+from dptools.cli.entry import report
 from dptools.cli.image_tool import image_tool
-from dptools.cli.options import Device, Endpoint, Label, Model, Timeout, Weights
+from dptools.cli.options import Device, Endpoint, Label, Model, Seed, Timeout, Weights
 from dptools.detection import DETECTORS
+from dptools.pipe.record import Record
 from dptools.pipe.run import Emit
 from dptools.pipe.sample import Sample
 from dptools.texts import printable
+from dptools.tools.classify.certification import parse_certification
 from dptools.tools.classify.processor import ClassifyOptions
 from dptools.tools.shared import Labels
 
@@ -36,11 +40,39 @@ def classify(
     detector: Annotated[
         str | None, typer.Option("--detector", metavar="NAME", help=f"Detector for --suspect: {', '.join(DETECTORS)}.")
     ] = None,
+    certify: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--certify", metavar="SIGMA", help="Certify by randomised smoothing with this noise, 0 to 1; repeatable."
+        ),
+    ] = None,
+    smooth: Annotated[
+        str | None,
+        typer.Option("--smooth", metavar="SIGMA", help="Predict by vote under noise; no certificate."),
+    ] = None,
+    purifier: Annotated[
+        str | None,
+        typer.Option("--purifier", metavar="METHOD|none", help="Method that purifies noisy images.  [default: photo]"),
+    ] = None,
+    draws: Annotated[
+        int | None, typer.Option("--draws", min=1, metavar="N", help="Noisy images per sigma.  [default: 1000]")
+    ] = None,
+    alpha: Annotated[
+        float | None, typer.Option("--alpha", metavar="A", help="Probability of a wrong certificate.  [default: 0.001]")
+    ] = None,
+    until: Annotated[
+        float | None,
+        typer.Option("--until", min=0, metavar="R", help="End as soon as this radius is certified, to save draws."),
+    ] = None,
+    seed: Seed = 0,
     device: Device = "auto",
 ) -> ClassifyOptions:
     """Classify images: list the most probable classes, and the rank of the true class if it is known."""
     classifier = ClassifierOptions(weights, endpoint, timeout)
-    return ClassifyOptions(model, classifier, device, top_k, Labels(label), labels, suspect, detector)
+    certification = parse_certification(certify or [], smooth, purifier, draws, alpha, until, seed)
+    if certification and is_service(model):
+        report(f"up to {certification.requests} requests to {model} for each image")
+    return ClassifyOptions(model, classifier, device, top_k, Labels(label), labels, suspect, detector, certification)
 
 
 def show(stream: TextIO) -> Emit:
@@ -62,11 +94,32 @@ def _lines(sample: Sample) -> list[str]:
     label = record.get("label", -1)
     return [
         heading,
+        *_guarantee(record),
         *(
             f"  {100 * top['p']:5.1f} %  {printable(str(top['name']))}{' *' * (top.get('index') == label)}"
             for top in record["classify"]["top"]
         ),
     ]
+
+
+def _guarantee(record: Record) -> list[str]:
+    """Return a line about the certificate or the vote; none without one."""
+    vote = record.get("certify") or record.get("smooth")
+    if not vote:
+        return []
+    name = printable(str(record["classify"]["top"][0]["name"]))
+    confidence = f"confidence {100 * (1 - vote['alpha']):.7g} %"
+    if vote["abstained"]:
+        return [f"  no prediction: of {vote['n']} noisy images, {vote['count']} are {name} ({confidence})"]
+    if "radius" not in vote:
+        return [f"  {name} ({confidence})"]
+    return [f"  {name}; no change with an L2 norm up to {_down(vote['radius'])} can alter this ({confidence})"]
+
+
+def _down(radius: float) -> str:
+    """Return a radius with two digits, rounded down, so that the text never promises more than was certified."""
+    digits = max(0, 1 - math.floor(math.log10(radius)))
+    return f"{math.floor(radius * 10**digits) / 10**digits:.{digits}f}"
 
 
 def _verdict(suspicion: float) -> str:

@@ -11,6 +11,8 @@ from dptools.errors import SampleError, UsageError, check_name
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolOptions
+from dptools.tools.classify.certification import CertificationOptions
+from dptools.tools.classify.certifying import CertifyProcessor
 from dptools.tools.shared import Labels
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class ClassifyOptions(ToolOptions):
         label_map: A file that maps the classifier's class names to ImageNet classes.
         suspect: Whether to compute the suspicion, the calibrated score of a detector.
         detector: Name of the detector; None for the default of :func:`dptools.detection.load_detector`.
+        certification: Options for randomised smoothing; None for an ordinary prediction.
 
     Raises:
         UsageError: The options cannot be combined.
@@ -49,12 +52,15 @@ class ClassifyOptions(ToolOptions):
     label_map: Path | None = None
     suspect: bool = False
     detector: str | None = None
+    certification: CertificationOptions | None = None
 
     def __post_init__(self) -> None:
         if self.detector is not None and not self.suspect:
             raise UsageError("--detector requires --suspect")
         if self.detector is not None:
             check_name("detector", self.detector, DETECTORS)
+        if self.certification and (self.suspect or self.label_map):
+            raise UsageError("--certify and --smooth exclude --suspect and --labels")
         if self.suspect and is_service(self.model):
             raise UsageError(
                 f"--suspect needs networks on this machine, and {self.model} is a service: "
@@ -62,18 +68,31 @@ class ClassifyOptions(ToolOptions):
             )
 
     @property
+    def seed(self) -> int | None:
+        return self.certification.seed if self.certification else None
+
+    @property
     def io_bound(self) -> bool:
         return is_service(self.model)
 
-    def load(self) -> "ClassifyProcessor":
+    def load(self) -> "ClassifyProcessor | CertifyProcessor":
         from dptools.classifiers import imagenet, load, read_label_map
 
         label_map = read_label_map(self.label_map) if self.label_map else None
         classifier = load(self.model, device=self.device, **vars(self.classifier_options))
         classes = imagenet() if label_map else classifier.classes
         self.labels.check(classes)
+        if self.certification:
+            return self._certifier(self.certification, classifier)
         detector = load_detector(self.detector, classifier, self.device) if self.suspect else None
         return ClassifyProcessor(self, classifier, classes, label_map, detector)
+
+    def _certifier(self, certification: CertificationOptions, classifier: "Classifier") -> CertifyProcessor:
+        from dptools.purifiers import load
+
+        method = certification.purifier
+        purifier = load(method, device=classifier.device) if method else None
+        return CertifyProcessor(self.tool, certification, classifier, purifier, self.labels, self.top_k)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ from dptools.cli.entry import main as run
 from dptools.cli.options import Debug, Version
 from dptools.errors import UsageError
 from dptools.evaluation.adaptive import evaluations, warnings
+from dptools.evaluation.certified import RADII
 from dptools.evaluation.gating import THRESHOLD
 from dptools.evaluation.keys import ATTACK, NONE
 from dptools.evaluation.summary import Summary
 from dptools.pipe.run import put
+from dptools.texts import parse_number
 from dptools.tools.evaluate.files import read_image, write_figures, write_file
 from dptools.tools.evaluate.output import OutputFormat, choose_format, format_summary, has_rates
 from dptools.tools.evaluate.reading import EvaluationInputs
@@ -55,6 +57,10 @@ def evaluate_records(
             "--gate", min=0, max=1, metavar="T", help="Gate: images with a suspicion of T or more are suspicious."
         ),
     ] = THRESHOLD,
+    radii: Annotated[
+        str | None,
+        typer.Option("--radii", metavar="R,...", help="Radii of certified accuracy.  [default: 0.25,0.5,1]"),
+    ] = None,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="DIR", help="Write figures to DIR as PNG and SVG.")
     ] = None,
@@ -64,6 +70,7 @@ def evaluate_records(
     json: Annotated[bool, typer.Option("--json", help="Write JSON, even on a terminal.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV, one line per group.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write tables in Markdown.")] = False,
+    tsv: Annotated[bool, typer.Option("--tsv", help="Write certificates as in the logs of Cohen et al.")] = False,
     as_table: Annotated[bool, typer.Option("--table", help="Write tables, even into a pipe.")] = False,
     debug: Debug = False,
     show_version: Version = False,
@@ -79,6 +86,7 @@ def evaluate_records(
                 OutputFormat.JSON: json,
                 OutputFormat.CSV: csv,
                 OutputFormat.MARKDOWN: markdown,
+                OutputFormat.TSV: tsv,
                 OutputFormat.TABLE: as_table,
             }
         )
@@ -89,7 +97,7 @@ def evaluate_records(
         problems: list[str] = []
         scores = _map_scores(maps, problems)
         inputs = EvaluationInputs(
-            tuple(by), problems.append, tuple(trace or ()), tuple(compare or ()), attacked, scores, gate
+            tuple(by), problems.append, tuple(trace or ()), tuple(compare or ()), attacked, scores, gate, _radii(radii)
         )
         summary = inputs.summarise(operands or ["-"])
         for problem in problems:
@@ -98,6 +106,19 @@ def evaluate_records(
         _write_files(summary, figures, report_file)
         put(sys.stdout.buffer, f"{format_summary(summary, output_format, scores)}\n".encode())
         raise typer.Exit(1 if summary.failed or problems else 0)
+
+
+def _radii(text: str | None) -> tuple[float, ...]:
+    """Return the radii that a list such as 0.25,0.5 names, in increasing order."""
+    if text is None:
+        return RADII
+    try:
+        radii = {parse_number(part) for part in text.split(",")}
+    except ValueError:
+        radii = {-1.0}
+    if not all(0 <= radius < float("inf") for radius in radii):
+        raise UsageError(f"--radii {text}: give numbers from 0 on the [0, 1] scale, such as 0.25,0.5,1")
+    return tuple(sorted(radii))
 
 
 def _map_scores(ground_truth: Path | None, problems: list[str]) -> "MapScores | None":

@@ -25,6 +25,7 @@ class OutputFormat(StrEnum):
     JSON = "json"
     CSV = "csv"
     MARKDOWN = "markdown"
+    TSV = "tsv"
 
 
 def choose_format(options: Mapping[OutputFormat, bool]) -> OutputFormat:
@@ -51,6 +52,8 @@ def format_summary(summary: Summary, output_format: OutputFormat, scores: "MapSc
         return dump(summary.as_json() | ({"maps": scores.as_json()} if scores else {}))
     if output_format is OutputFormat.CSV:
         return table.as_csv(groups, summary.title)
+    if output_format is OutputFormat.TSV:
+        return summary.certificates.as_tsv()
     as_markdown = output_format is OutputFormat.MARKDOWN
     tables = [*_tables(summary, scores)] or [table.rate_rows(groups, summary.title)]
     first, *others = map(markdown if as_markdown else plain, tables)
@@ -80,6 +83,8 @@ def _tables(summary: Summary, scores: "MapScores | None") -> Iterator[Rows]:
             yield gate_rows
     if summary.comparisons:
         yield table.comparison_rows(summary.comparisons)
+    if summary.certificates:
+        yield table.certified_rows(summary.certificates)
     if summary.robustness:
         yield table.robustness_rows(summary.robustness)
         defended = (found for found in evaluations(summary.robustness) if found.through != NONE)

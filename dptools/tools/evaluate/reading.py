@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from dptools.errors import UsageError
+from dptools.evaluation.certified import RADII, CertificateEvaluation
 from dptools.evaluation.gating import THRESHOLD, GateEvaluation
 from dptools.evaluation.keys import Record
 from dptools.evaluation.learning_curves import learning_curves
@@ -37,6 +38,7 @@ class EvaluationInputs:
         attacked: A file with records of the same ids before purification, for figures.
         map_scores: The object that scores the records of maps; None to score no maps.
         gate: The threshold of the gate: images with this suspicion or more are suspicious.
+        radii: The radii of certified accuracy.
     """
 
     by: tuple[str, ...]
@@ -46,6 +48,7 @@ class EvaluationInputs:
     attacked: Path | None = None
     map_scores: RecordObserver | None = None
     gate: float = THRESHOLD
+    radii: tuple[float, ...] = RADII
 
     def summarise(self, files: Iterable[str]) -> Summary:
         """Return the summary of files of records, ``-`` for standard input.
@@ -61,6 +64,7 @@ class EvaluationInputs:
             comparisons=[Comparison.against(self._read(str(path))) for path in self.compare],
             curves=learning_curves(point for trace in self.traces for point in read_trace(trace)),
             gate=GateEvaluation(self.gate),
+            certificates=CertificateEvaluation(self.radii),
         )
         for file in files:
             records = self._read(file)

@@ -1,0 +1,149 @@
+"""Certified accuracy: how many images have a correct prediction that no perturbation within a radius can change."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dptools.evaluation.intervals import Rate
+from dptools.evaluation.keys import Record
+
+RADII = (0.25, 0.5, 1.0)
+"""Default radii, as in the literature."""
+
+
+@dataclass(frozen=True)
+class Certified:
+    """The certificate of one image.
+
+    Attributes:
+        radius: Certified radius if the class is the label; otherwise 0.
+        correct: Whether the class is the label.
+        abstained: Whether there is no certified class.
+        clean_correct: Whether the classifier is correct without noise and purification; None if unknown.
+    """
+
+    radius: float
+    correct: bool
+    abstained: bool
+    clean_correct: bool | None
+
+
+@dataclass
+class CertificateGroup:
+    """All certificates with the same noise and purifier.
+
+    Attributes:
+        sigma: Standard deviation of the noise; None for the largest radius of several.
+        method: The purifier.
+        certificates: The certificates, by image.
+    """
+
+    sigma: float | None
+    method: str
+    certificates: dict[str, Certified] = field(default_factory=dict)
+
+    def accuracy(self, radius: float, *, of_correct: bool = False) -> Rate:
+        """Return the share of images whose correct class is certified at a radius.
+
+        Args:
+            radius: The radius; 0 for any certificate.
+            of_correct: Whether to count only images that are correct without noise and purification.
+        """
+        counted = [each for each in self.certificates.values() if each.clean_correct or not of_correct]
+        return Rate(sum(each.correct and each.radius >= radius for each in counted), len(counted))
+
+    @property
+    def abstained(self) -> Rate:
+        """The share of images without a certified class."""
+        return Rate(sum(each.abstained for each in self.certificates.values()), len(self.certificates))
+
+    @property
+    def mean_radius(self) -> float:
+        """The average certified radius: the mean over all images, 0 for wrong classes and abstentions."""
+        return sum(each.radius for each in self.certificates.values()) / len(self.certificates)
+
+    @property
+    def knows_clean(self) -> bool:
+        """Whether the records say what the classifier predicts without noise."""
+        return any(each.clean_correct is not None for each in self.certificates.values())
+
+    def as_json(self, radii: Sequence[float]) -> dict[str, Any]:
+        """Return the group as a JSON object, documented in dp-eval(1)."""
+        return {
+            "sigma": self.sigma,
+            "method": self.method,
+            "certified": [{"radius": radius, **self.accuracy(radius).as_json()} for radius in radii],
+            "certified_of_correct": [
+                {"radius": radius, **self.accuracy(radius, of_correct=True).as_json()} for radius in radii
+            ],
+            "abstained": self.abstained.as_json(),
+            "average_radius": self.mean_radius,
+        }
+
+
+@dataclass
+class CertificateEvaluation:
+    """The certificates in a stream of records.
+
+    Attributes:
+        radii: The radii of tables.
+        groups: Groups by noise and purifier.
+        lines: One line for each record in the format of the logs of arXiv 1902.02918.
+    """
+
+    radii: tuple[float, ...] = RADII
+    groups: dict[tuple[float, str], CertificateGroup] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.groups)
+
+    def add(self, record: Record) -> None:
+        """Count the certificates of a record. Records without a label are ignored."""
+        certify, label = record.get("certify"), record.get("label")
+        if not certify or "error" in record or label is None:
+            return
+        for each in [certify, *certify.get("others", [])]:
+            key = (float(each["sigma"]), str(each["method"]))
+            group = self.groups.setdefault(key, CertificateGroup(*key))
+            clean = None if "clean_class" not in certify else certify["clean_class"] == label
+            correct = not each["abstained"] and each["class"] == label
+            radius = float(each["radius"]) if correct else 0.0
+            group.certificates[str(record.get("id"))] = Certified(radius, correct, each["abstained"], clean)
+        self.lines.append(_log_line(len(self.lines), record, certify, label))
+
+    def shown(self) -> Iterator[CertificateGroup]:
+        """Yield the groups by increasing noise, and for several the best radius per image."""
+        ordered = [self.groups[key] for key in sorted(self.groups)]
+        yield from ordered
+        for method in dict.fromkeys(group.method for group in ordered):
+            same = [group for group in ordered if group.method == method]
+            if len(same) > 1:
+                yield _best(same, method)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the groups as a JSON list."""
+        return [group.as_json(self.radii) for group in self.shown()]
+
+    def as_tsv(self) -> str:
+        """Return the certificates in the format of the logs of arXiv 1902.02918, with -1 for abstentions."""
+        return "\n".join(["idx\tlabel\tpredict\tradius\tcorrect\ttime", *self.lines])
+
+
+def _best(groups: Iterable[CertificateGroup], method: str) -> CertificateGroup:
+    """Return the certificate with the largest radius for each image, as papers choose the best noise per radius."""
+    best = CertificateGroup(None, method)
+    for group in groups:
+        for name, each in group.certificates.items():
+            if name not in best.certificates or each.radius > best.certificates[name].radius:
+                best.certificates[name] = each
+    return best
+
+
+def _log_line(index: int, record: Record, certify: Any, label: object) -> str:
+    predicted = -1 if certify["abstained"] else certify["class"]
+    stages = [stage for stage in record.get("stages", []) if stage.get("tool") == "dp-classify"]
+    minutes, seconds = divmod(float(stages[-1].get("seconds") or 0) if stages else 0.0, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    time = f"{hours}:{minutes:02}:{seconds:09.6f}"
+    return f"{index}\t{label}\t{predicted}\t{certify['radius']:.6g}\t{int(predicted == label)}\t{time}"
