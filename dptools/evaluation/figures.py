@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -72,16 +73,19 @@ def robustness(curves: Mapping[str, Sequence[Run]], quantity: str) -> Figure:
         quantity: ``epsilon`` or ``steps``.
     """
     figure, axes = one_panel("robust accuracy, %")
+    in_255 = quantity == "epsilon" and all(runs[0].key.norm == "linf" for runs in curves.values())
     for (name, runs), marker in zip(curves.items(), cycle("osD^vP"), strict=False):
-        values = [getattr(run.key, quantity) for run in runs]
+        values = [getattr(run.key, quantity) * (255 if in_255 else 1) for run in runs]
         rates = [run.majority for run in runs]
+        if quantity == "epsilon":  # without a perturbation, the accuracy is that of clean images
+            values, rates = [0, *values], [runs[0].clean, *rates]
         heights = [100 * rate.k / rate.n for rate in rates]
-        axes.errorbar(
-            values, heights, yerr=error_lengths(rates), marker=marker, capsize=2, linewidth=1, label=f" {literal(name)}"
-        )
+        style: dict[str, Any] = {"marker": marker, "capsize": 2, "linewidth": 1, "label": literal(name)}
+        axes.errorbar(values, heights, yerr=error_lengths(rates), clip_on=False, **style)
     if quantity == "steps":
         axes.set_xscale("log")
-    axes.set_xlabel("number of steps or queries" if quantity == "steps" else "epsilon", fontsize=9)
+    names = {"steps": "number of steps or queries", "epsilon": "epsilon in 1/255" if in_255 else "epsilon"}
+    axes.set_xlabel(names[quantity], fontsize=9)
     axes.legend(fontsize=7, frameon=False)
     return figure
 

@@ -94,7 +94,8 @@ def test_curves_join_runs_that_differ_in_one_setting_only() -> None:
     (steps,) = robustness.curves("steps").values()
     assert [run.key.steps for run in steps] == [10, 40]
     (axes,) = draw(robustness.curves("epsilon"), "epsilon").axes
-    assert list(axes.lines[0].get_ydata()) == [100, 50, 0]
+    assert list(axes.lines[0].get_xdata()) == pytest.approx([0, 1, 4, 8])
+    assert list(axes.lines[0].get_ydata()) == [100, 100, 50, 0]  # the first point is the clean accuracy
 
 
 @pytest.mark.parametrize(("epsilon", "text"), [(4 / 255, "4/255"), (0.5 / 255, "0.5/255"), (0.5, "0.5"), (3.0, "3")])
