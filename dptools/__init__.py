@@ -1,6 +1,6 @@
 """Deep Protection: purify adversarial images before they are classified.
 
-The folders. The first four import only folders below them, and engine/ and pipe/ import none of the last six:
+The folders. The first four import only folders below them, and engine/ and pipe/ import none of the last seven:
 
     tools/         the five tools: their options, and conversion between records and tensors
     cli/           code that the command lines share
@@ -9,11 +9,12 @@ The folders. The first four import only folders below them, and engine/ and pipe
     purifiers/     image -> purified image
     detection/     image -> suspicion score
     classifiers/   image -> class scores
+    certify/       image -> class and radius that no attack can change
     attacks/       image -> adversarial image
     evaluation/    records -> rates, intervals, figures, reports
     maps/          map -> mask and words of its text
 
-The last six form a library that works on tensors and plain values and does not import the pipe:
+The last seven form a library that works on tensors and plain values and does not import the pipe:
 
 >>> purify = dptools.purifiers.load("denoiser")  # a torch.nn.Module
 """
@@ -21,7 +22,7 @@ The last six form a library that works on tensors and plain values and does not 
 from importlib import import_module
 from types import ModuleType
 
-_LIBRARIES = ("attacks", "classifiers", "detection", "evaluation", "maps", "purifiers")
+_LIBRARIES = ("attacks", "certify", "classifiers", "detection", "evaluation", "maps", "purifiers")
 
 
 def __getattr__(name: str) -> str | ModuleType:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from dptools.attacks import DefendedModel
 from dptools.classifiers import load as load_classifier
 from dptools.purifiers import DeepImagePrior, Denoiser
 from dptools.purifiers.denoiser import DENOISER, PHOTO, DenoiserUNet
@@ -132,6 +133,37 @@ def check_classifier(device: torch.device) -> None:
         assert (scores[:1].cpu() - expected).abs().max() < 0.1
 
 
+def check_smoothing(device: torch.device) -> None:
+    try:
+        from dptools.certify import Smoothed
+    except ImportError as error:
+        print(f"skipped: {error}")
+        return
+    classifier = load_classifier("efficientnet-lite0", device=str(device))
+    smoothed = Smoothed(classifier, Denoiser(PHOTO).to(device), sigma=0.25)
+    draws = 2048 if device.type == "cuda" else 16
+    image = images(1, device)
+    taken = seconds(lambda: smoothed.predict(image, draws=draws), device)
+    print(f"smoothing: {draws / taken:.0f} draws/s")
+    assert smoothed.certify(image, draws=draws) == smoothed.certify(image, draws=draws)
+
+
+def check_defended(device: torch.device) -> None:
+    classifier = load_classifier("efficientnet-lite0", device=str(device))
+    gradients = {}
+    for draws in (1, 4, 20) if device.type == "cuda" else (1, 2):
+        model = DefendedModel(classifier, Denoiser().to(device), eot_samples=draws, seed=0)
+
+        def gradient(model: nn.Module = model) -> Tensor:
+            leaf = images(1, device).requires_grad_()
+            (found,) = torch.autograd.grad(model(leaf).amax(), leaf)
+            return found
+
+        print(f"exact gradient, {draws} draws: {1000 * seconds(gradient, device):.0f} ms")
+        gradients[draws] = gradient()
+    assert all(found.isfinite().all() and found.abs().max() > 0 for found in gradients.values())
+
+
 def main() -> int:
     """Run all checks; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -139,7 +171,7 @@ def main() -> int:
     device = torch.device(parser.parse_args().device)
     where = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
     print(f"PyTorch {torch.__version__}, {where}", flush=True)
-    checks = [check_denoiser, check_fits, check_training, check_classifier]
+    checks = [check_denoiser, check_fits, check_training, check_classifier, check_smoothing, check_defended]
     status = 0
     for check in [*checks, *([check_graphs] if device.type == "cuda" else [])]:
         begun = time.perf_counter()
