@@ -183,9 +183,8 @@ START = part=$@.$$$$.part; rm -f $@.*.part; set +e;
 WHOLE = > $$part; for status in "$${PIPESTATUS[@]}"; do test $$status -le 1 || exit $$status; done; mv $$part $@
 SOME = || test $$? = 1  # some record failed; dp-eval counts them
 
-automatic := --method $(METHOD) --stop oracle --iterations $(LIMIT) --model $(MODEL)
-fixed := --method $(METHOD) --stop fixed:$(STEPS)
-threshold := --method $(METHOD) --stop loss:$(LOSS) --iterations $(LIMIT)
+# One fit of each image serves all stopping criteria. Its records are then separated by criterion.
+FIT = dp-denoise --method $(METHOD) --iterations $(LIMIT) --stop fixed:$(STEPS) --stop loss:$(LOSS)
 default :=
 jpeg := --method jpeg:50
 median := --method median:3
@@ -193,8 +192,8 @@ letters := --words
 page := --rule sauvola --words --reader tesseract-page
 rule := --rule paper
 MAPPED := $(patsubst %,$(PAPER)/maps-%.jsonl,letters rule $(if $(shell command -v tesseract),page))
-DEFENCES := default fixed threshold jpeg median
-COMPARED := $(foreach defence,$(DEFENCES),$(PAPER)/$(defence).jsonl $(PAPER)/$(defence)-clean.jsonl)
+DEFENCES := default jpeg median
+COMPARED := $(foreach defence,$(DEFENCES) fixed threshold,$(PAPER)/$(defence).jsonl $(PAPER)/$(defence)-clean.jsonl)
 FIGURES := figure2 figure3 figure4 figure5 figure6 figure7
 
 # All targets depend on this file, which changes with the settings and the images; outputs that are unchanged are reused.
@@ -231,20 +230,39 @@ $(PAPER)/attacked.jsonl: $(PAPER)/settings.txt
 $(PAPER)/clean.jsonl: $(PAPER)/settings.txt
 	$(START) $(CLASSIFY) $(IMAGES) | grep '"label_rank": 1}' $(WHOLE)
 
-$(PAPER)/fixed.jsonl: $(PAPER)/attacked.jsonl
-	$(START) dp-denoise $(fixed) --trace $(PAPER)/fixed.trace --model $(MODEL) $(RUN) -o $(PAPER)/images/fixed < $< | \
+$(PAPER)/fits.jsonl: $(PAPER)/attacked.jsonl
+	$(START) $(FIT) --stop oracle --trace $(PAPER)/fits.trace --model $(MODEL) $(RUN) -o $(PAPER)/images/fits < $< | \
 		$(CLASSIFY) $(WHOLE)
+
+$(PAPER)/fits-clean.jsonl: $(PAPER)/clean.jsonl
+	$(START) $(FIT) $(RUN) -o $(PAPER)/images/fits < $< | $(CLASSIFY) $(WHOLE)
+
+# The ids of outputs end in the criterion. Records without one, of skipped images, count for each of them.
+STOPS := oracle fixed:$(STEPS) loss:$(subst .,_,$(LOSS))
+SEPARATE = grep -v -F $(foreach other,$(filter-out $(1),$(STOPS)),-e '@$(other)",') $< > $@.part || test $$? = 1; mv $@.part $@
+$(PAPER)/automatic.jsonl: $(PAPER)/fits.jsonl
+	$(call SEPARATE,oracle)
+$(PAPER)/fixed.jsonl: $(PAPER)/fits.jsonl
+	$(call SEPARATE,fixed:$(STEPS))
+$(PAPER)/threshold.jsonl: $(PAPER)/fits.jsonl
+	$(call SEPARATE,loss:$(subst .,_,$(LOSS)))
+$(PAPER)/fixed-clean.jsonl: $(PAPER)/fits-clean.jsonl
+	$(call SEPARATE,fixed:$(STEPS))
+$(PAPER)/threshold-clean.jsonl: $(PAPER)/fits-clean.jsonl
+	$(call SEPARATE,loss:$(subst .,_,$(LOSS)))
+$(PAPER)/fixed.trace: $(PAPER)/fits.jsonl
+	grep -F '@fixed:$(STEPS)",' $(PAPER)/fits.trace > $@.part || test $$? = 1; mv $@.part $@
 
 $(DEFENCES:%=$(PAPER)/%-clean.jsonl): $(PAPER)/%-clean.jsonl: $(PAPER)/clean.jsonl
 	$(START) dp-denoise $($*) $(RUN) -o $(PAPER)/images/$* < $< | $(CLASSIFY) $(WHOLE)
 
-$(patsubst %,$(PAPER)/%.jsonl,automatic $(filter-out fixed,$(DEFENCES))): $(PAPER)/%.jsonl: $(PAPER)/attacked.jsonl
+$(DEFENCES:%=$(PAPER)/%.jsonl): $(PAPER)/%.jsonl: $(PAPER)/attacked.jsonl
 	$(START) dp-denoise $($*) $(RUN) -o $(PAPER)/images/$* < $< | $(CLASSIFY) $(WHOLE)
 
 $(PAPER)/automatic/termination.png $(PAPER)/automatic/accuracy.png &: $(PAPER)/automatic.jsonl
 	dp-eval --table --figures $(@D) $< $(SOME)
 
-$(PAPER)/fixed/accuracy.png $(PAPER)/fixed/errors.png &: $(PAPER)/fixed.jsonl
+$(PAPER)/fixed/accuracy.png $(PAPER)/fixed/errors.png &: $(PAPER)/fixed.jsonl $(PAPER)/fixed.trace
 	dp-eval --table --trace $(PAPER)/fixed.trace --figures $(@D) $< $(SOME)
 
 $(PAPER)/methods/methods.png: $(COMPARED)
@@ -270,7 +288,7 @@ $(MAPPED): $(PAPER)/maps-%.jsonl: $(PAPER)/settings.txt | $(MAPS)
 $(PAPER)/maps/maps.png: $(MAPPED)
 	dp-eval --table $(if $(wildcard $(MAPS)/*.geojson),--maps $(MAPS)) --figures $(@D) $^ $(SOME)
 
-$(PAPER)/report.html: $(PAPER)/automatic.jsonl $(COMPARED) $(PAPER)/attacked.jsonl
+$(PAPER)/report.html: $(PAPER)/automatic.jsonl $(PAPER)/fixed.trace $(COMPARED) $(PAPER)/attacked.jsonl
 	dp-eval --table --by method --trace $(PAPER)/fixed.trace --attacked $(PAPER)/attacked.jsonl --report $@ \
 		$(COMPARED) $(PAPER)/automatic.jsonl $(SOME)
 

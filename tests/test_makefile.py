@@ -49,15 +49,16 @@ def test_a_dry_run_prints_the_commands_of_a_figure(images: Path) -> None:
     )
     lines = planned.stdout
     assert "dp-attack -a gs -a cw --model resnet18 -j 3" in lines
-    assert "dp-denoise --method dip --stop fixed:350 --trace results/none/fixed.trace --model resnet18 -j 3" in lines
-    assert "--stop oracle" not in lines
+    fit = "dp-denoise --method dip --iterations 3000 --stop fixed:350 --stop loss:0.002 --stop oracle"
+    assert f"{fit} --trace results/none/fits.trace --model resnet18 -j 3" in lines
+    assert lines.count("dp-denoise") == 1  # one fit of each image serves all criteria
     assert not (ROOT / "results/none").exists()
 
 
 def test_method_paper_uses_the_numbers_of_the_paper(images: Path) -> None:
     planned = make("-n", "paper", f"IMAGES={images}", "PAPER=results/none", "METHOD=paper").stdout
-    assert "dp-denoise --method paper --stop fixed:1750" in planned
-    assert "dp-denoise --method paper --stop oracle --iterations 3000" in planned
+    assert "dp-denoise --method paper --iterations 3000 --stop fixed:1750 --stop loss:0.002 --stop oracle" in planned
+    assert planned.count("--method paper --iterations") == 2  # attacked and clean images
     assert re.search(r"dp-mapsext --rule paper +-o results/none/images/maps-rule results/maps", planned)
 
 

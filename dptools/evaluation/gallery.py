@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from dptools.evaluation import figures, fit_figures
 from dptools.evaluation.class_names import top_classes, true_class
 from dptools.evaluation.image_rows import ReadImage, draw_maps, draw_rows, image_row
-from dptools.evaluation.keys import Record
+from dptools.evaluation.keys import Record, pairing_id
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.summary import Summary
 from dptools.texts import printable
@@ -115,7 +115,7 @@ def _fit_figures(summary: Summary) -> Iterator[Drawing]:
 
 
 def _image_figures(summary: Summary, read_image: ReadImage) -> Iterator[Drawing]:
-    pairs = [(record, summary.attacked.get(str(record["id"]))) for record in summary.examples.values()]
+    pairs = [(record, summary.attacked.get(pairing_id(record))) for record in summary.examples.values()]
     yield from _probabilities(pairs)
     if pairs:
         rows = [image_row(record, before, read_image) for record, before in pairs]

@@ -33,6 +33,16 @@ def source_image(record: Record) -> str:
     return str(record["source"]) if "source" in record else str(record.get("id", "")).partition("@")[0]
 
 
+def pairing_id(record: Record) -> str:
+    """Return the id by which a record is paired with another method's record of the same image.
+
+    If a fit had several stopping criteria, ids end in ``@CRITERION``, which is removed.
+    """
+    stop = record.get("denoise", {}).get("stop") or {}
+    criterion = str(stop.get("criterion", "")).replace(".", "_")
+    return str(record.get("id")).removesuffix(f"@{criterion}" if criterion else "")
+
+
 def attack_name(record: Record) -> str:
     """Return the name of the attack, ``none`` for an image that was not attacked."""
     return value_at("attack.name")(record)

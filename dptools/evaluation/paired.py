@@ -8,7 +8,7 @@ from typing import Any
 
 from dptools.errors import UsageError
 from dptools.evaluation.intervals import wilson
-from dptools.evaluation.keys import Record, is_scored, method
+from dptools.evaluation.keys import Record, is_scored, method, pairing_id
 from dptools.texts import printable
 
 
@@ -130,7 +130,7 @@ class Comparison:
 
     def add(self, record: Record) -> None:
         """Pair a record with its partner in the other file."""
-        first, second = label_rank(record), self.unmatched.pop(str(record.get("id")), None)
+        first, second = label_rank(record), self.unmatched.pop(pairing_id(record), None)
         if first is None or second is None:
             self.unpaired_records += 1
             return
@@ -189,7 +189,7 @@ def ranks_by_id(records: Iterable[Record]) -> dict[str, int | None]:
     """
     ranks: dict[str, int | None] = {}
     for record in records:
-        record_id = str(record.get("id"))
+        record_id = pairing_id(record)
         if record_id in ranks:
             raise UsageError(f"the id {printable(record_id)} occurs twice in the records to compare with: remove one")
         ranks[record_id] = label_rank(record)

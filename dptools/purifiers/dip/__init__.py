@@ -9,10 +9,12 @@ from dptools.purifiers.dip.stopping_literature import DIPDefend, LossThreshold, 
 
 if TYPE_CHECKING:
     from dptools.purifiers.dip.loop import steps
-    from dptools.purifiers.dip.purifier import DeepImagePrior, Restoration
+    from dptools.purifiers.dip.purifier import DeepImagePrior, Restoration, restore_each
     from dptools.purifiers.dip.step import Step
 else:
-    __getattr__ = lazy(__name__, loop=("steps",), purifier=("DeepImagePrior", "Restoration"), step=("Step",))
+    __getattr__ = lazy(
+        __name__, loop=("steps",), purifier=("DeepImagePrior", "Restoration", "restore_each"), step=("Step",)
+    )
 
 __all__ = [
     "DIP",
@@ -30,5 +32,6 @@ __all__ = [
     "StopDecision",
     "StoppingCriterion",
     "Variance",
+    "restore_each",
     "steps",
 ]

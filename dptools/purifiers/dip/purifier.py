@@ -88,53 +88,138 @@ class DeepImagePrior(Purifier):
             >>> DeepImagePrior(FitSettings(stop=Fixed(2))).restore(torch.rand(1, 3, 32, 32), seed=1).iterations
             2
         """
-        check_images(image)
-        if len(image) != 1:
-            raise ValueError(f"expected one image, 1 x 3 x H x W, got {tuple(image.shape)}")
-        fits: list[Restoration] = []
+        (restoration,) = restore_each(image, [self.settings], seed=seed, observe=observe)
+        return _or_raise(restoration)
 
-        def fit_tile(tile: Tensor, seeds: Sequence[int]) -> Tensor:
-            fits.append(fit(tile, self.settings, seed=seeds[0], observe=observe))
-            return fits[-1].image
 
-        chosen = draw_seeds(1)[0] if seed is None else seed
-        with torch.inference_mode(False):  # the fit needs gradients, whatever the mode of the caller
-            image = image.detach().clone()
-            output = in_tiles(image.float(), self.settings.tile, fit_tile, chosen).clamp(0, 1)
-        longest = max(fits, key=lambda tile_fit: tile_fit.iterations)
-        restarted = any(tile_fit.restarted for tile_fit in fits)
-        return replace(longest, image=grey_like(output, image), restarted=restarted, tiles=len(fits))
+def restore_each(
+    image: Tensor, settings: Sequence[FitSettings], *, seed: int | None = None, observe: Observer | None = None
+) -> list[Restoration | None]:
+    """Fit one image, and return a result for each of several stopping criteria.
+
+    Criteria that hold out the same fraction of the pixels observe the same fit. Each result is that of a fit with this
+    criterion alone.
+
+    Args:
+        image: 1 x 3 x H x W in [0, 1], on the device to compute on.
+        settings: settings that differ in the stopping criterion and in the limit of iterations only.
+        seed: seed of all random numbers; None to draw one from torch's global generator.
+        observe: called with every step of each fit.
+
+    Returns:
+        One result for each criterion; None if the fit diverged twice before the criterion was met.
+
+    Raises:
+        ValueError: the image has another shape or type, or values that are not finite.
+    """
+    check_images(image)
+    if len(image) != 1:
+        raise ValueError(f"expected one image, 1 x 3 x H x W, got {tuple(image.shape)}")
+    fits: list[list[Restoration | None]] = []
+
+    def fit_tile(tile: Tensor, seeds: Sequence[int]) -> Tensor:
+        fits.append(fit_each(tile, settings, seed=seeds[0], observe=observe))
+        return tile
+
+    chosen = draw_seeds(1)[0] if seed is None else seed
+    with torch.inference_mode(False):  # the fit needs gradients, whatever the mode of the caller
+        image = image.detach().clone()
+        in_tiles(image.float(), settings[0].tile, fit_tile, chosen)
+        return [_joined(image, settings[0].tile, list(tiles)) for tiles in zip(*fits, strict=True)]
+
+
+def _joined(image: Tensor, side: int, fits: list[Restoration | None]) -> Restoration | None:
+    """Return the result of all tiles of an image; None if a tile has none."""
+    done = [tile_fit for tile_fit in fits if tile_fit is not None]
+    if len(done) < len(fits):
+        return None
+    outputs = iter(done)
+
+    def next_tile(*_: object) -> Tensor:
+        return next(outputs).image
+
+    output = in_tiles(image.float(), side, next_tile, 0).clamp(0, 1)
+    longest = max(done, key=lambda tile_fit: tile_fit.iterations)
+    restarted = any(tile_fit.restarted for tile_fit in done)
+    return replace(longest, image=grey_like(output, image), restarted=restarted, tiles=len(done))
 
 
 def fit(image: Tensor, settings: FitSettings, *, seed: int, observe: Observer | None = None) -> Restoration:
-    """Fit one image or tile until the stopping criterion is met.
-
-    A fit that diverges is repeated with a tenth of the learning rate.
+    """Fit one image or tile until the stopping criterion is met; see :func:`fit_each`.
 
     Raises:
         SampleError: the fit diverged twice.
     """
-    if restoration := _fit(image, settings, seed, observe):
-        return restoration
-    slower = replace(settings, learning_rate=settings.learning_rate / 10)
-    if restoration := _fit(image, slower, seed, observe):
-        return replace(restoration, restarted=True)
-    raise SampleError("Diverged", "the fit diverged, even with a tenth of the learning rate")
+    (restoration,) = fit_each(image, [settings], seed=seed, observe=observe)
+    return _or_raise(restoration)
 
 
-def _fit(image: Tensor, settings: FitSettings, seed: int, observe: Observer | None) -> Restoration | None:
-    """Return the restoration at the best step; None if the fit diverges."""
-    decide, best = settings.stop.start(), None
+def fit_each(
+    image: Tensor, settings: Sequence[FitSettings], *, seed: int, observe: Observer | None = None
+) -> list[Restoration | None]:
+    """Fit one image or tile until each stopping criterion is met; see :func:`restore_each`.
+
+    A fit that diverges is repeated with a tenth of the learning rate, for the criteria that were not met before.
+    """
+    results: list[Restoration | None] = [None] * len(settings)
+    for share in dict.fromkeys(each.stop.held_out for each in settings):
+        group = [index for index, each in enumerate(settings) if each.stop.held_out == share]
+        _fit(image, settings, group, results, seed, observe)
+        if pending := [index for index in group if results[index] is None]:
+            slower = [replace(each, learning_rate=each.learning_rate / 10) for each in settings]
+            _fit(image, slower, pending, results, seed, observe)
+            for index in pending:
+                restarted = results[index]
+                results[index] = None if restarted is None else replace(restarted, restarted=True)
+    return results
+
+
+def _fit(
+    image: Tensor,
+    settings: Sequence[FitSettings],
+    group: Sequence[int],
+    results: list[Restoration | None],
+    seed: int,
+    observe: Observer | None,
+) -> None:
+    """Run one fit, and enter the result of each criterion of a group, until all are met or the fit diverges."""
+    watchers = {index: _Watcher(settings[index]) for index in group}
     spread = image.var(dim=(-2, -1)).mean().item() if image[0, 0].numel() > 1 else 0.0
-    for step in steps(image, settings, seed=seed):
+    for step in steps(image, settings[group[0]], seed=seed):
         limit = 2 * spread + 0.01 if step.iteration > GRACE else MAX_ERROR
         if not math.isfinite(step.loss) or step.error > limit:
-            return None
+            return
         if observe:
             observe(step)
-        decision = decide(step)
-        best = step if decision.keep or best is None else best
-        last = step.iteration >= settings.max_iterations
-        if reason := decision.stop or ("iteration limit reached" if last else None):
-            return Restoration(best.average, best.iteration, step.iteration, reason)
-    raise AssertionError("steps() never ends")
+        for index, watcher in list(watchers.items()):
+            if (done := watcher(step)) is not None:
+                results[index] = done
+                del watchers[index]
+        if not watchers:
+            return
+
+
+class _Watcher:
+    """One stopping criterion, with the best step so far."""
+
+    def __init__(self, settings: FitSettings) -> None:
+        self.decide, self.limit = settings.stop.start(), settings.max_iterations
+        self.best: Step | None = None
+
+    def __call__(self, step: Step) -> Restoration | None:
+        """Look at a step, and return the result if the fit stops here."""
+        decision = self.decide(step)
+        self.best = step if decision.keep or self.best is None else self.best
+        reason = decision.stop or ("iteration limit reached" if step.iteration >= self.limit else None)
+        return Restoration(self.best.average, self.best.iteration, step.iteration, reason) if reason else None
+
+
+def _or_raise(restoration: Restoration | None) -> Restoration:
+    """Return the restoration.
+
+    Raises:
+        SampleError: there is none, because the fit diverged twice.
+    """
+    if restoration is None:
+        raise SampleError("Diverged", "the fit diverged, even with a tenth of the learning rate")
+    return restoration

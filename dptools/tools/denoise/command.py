@@ -29,7 +29,10 @@ METHOD_HELP = (
 def denoise(
     method: Annotated[str, typer.Option("--method", metavar="NAME[:VALUE]", help=METHOD_HELP)] = DEFAULT,
     stop: Annotated[
-        str | None, typer.Option("--stop", metavar="CRITERION", help=f"When a fit stops: {' or '.join(CRITERIA)}.")
+        list[str] | None,
+        typer.Option(
+            "--stop", metavar="CRITERION", help=f"When a fit stops: {' or '.join(CRITERIA)}; repeatable, with one fit."
+        ),
     ] = None,
     iterations: Annotated[
         int | None, typer.Option("--iterations", min=1, metavar="N", help="Maximum iterations of a fit.")
@@ -84,7 +87,7 @@ def denoise(
     device: Device = "auto",
 ) -> DenoiseOptions:
     """Remove noise and adversarial perturbations from images, before they are classified."""
-    overrides = Overrides(stop, iterations, average, precision, network, loss, tile)
+    overrides = Overrides(tuple(stop or ()), iterations, average, precision, network, loss, tile)
     tracing = TraceOptions(every, trace, keep, model, ClassifierOptions(weights, endpoint, timeout), Labels(label))
     return DenoiseOptions(method, overrides, tracing, device, seed, if_suspect)
 

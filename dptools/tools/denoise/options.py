@@ -9,7 +9,7 @@ from dptools.pipe.stage import Processor, ToolOptions
 from dptools.purifiers.dip.stopping_literature import Oracle
 from dptools.purifiers.method import DEFAULT, FITS, Method, parse_method
 from dptools.tools.denoise.gate import Gate
-from dptools.tools.denoise.overrides import Overrides
+from dptools.tools.denoise.overrides import Overrides, id_suffix
 from dptools.tools.denoise.tracing import TraceOptions
 
 
@@ -55,7 +55,10 @@ class DenoiseOptions(ToolOptions):
                 self.overrides.denoiser(method)
             self._check_classifier(oracle=False)
             return
-        oracle = isinstance(self.overrides.fit(method).stop, Oracle)
+        settings = self.overrides.fits(method)
+        oracle = any(isinstance(each.stop, Oracle) for each in settings)
+        if self.if_suspect is not None and len(settings) > 1:
+            raise UsageError("--if-suspect takes one --stop, because an image below the threshold has one output")
         if oracle and tracing.model is None:
             raise UsageError("--stop oracle needs a classifier: add --model NAME")
         if tracing.keep and tracing.keep.is_file():
@@ -84,6 +87,12 @@ class DenoiseOptions(ToolOptions):
         return self.chosen.fits or is_service(self.tracing.model or "")  # fits run one after another anyway
 
     @property
+    def id_suffixes(self) -> tuple[str, ...]:
+        if not self.chosen.fits or len(self.overrides.stops) < 2:
+            return ("",)
+        return tuple(map(id_suffix, self.overrides.fits(self.chosen)))
+
+    @property
     def uses_gpu(self) -> bool:
         return self.chosen.filter is None
 
@@ -91,7 +100,7 @@ class DenoiseOptions(ToolOptions):
         processor, method = self._load(), self.chosen
         if self.if_suspect is None:
             return processor
-        name = f"{method} {self.overrides.fit(method).stop}" if method.fits else str(method)
+        name = f"{method} {self.overrides.fits(method)[0].stop}" if method.fits else str(method)
         return Gate(processor, name, self.if_suspect)
 
     def _load(self) -> Processor:
@@ -110,12 +119,15 @@ class DenoiseOptions(ToolOptions):
 
             purifier = Denoiser(self.overrides.denoiser(method)).to(device)
             return DenoiserProcessor(str(method), purifier, device, self.seed_given)
-        from dptools.purifiers.dip.purifier import DeepImagePrior
         from dptools.tools.denoise.fitting import FitProcessor
 
-        settings, classifier = self.overrides.fit(method), self.tracing.classifier(self.device)
-        tracing = replace(self.tracing, every=min(self.tracing.every, settings.max_iterations))
-        return FitProcessor(method.name, DeepImagePrior(settings), device, self.seed_given, tracing, classifier)
+        settings, classifier = self.overrides.fits(method), self.tracing.classifier(self.device)
+        # Every trace has a point: no fit with a fixed number of iterations ends before the first one.
+        shortest = min(
+            min(each.max_iterations, getattr(each.stop, "iterations", each.max_iterations)) for each in settings
+        )
+        tracing = replace(self.tracing, every=min(self.tracing.every, shortest))
+        return FitProcessor(method.name, tuple(settings), device, self.seed_given, tracing, classifier)
 
     def _check_classifier(self, oracle: bool) -> None:
         """Check that options of a classifier come with ``--model``, and that something uses the classifier."""

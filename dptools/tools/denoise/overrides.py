@@ -23,11 +23,16 @@ ANY_NETWORK = ("precision", "tile")
 """Options for all methods that run a network. All other options are for methods that fit a network."""
 
 
+def id_suffix(settings: FitSettings) -> str:
+    """Return what an output's id gets if there are several stopping criteria, such as ``@fixed:1750``."""
+    return f"@{str(settings.stop).replace('.', '_')}"
+
+
 @dataclass(frozen=True)
 class Overrides:
-    """Settings that the user changes. None keeps the setting of the method."""
+    """Settings that the user changes. None, and no stopping criterion, keep the setting of the method."""
 
-    stop: str | None = None
+    stops: tuple[str, ...] = ()
     iterations: int | None = None
     average: float | None = None
     precision: str | None = None
@@ -41,7 +46,8 @@ class Overrides:
         Raises:
             UsageError: It lacks one, or the tiles are too small. The message names the option.
         """
-        for name, value in vars(self).items():
+        given = {"stop": self.stops or None} | {name: value for name, value in vars(self).items() if name != "stops"}
+        for name, value in given.items():
             if value is not None and method.filter:
                 raise UsageError(f"--{name} requires a method with a network, and --method {method} is a filter")
             if value is not None and not method.fits and name not in ANY_NETWORK:
@@ -60,17 +66,30 @@ class Overrides:
         """
         return replace(settings_of(method), **self._given("precision", "tile"))
 
-    def fit(self, method: Method) -> FitSettings:
-        """Return the settings of ``dip`` or ``paper``. For ``fixed``, its number is also the default limit.
+    def fits(self, method: Method) -> list[FitSettings]:
+        """Return the settings of ``dip`` or ``paper``, one for each stopping criterion.
+
+        For ``fixed``, its number is also the default limit.
 
         Raises:
-            UsageError: A name is unknown.
+            UsageError: A name is unknown, a criterion is given twice, or criteria cannot observe the same fit.
         """
+        found = [self._fit(method, stop) for stop in self.stops or (None,)]
+        names = [str(settings.stop) for settings in found]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise UsageError(f"--stop {twice[0]} is given twice")
+        if len({settings.stop.held_out for settings in found}) > 1:
+            raise UsageError(
+                "--stop held-out hides pixels from the fit, so other criteria cannot observe the same fit: run it alone"
+            )
+        return found
+
+    def _fit(self, method: Method, stop_name: str | None) -> FitSettings:
         settings = FIT_SETTINGS[method.name]
-        stop: StoppingCriterion = parse_criterion(self.stop) if self.stop else settings.stop
+        stop: StoppingCriterion = parse_criterion(stop_name) if stop_name else settings.stop
         limit = self.iterations or settings.max_iterations
         if isinstance(stop, Fixed):
-            stop = Fixed(self.iterations if self.iterations and not self.stop else stop.iterations)
+            stop = Fixed(self.iterations if self.iterations and not stop_name else stop.iterations)
             limit = self.iterations or stop.iterations
         elif not isinstance(stop, HeldOut):
             limit = self.iterations or MAX_ITERATIONS

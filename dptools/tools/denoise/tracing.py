@@ -67,6 +67,8 @@ class TraceRecorder:
         image: The image of the sample, 1 x 3 x H x W in [0, 1].
         oracle: Classifies the intermediate images; None for no classes in the trace.
         points: The points of the trace that were recorded so far.
+        diverged: The points of a fit that diverged and was restarted; None if there was none. Criteria that were met
+            before the divergence use them.
     """
 
     options: TraceOptions
@@ -74,11 +76,14 @@ class TraceRecorder:
     image: "Tensor"
     oracle: OracleClassifier | None
     points: list[Record] = field(default_factory=list)
+    diverged: list[Record] | None = None
 
     def __call__(self, step: "Step") -> None:
         """Record the step if its iteration is a multiple of ``every``."""
         if step.iteration == 1:
-            self.points.clear()  # the points of a fit that diverged and was restarted
+            if self.points:  # of a fit that diverged and is restarted
+                self.diverged = list(self.points)
+            self.points.clear()
         if self.options and step.iteration % self.options.every == 0:
             self.points.append(self._point(step))
             if self.options.keep:

@@ -21,25 +21,25 @@ from dptools.tools.denoise.tracing import TraceOptions
     [
         ("dip", {}, HeldOut(), 350),
         ("dip", {"iterations": 50}, HeldOut(), 50),
-        ("dip", {"stop": "fixed:500"}, Fixed(500), 500),
-        ("dip", {"stop": "fixed:500", "iterations": 90}, Fixed(500), 90),
+        ("dip", {"stops": ["fixed:500"]}, Fixed(500), 500),
+        ("dip", {"stops": ["fixed:500"], "iterations": 90}, Fixed(500), 90),
         ("paper", {}, Fixed(1750), 1750),
-        ("dip", {"stop": "variance"}, Variance(), 3000),
-        ("dip", {"stop": "loss:0.001", "iterations": 500}, LossThreshold(0.001), 500),
-        ("dip", {"stop": "oracle"}, Oracle(), 3000),
+        ("dip", {"stops": ["variance"]}, Variance(), 3000),
+        ("dip", {"stops": ["loss:0.001"], "iterations": 500}, LossThreshold(0.001), 500),
+        ("dip", {"stops": ["oracle"]}, Oracle(), 3000),
         ("paper", {"iterations": 3000}, Fixed(3000), 3000),
-        ("paper", {"stop": "held-out", "iterations": 3000}, HeldOut(), 3000),
+        ("paper", {"stops": ["held-out"], "iterations": 3000}, HeldOut(), 3000),
     ],
 )
 def test_iterations_are_a_limit_and_the_number_of_a_fixed_stop(
     method: str, options: dict[str, str], stop: StoppingCriterion, iterations: int
 ) -> None:
-    settings = Overrides(**options).fit(parse_method(method))  # type: ignore[arg-type]
+    settings = Overrides(**options).fits(parse_method(method))[0]  # type: ignore[arg-type]
     assert (settings.stop, settings.max_iterations) == (stop, iterations)
 
 
 def test_options_replace_the_settings_of_the_method() -> None:
-    settings = Overrides(average=0.9, precision="bf16").fit(parse_method("paper"))
+    settings = Overrides(average=0.9, precision="bf16").fits(parse_method("paper"))[0]
     assert (settings.ema_decay, settings.precision, settings.network) == (0.9, "bf16", "paper")
     assert Overrides(tile=100).denoiser(parse_method("denoiser")).tile == 100
 
@@ -47,7 +47,7 @@ def test_options_replace_the_settings_of_the_method() -> None:
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
-        ("denoiser", {"stop": "fixed:3"}, "--stop requires a method that fits a network: choose --method dip"),
+        ("denoiser", {"stops": ["fixed:3"]}, "--stop requires a method that fits a network: choose --method dip"),
         ("photo", {"iterations": 3}, "--iterations requires a method that fits a network"),
         (
             "jpeg:50",
@@ -58,6 +58,8 @@ def test_options_replace_the_settings_of_the_method() -> None:
         ("dip", {"network": "warm"}, "unknown network 'warm': choose small, paper, decoder"),
         ("denoiser", {"precision": "fp8"}, "unknown precision 'fp8'"),
         ("cold", {}, "unknown method 'cold'"),
+        ("dip", {"stops": ["fixed:3", "plateau", "fixed:3"]}, "--stop fixed:3 is given twice"),
+        ("dip", {"stops": ["held-out", "plateau"]}, "--stop held-out hides pixels from the fit"),
     ],
 )
 def test_options_that_a_method_does_not_have_are_refused(method: str, options: dict[str, str], message: str) -> None:
@@ -84,7 +86,60 @@ def test_traces_are_for_fits(method: str, tracing: TraceOptions, message: str) -
 
 def test_the_oracle_needs_a_classifier() -> None:
     with pytest.raises(UsageError, match="--stop oracle needs a classifier"):
-        DenoiseOptions("dip", Overrides(stop="oracle"))
+        DenoiseOptions("dip", Overrides(stops=("oracle",)))
+
+
+def test_several_criteria_cannot_be_combined_with_a_gate() -> None:
+    with pytest.raises(UsageError, match="--if-suspect takes one --stop"):
+        DenoiseOptions("dip", Overrides(stops=("fixed:2", "fixed:3")), if_suspect=0.5)
+
+
+def sample(name: str, **more: object) -> Sample:
+    pixels = np.random.default_rng(3).integers(0, 255, (48, 48, 3), np.uint8)
+    return Sample({"id": name, "path": name, **more}, pixels=pixels)
+
+
+def test_several_criteria_observe_one_fit_and_give_the_results_of_separate_fits() -> None:
+    stops, tracing = ("fixed:4", "loss:0.9", "plateau"), TraceOptions(every=2, trace=Path("unused.jsonl"))
+    together = DenoiseOptions("dip", Overrides(stops, iterations=6), tracing)
+    assert together.id_suffixes == ("@fixed:4", "@loss:0_9", "@plateau")
+    processor = together.load()
+    jobs = list(processor.expand(sample("a.png")))
+    done = [result for job in jobs for result in processor([job])]
+    for stop, result in zip(stops, done, strict=True):
+        alone = DenoiseOptions("dip", Overrides((stop,), iterations=6), tracing).load()
+        (expected,) = alone([sample("a.png")])
+        assert result.pixels is not None
+        assert expected.pixels is not None
+        assert (result.pixels == expected.pixels).all()
+        assert result.record["denoise"] == expected.record["denoise"]
+    assert [result.record["denoise"]["stop"]["iterations"] for result in done] == [4, 1, 6]
+
+
+def test_one_fit_serves_all_criteria(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dptools.purifiers.dip import purifier
+
+    fits, steps = [], purifier.steps
+
+    def counted(*arguments: object, **named: object) -> object:
+        fits.append(named["seed"])
+        return steps(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(purifier, "steps", counted)
+    processor = DenoiseOptions("dip", Overrides(("fixed:2", "fixed:3"))).load()
+    for name in ("a.png", "b.png"):
+        for job in processor.expand(sample(name)):
+            assert not next(iter(processor([job]))).failed
+    assert len(fits) == 2
+    assert len(set(fits)) == 2
+
+
+def test_a_criterion_without_a_label_fails_alone() -> None:
+    tracing = TraceOptions(model="efficientnet-lite0")
+    processor = DenoiseOptions("dip", Overrides(("fixed:2", "oracle"), iterations=2), tracing).load()
+    fixed, oracle = [next(iter(processor([job]))) for job in processor.expand(sample("x/a.png"))]
+    assert not fixed.failed
+    assert oracle.record["error"]["message"].startswith("the oracle needs a true label")
 
 
 def test_one_image_that_cannot_be_fitted_does_not_affect_the_others() -> None:
