@@ -44,6 +44,8 @@ class DefendedModel(nn.Module):
         eot_samples: Number of draws that are averaged. It is 1 if all draws are equal.
         judges: Number of draws that judge an image.
         restorations: Number of purified images so far, including those of backward passes.
+        ends_early: Whether an attack with a limit ends once all fresh draws fail. Set it to false for an attack that is
+            transferred to another classifier, because further steps make it stronger there.
     """
 
     query_batch_size = 1  # A larger batch would be padded with copies, and each copy would be purified several times.
@@ -87,7 +89,7 @@ class DefendedModel(nn.Module):
         self.classifier, self.purifier, self.surrogate = classifier, purifier, surrogate
         self.stochastic = getattr(purifier, "random", True) and not fixed_draw
         self.eot_samples, self.judges = (eot_samples, judges) if self.stochastic else (1, 1)
-        self.restorations = 0
+        self.restorations, self.ends_early = 0, True
         self._seed, self._seeds = seed, count(seed)
         self.training = classifier.training  # set directly: train() would also change the classifier's submodules
 

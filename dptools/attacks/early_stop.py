@@ -19,7 +19,12 @@ def stop_when_broken(batch: AttackBatch, budget: Budget) -> Iterator[None]:
     adversarial, or the perturbation smaller.
     """
     confirms = getattr(batch.classifier, "confirms", None)
-    if confirms is None or budget.epsilon is None or len(batch.images) > 1:
+    if (
+        confirms is None
+        or not getattr(batch.classifier, "ends_early", True)
+        or budget.epsilon is None
+        or len(batch.images) > 1
+    ):
         yield
         return
 

@@ -60,5 +60,7 @@ class Knowledge:
         from dptools.detection import WatchedModel
 
         if self.source:
-            return self.victim(self.source, attack, sample, seed)
+            model = self.victim(self.source, attack, sample, seed)
+            model.ends_early = False  # type: ignore[assignment]
+            return model
         return WatchedModel(self.detector) if self.detector else victim
