@@ -16,13 +16,13 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 if TYPE_CHECKING:
     from dptools.attacks.adef import ADefAttack
-    from dptools.attacks.defended_model import DefendedModel
+    from dptools.attacks.defended_model import DefendedModel, TransferSource
     from dptools.attacks.judgement import Judgement
     from dptools.attacks.perturbation import AttackResult, perturb
 else:
     __getattr__ = lazy(
         __name__,
-        defended_model=("DefendedModel",),
+        defended_model=("DefendedModel", "TransferSource"),
         adef=("ADefAttack",),
         judgement=("Judgement",),
         perturbation=("AttackResult", "perturb"),
@@ -37,6 +37,7 @@ __all__ = [
     "DefendedModel",
     "Judgement",
     "SettingError",
+    "TransferSource",
     "find",
     "perturb",
 ]

@@ -15,6 +15,7 @@ from pyautoattack.square import SquareAttack
 from torch import Tensor
 
 from dptools.attacks.attack_batch import AttackBatch
+from dptools.attacks.defence_queries import ends_at_success, is_random, judged_logits, reliable_logits
 from dptools.attacks.lattice import round_within_budget
 from dptools.attacks.norms import Budget
 from dptools.attacks.query_counter import Stopped
@@ -115,7 +116,7 @@ def square(batch: AttackBatch, *, epsilon: float, norm: str, queries: int, resta
 
     def attack() -> Tensor:
         runner = SquareAttack(
-            partial(_reliable_logits, batch),
+            partial(reliable_logits, batch),
             norm=NORMS[norm],
             n_queries=queries,
             eps=epsilon,
@@ -152,7 +153,7 @@ def auto_attack(batch: AttackBatch, *, epsilon: float, norm: str, version: str, 
         margin of all attacks. The measurement ``component`` names its attack.
     """
     if version == "auto":
-        version = "rand" if getattr(batch.classifier, "stochastic", False) else "standard"
+        version = "rand" if is_random(batch) else "standard"
     common: dict[str, Any] = {"epsilon": epsilon, "norm": norm, "restarts": 1}
     budget = Budget(norm, epsilon)
     attacks: dict[str, Callable[[], RawResult]] = {"apgd-ce": partial(apgd_ce, batch, steps=steps, **common)}
@@ -168,10 +169,10 @@ def auto_attack(batch: AttackBatch, *, epsilon: float, norm: str, version: str, 
             rounded = round_within_budget(batch.images, attack().images, budget)
         except Stopped as stop:  # the image is adversarial in all draws that judge it
             return RawResult(stop.images, [{"component": name}])
-        margin = float(batch.margins_of(0, _judged(batch, rounded)))
+        margin = float(batch.margins_of(0, judged_logits(batch, rounded)))
         if margin > best_margin:
             best, best_margin, best_name = rounded, margin, name
-        if best_margin > 0:
+        if best_margin > 0 and ends_at_success(batch):
             break
     return RawResult(best, [{"component": best_name}])
 
@@ -197,23 +198,29 @@ def _apgd(attack: Any, batch: AttackBatch, restarts: int, targets: int = 0) -> T
     """Return the first adversarial image of several runs; if there is none, the one with the largest margin.
 
     The reference implementation returns the clean image in the second case. The image with the largest margin can
-    still fool a random defence in some draws.
+    still fool a random defence in some draws, or another classifier. A random defence is only fooled if the mean over
+    the draws that judge an image is: the reference implementation accepts one lucky draw.
     """
     attack.init_hyperparam(_images(batch))
     torch.manual_seed(batch.seeds[0])
-    if batch.all_succeed(batch.images, batch.counted(batch.images).detach()):
+    clean = batch.counted(batch.images).detach()
+    if ends_at_success(batch) and not is_random(batch) and batch.all_succeed(batch.images, clean):
         return batch.images
     best, best_margin = batch.images, -torch.inf
     for target in _ranks(targets):
         for _ in range(restarts):
             if target:
-                attack.y_target = batch.counted(batch.images).detach().sort(dim=1)[1][:, -target]
+                others = [label for label in clean.argsort(dim=1, descending=True)[0] if label != batch.labels[0]]
+                attack.y_target = others[target - 2].view(1)
             highest_loss, correct, _, adversarial = attack.attack_single_run(_images(batch), batch.labels)
-            if not correct.any():
+            if not correct.any() and ends_at_success(batch) and not is_random(batch):
                 result: Tensor = adversarial
                 return result
-            if (margin := float(batch.margins(0, highest_loss))) > best_margin:
-                best, best_margin = highest_loss, margin
+            for candidate in (highest_loss,) if correct.any() else (highest_loss, adversarial):
+                if (margin := float(batch.margins_of(0, judged_logits(batch, candidate.detach())))) > best_margin:
+                    best, best_margin = candidate.detach(), margin
+            if best_margin > 0 and ends_at_success(batch):
+                return best
     return best
 
 
@@ -222,21 +229,9 @@ def _ranks(targets: int) -> Iterator[int]:
     yield from range(2, targets + 2) if targets else [0]
 
 
-def _reliable_logits(batch: AttackBatch, images: Tensor) -> Tensor:
-    """Return the logits; if they fool a random defence, the mean over the draws that judge an image."""
-    scores: Tensor = batch.counted(images).detach()
-    return _judged(batch, images) if batch.all_succeed(images, scores) else scores
-
-
 def _images(batch: AttackBatch) -> Tensor:
     """Return the images in contiguous memory, as the authors' code requires."""
     return batch.images.contiguous()
-
-
-def _judged(batch: AttackBatch, image: Tensor) -> Tensor:
-    """Return the logits by which an image is judged, 1 x classes: means over several draws behind a random defence."""
-    judge = getattr(batch.classifier, "judge", None)
-    return judge(image).mean(dim=0, keepdim=True) if judge else batch.scores(0, image)
 
 
 def _check_classes(batch: AttackBatch) -> int:

@@ -44,8 +44,6 @@ class DefendedModel(nn.Module):
         eot_samples: Number of draws that are averaged. It is 1 if all draws are equal.
         judges: Number of draws that judge an image.
         restorations: Number of purified images so far, including those of backward passes.
-        ends_early: Whether an attack with a limit ends once all fresh draws fail. Set it to false for an attack that is
-            transferred to another classifier, because further steps make it stronger there.
     """
 
     query_batch_size = 1  # A larger batch would be padded with copies, and each copy would be purified several times.
@@ -89,7 +87,7 @@ class DefendedModel(nn.Module):
         self.classifier, self.purifier, self.surrogate = classifier, purifier, surrogate
         self.stochastic = getattr(purifier, "random", True) and not fixed_draw
         self.eot_samples, self.judges = (eot_samples, judges) if self.stochastic else (1, 1)
-        self.restorations, self.ends_early = 0, True
+        self.restorations = 0
         self._seed, self._seeds = seed, count(seed)
         self.training = classifier.training  # set directly: train() would also change the classifier's submodules
 
@@ -150,6 +148,32 @@ class DefendedModel(nn.Module):
 
     def _next_seeds(self, number: int) -> list[int]:
         return [next(self._seeds) if self.stochastic else self._seed for _ in range(number)]
+
+
+class TransferSource(nn.Module):
+    """A classifier, with or without a defence, from which images are transferred to another classifier.
+
+    Attacks do not end when this model is fooled: further steps make the images more adversarial for the other one.
+    """
+
+    ends_early = False
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.stochastic = getattr(model, "stochastic", False)
+        self.query_batch_size = 1
+        self.training = model.training
+
+    @property
+    def restorations(self) -> int:
+        """The number of purified images so far."""
+        return int(getattr(self.model, "restorations", 0))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits, B x classes."""
+        logits: Tensor = self.model(images)
+        return logits
 
 
 class _MeanLogits(torch.autograd.Function):

@@ -33,6 +33,15 @@ class Judgement:
         winners = votes == votes.max()
         return int(self.mean.masked_fill(~winners, -torch.inf).argmax())
 
+    @property
+    def ranking(self) -> Tensor:
+        """Return a value for each class, shape (classes,), by which they rank: votes, then mean logit."""
+        probabilities = self.mean.float().softmax(dim=0)
+        if self.draws == 1:
+            return probabilities
+        votes = torch.bincount(self.logits.argmax(dim=1), minlength=self.logits.shape[1])
+        return votes.to(probabilities) + probabilities / 2
+
     def share(self, label: int) -> float:
         """Return the fraction of the draws that predict a class."""
         return float((self.logits.argmax(dim=1) == label).double().mean())

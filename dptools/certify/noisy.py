@@ -7,6 +7,9 @@ from torch import Tensor
 
 from dptools.purifiers import Purifier
 
+OTHER_STREAM = 0x5851F42D
+"""Separates the seeds of the purifier from those of the noise."""
+
 
 class NoisyPurifier(Purifier):
     """Add Gaussian noise, then purify. The vote of a classifier over many draws is the smoothed classifier.
@@ -35,4 +38,8 @@ class NoisyPurifier(Purifier):
         shape = (1, *images.shape[1:])
         noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         noisy = images + self.sigma * torch.cat(noise).to(images)
-        return noisy if self.purifier is None else self.purifier(noisy, seeds=seeds)
+        if self.purifier is None:
+            return noisy
+        # With the same seeds, the noise that a purifier adds would equal the noise added here.
+        purified: Tensor = self.purifier(noisy, seeds=[seed ^ OTHER_STREAM for seed in seeds])
+        return purified

@@ -88,6 +88,8 @@ class Smoothed(Generic[Label]):
             ValueError: An argument has a wrong shape or value.
         """
         image = _checked(image, draws, alpha)
+        if n0 is not None and n0 < 1:
+            raise ValueError(f"n0: expected 1 or more, got {n0}")
         chosen_by = max(1, min(N0, draws // 10)) if n0 is None else n0
         votes = self._votes(image, seed)
         selection = Counter(next(votes) for _ in range(chosen_by))
@@ -99,7 +101,7 @@ class Smoothed(Generic[Label]):
             if done < end:
                 break
             bound = clopper_pearson_lower(counts[label], done, alpha_of_look(number, len(ends), alpha))
-            if until is not None and radius(bound, self.sigma) >= until:
+            if until is not None and bound > 0.5 and radius(bound, self.sigma) >= until:
                 break
         is_certified = bound > 0.5
         return Certificate(

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from dptools.certify.smoothing import Smoothing, parse_defence
 from dptools.errors import UsageError
 from dptools.evaluation.keys import NONE
-from dptools.evaluation.robustness import GRADIENT_FREE, Robustness, Run, number
-from dptools.purifiers import Method, parse_method
+from dptools.evaluation.robustness import Robustness, Run
+from dptools.evaluation.run_key import GRADIENT_FREE, number
+from dptools.purifiers import Method
 
 TOLERANCE = 0.02
 """The largest decrease of accuracy that counts as no decrease when an attack gets twice as many steps."""
@@ -25,17 +27,17 @@ class Evaluation:
     runs: list[Run]
 
     @property
-    def method(self) -> Method | None:
+    def method(self) -> Method | Smoothing | None:
         """The defence; None for none, or if this version does not know it."""
         try:
-            return None if self.through == NONE else parse_method(self.through)
+            return None if self.through == NONE else parse_defence(self.through)
         except UsageError:
             return None
 
     @property
     def is_random(self) -> bool:
         """Whether the defence draws random numbers."""
-        return any(run.key.judges > 1 for run in self.runs)
+        return any(run.key.random for run in self.runs)
 
     @property
     def full(self) -> list[Run]:

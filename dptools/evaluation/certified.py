@@ -1,6 +1,6 @@
 """Certified accuracy: how many images have a correct prediction that no perturbation within a radius can change."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,16 +30,18 @@ class Certified:
 
 @dataclass
 class CertificateGroup:
-    """All certificates with the same noise and purifier.
+    """All certificates of one classifier with the same noise and purifier.
 
     Attributes:
-        sigma: Standard deviation of the noise; None for the largest radius of several.
+        sigma: Standard deviation of the noise; None for the best of several at each radius.
         method: The purifier.
+        model: The classifier.
         certificates: The certificates, by image.
     """
 
     sigma: float | None
     method: str
+    model: str
     certificates: dict[str, Certified] = field(default_factory=dict)
 
     def accuracy(self, radius: float, *, of_correct: bool = False) -> Rate:
@@ -72,6 +74,7 @@ class CertificateGroup:
         return {
             "sigma": self.sigma,
             "method": self.method,
+            "model": self.model,
             "certified": [{"radius": radius, **self.accuracy(radius).as_json()} for radius in radii],
             "certified_of_correct": [
                 {"radius": radius, **self.accuracy(radius, of_correct=True).as_json()} for radius in radii
@@ -79,6 +82,21 @@ class CertificateGroup:
             "abstained": self.abstained.as_json(),
             "average_radius": self.mean_radius,
         }
+
+
+@dataclass
+class BestGroup(CertificateGroup):
+    """The noise that is best at each radius, as publications choose it. No single classifier has these accuracies.
+
+    Attributes:
+        groups: The groups with different noise.
+    """
+
+    groups: list[CertificateGroup] = field(default_factory=list)
+
+    def accuracy(self, radius: float, *, of_correct: bool = False) -> Rate:
+        rates = [group.accuracy(radius, of_correct=of_correct) for group in self.groups]
+        return max(rates, key=lambda rate: rate.k / rate.n if rate.n else 0.0)
 
 
 @dataclass
@@ -92,7 +110,7 @@ class CertificateEvaluation:
     """
 
     radii: tuple[float, ...] = RADII
-    groups: dict[tuple[float, str], CertificateGroup] = field(default_factory=dict)
+    groups: dict[tuple[float, str, str], CertificateGroup] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -101,10 +119,11 @@ class CertificateEvaluation:
     def add(self, record: Record) -> None:
         """Count the certificates of a record. Records without a label are ignored."""
         certify, label = record.get("certify"), record.get("label")
-        if not certify or "error" in record or label is None:
+        if not certify or "error" in record or not isinstance(label, int):
             return
         for each in [certify, *certify.get("others", [])]:
-            key = (float(each["sigma"]), str(each["method"]))
+            model = str(record.get("classify", {}).get("model", "-"))
+            key = (float(each["sigma"]), str(each["method"]), model)
             group = self.groups.setdefault(key, CertificateGroup(*key))
             clean = None if "clean_class" not in certify else certify["clean_class"] == label
             correct = not each["abstained"] and each["class"] == label
@@ -113,13 +132,14 @@ class CertificateEvaluation:
         self.lines.append(_log_line(len(self.lines), record, certify, label))
 
     def shown(self) -> Iterator[CertificateGroup]:
-        """Yield the groups by increasing noise, and for several the best radius per image."""
+        """Yield the groups by increasing noise, and for several the best noise at each radius."""
         ordered = [self.groups[key] for key in sorted(self.groups)]
         yield from ordered
-        for method in dict.fromkeys(group.method for group in ordered):
-            same = [group for group in ordered if group.method == method]
+        for method, model in dict.fromkeys((group.method, group.model) for group in ordered):
+            same = [group for group in ordered if (group.method, group.model) == (method, model)]
             if len(same) > 1:
-                yield _best(same, method)
+                largest = max(same, key=lambda group: len(group.certificates))
+                yield BestGroup(None, method, model, largest.certificates, same)
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the groups as a JSON list."""
@@ -128,16 +148,6 @@ class CertificateEvaluation:
     def as_tsv(self) -> str:
         """Return the certificates in the format of the logs of arXiv 1902.02918, with -1 for abstentions."""
         return "\n".join(["idx\tlabel\tpredict\tradius\tcorrect\ttime", *self.lines])
-
-
-def _best(groups: Iterable[CertificateGroup], method: str) -> CertificateGroup:
-    """Return the certificate with the largest radius for each image, as papers choose the best noise per radius."""
-    best = CertificateGroup(None, method)
-    for group in groups:
-        for name, each in group.certificates.items():
-            if name not in best.certificates or each.radius > best.certificates[name].radius:
-                best.certificates[name] = each
-    return best
 
 
 def _log_line(index: int, record: Record, certify: Any, label: object) -> str:

@@ -20,7 +20,8 @@ from dptools.evaluation.adaptive import (
     warnings,
 )
 from dptools.evaluation.keys import NONE
-from dptools.evaluation.robustness import GRADIENT_FREE, Robustness, number
+from dptools.evaluation.robustness import Robustness
+from dptools.evaluation.run_key import GRADIENT_FREE, number
 
 MET, NOT_MET, NOT_APPLICABLE = "met", "not met", "not applicable"
 
@@ -111,7 +112,7 @@ def _fixed(evaluation: Evaluation) -> tuple[str, str]:
 def _judges(evaluation: Evaluation) -> tuple[str, str]:
     if not evaluation.is_random:
         return NOT_APPLICABLE, "the defence draws no random numbers"
-    least = min(run.key.judges for run in evaluation.runs if not run.key.fixed_draws)
+    least = min((run.key.judges for run in evaluation.runs if not run.key.fixed_draws), default=1)
     return _state(least >= MIN_JUDGES, f"{least} purifications each", evaluation.command("-a pgd --judge 10"))
 
 
@@ -128,7 +129,8 @@ def _steps(evaluation: Evaluation) -> tuple[str, str]:
 def _curve(evaluation: Evaluation) -> tuple[str, str]:
     if reaches_zero(evaluation):
         return MET, "an attack breaks every image"
-    largest = max((run.key.epsilon or 0 for run in evaluation.full), default=0) or 4 / 255
+    norm = evaluation.runs[0].key.norm
+    largest = max((run.key.epsilon or 0 for run in evaluation.full if run.key.norm == norm), default=0) or 4 / 255
     return NOT_MET, evaluation.command("-a pgd").replace(
         f"--epsilon {number(evaluation.runs[0].key.epsilon)}", f"--epsilon {number(2 * largest)}"
     )

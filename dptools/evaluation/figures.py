@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from dptools.evaluation.certified import CertificateGroup
+from dptools.evaluation.certified import BestGroup, CertificateGroup
 from dptools.evaluation.keys import ALL
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.paper_results import PAPER_RESULTS
@@ -94,7 +94,8 @@ def certified(groups: Sequence[CertificateGroup]) -> Figure:
     """Draw certified accuracy against the radius, one line for each noise level, with published points."""
     figure, axes = one_panel("certified and correct, %")
     for group in groups:
-        radii = sorted({0.0, *(each.radius for each in group.certificates.values())})
+        every = group.groups if isinstance(group, BestGroup) else [group]
+        radii = sorted({0.0, *(each.radius for part in every for each in part.certificates.values())})
         heights = [100 * (rate := group.accuracy(radius)).k / rate.n for radius in radii]
         name = "best sigma" if group.sigma is None else f"sigma {group.sigma:g}"
         axes.step(

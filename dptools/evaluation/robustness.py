@@ -2,75 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from fractions import Fraction
 from typing import Any
 
 from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import NONE, Record, source_image
-from dptools.texts import printable
-
-GRADIENT_FREE = "none"
-"""The kind of gradient of an attack that uses none."""
-
-
-@dataclass(frozen=True)
-class RunKey:
-    """The settings that distinguish one run of an attack from another.
-
-    Attributes:
-        through: The purification method that the attacker knows; ``none`` without one.
-        attack: Name of the attack.
-        norm: Norm of epsilon; None without a limit.
-        epsilon: Largest perturbation; None without a limit.
-        steps: Number of steps or, for an attack without steps, of queries; None if it has neither.
-        version: Version of AutoAttack; None for other attacks.
-        gradient: ``exact``, ``surrogate``, ``bpda`` or ``none``.
-        eot: Draws per gradient.
-        judges: Draws that judge an image; 1 for a deterministic defence.
-        fixed_draws: Whether the attacker knows the random numbers of the defence.
-        transfer_from: The classifier that the attacker has instead.
-        evades: The detector that the attacker knows.
-        model: The attacked classifier.
-    """
-
-    through: str
-    attack: str
-    norm: str | None
-    epsilon: float | None
-    steps: int | None
-    version: str | None
-    gradient: str
-    eot: int
-    judges: int
-    fixed_draws: bool
-    transfer_from: str | None
-    evades: str | None
-    model: str
-
-    @property
-    def threat(self) -> tuple[str, str, str | None, float | None]:
-        """The defended classifier and the bound. Attacks with the same threat can be compared."""
-        return self.model, self.through, self.norm, self.epsilon
-
-    @property
-    def knows_all(self) -> bool:
-        """Whether the attacker has the attacked classifier and does not know the random numbers."""
-        return not (self.transfer_from or self.fixed_draws or self.evades)
-
-    def without(self, *names: str) -> tuple[Any, ...]:
-        """Return all settings except some, to group runs that differ in these only."""
-        return tuple(getattr(self, part.name) for part in fields(self) if part.name not in names)
-
-    def __str__(self) -> str:
-        bound = f" {self.norm} {number(self.epsilon)}" if self.epsilon is not None else ""
-        version = f":{self.version}" if self.version else ""
-        steps = f" x{self.steps}" if self.steps else ""
-        gradient = "" if self.through == NONE or self.gradient == GRADIENT_FREE else f" {self.gradient}"
-        eot = f" eot {self.eot}" if self.eot > 1 else ""
-        source = f" from {self.transfer_from}" if self.transfer_from else ""
-        known = " fixed draws" if self.fixed_draws else ""
-        evades = f" evades {self.evades}" if self.evades else ""
-        return printable(f"{self.attack}{version}{bound}{steps}{gradient}{eot}{source}{known}{evades}")
+from dptools.evaluation.run_key import RunKey, run_key
 
 
 @dataclass(frozen=True)
@@ -148,12 +84,16 @@ class Robustness:
 
     def add(self, record: Record) -> None:
         """Count a record of an attack that has a limit or that knows a defence, unless it failed."""
-        attack = record.get("attack", {})
-        if "error" in record or "clean_label" not in attack or not ("epsilon" in attack or "through" in attack):
+        attack, label = record.get("attack", {}), record.get("label")
+        if "error" in record or not isinstance(label, int) or not isinstance(attack.get("clean_label"), int):
+            return
+        if not ("epsilon" in attack or "through" in attack):
+            return
+        if attack["clean_label"] == label and "success" not in attack:  # it is the target, and was not attacked
             return
         key = run_key(attack)
         run = self.runs.setdefault(key, Run(key))
-        run.outcomes[source_image(record)] = outcome(attack, record.get("label"))
+        run.outcomes[source_image(record)] = outcome(attack, label)
         run.restorations += attack.get("restorations", 0)
         stages = [stage for stage in record.get("stages", []) if stage.get("tool") == "dp-attack"]
         run.seconds += sum(float(stage.get("seconds") or 0) for stage in stages)
@@ -202,30 +142,6 @@ class Robustness:
         return [run.as_json() for run in self.runs.values()]
 
 
-def run_key(attack: Mapping[str, Any]) -> RunKey:
-    """Return the settings of an attack, from the ``attack`` object of a record."""
-    params = attack.get("params", {})
-    through = str(attack.get("through", NONE))
-    version = params.get("version")
-    if version == "auto":
-        version = "rand" if attack.get("judges", 1) > 1 else "standard"
-    return RunKey(
-        through,
-        str(attack["name"]),
-        attack.get("norm"),
-        attack.get("epsilon"),
-        params.get("steps", params.get("queries")),
-        version,
-        str(attack.get("gradient", "exact")),
-        int(attack.get("eot", 1)),
-        int(attack.get("judges", 1)),
-        bool(attack.get("fixed_draws", False)),
-        attack.get("transfer_from"),
-        attack.get("evades"),
-        str(attack.get("model", NONE)),
-    )
-
-
 def outcome(attack: Mapping[str, Any], label: object) -> Outcome:
     """Return what an attack did to one image, from the ``attack`` object of a record.
 
@@ -233,17 +149,9 @@ def outcome(attack: Mapping[str, Any], label: object) -> Outcome:
         attack: The object.
         label: The true class.
     """
-    clean, judge = attack["clean_label"] == label, attack.get("judge", {})
+    clean, judge = attack["clean_label"] == label, attack.get("judge") or {}
     if not clean or "success" not in attack:
         return Outcome(clean, 0.0, False)
-    correct = attack.get("adversarial_label") == label
-    return Outcome(True, float(judge.get("correct", correct)), bool(judge.get("majority_correct", correct)))
-
-
-def number(epsilon: float | None) -> str:
-    """Return epsilon as text: a multiple of 1/255 as a fraction, such as 8/255."""
-    if epsilon is None:
-        return "-"
-    steps = Fraction(epsilon * 255).limit_denominator(8)
-    is_fraction = abs(float(steps) / 255 - epsilon) < 1e-9 and epsilon < 0.5
-    return f"{float(steps):g}/255" if is_fraction else f"{epsilon:g}"
+    correct, share = attack.get("adversarial_label") == label, judge.get("correct")
+    majority = judge.get("majority_correct", correct)
+    return Outcome(True, float(share if isinstance(share, int | float) else correct), bool(majority))

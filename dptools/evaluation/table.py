@@ -15,7 +15,8 @@ from dptools.evaluation.keys import NONE
 from dptools.evaluation.learning_curves import LearningCurve
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.paired import Comparison, holm
-from dptools.evaluation.robustness import Robustness, number
+from dptools.evaluation.robustness import Robustness
+from dptools.evaluation.run_key import number
 from dptools.evaluation.stops import SUGGESTED_SHARE, StopStatistics
 
 COLUMNS = {
@@ -107,10 +108,11 @@ def certified_rows(certificates: CertificateEvaluation) -> Rows:
     radii = [f"{radius:g}" for radius in certificates.radii]
     rows = [["certified at L2", "of", "n", *radii, "abstained", "mean radius"]]
     for group in certificates.shown():
-        name = f"{'best sigma' if group.sigma is None else f'sigma {group.sigma:g}'}, {group.method}"
+        best = group.sigma is None
+        name = f"{'best sigma' if best else f'sigma {group.sigma:g}'}, {group.method}"
         for of_correct in (False, True) if group.knows_clean else (False,):
             rates = [group.accuracy(radius, of_correct=of_correct) for radius in certificates.radii]
-            ends = ["", ""] if of_correct else [percent(group.abstained), f"{group.mean_radius:.3f}"]
+            ends = ["", ""] if of_correct or best else [percent(group.abstained), f"{group.mean_radius:.3f}"]
             count = str(group.accuracy(0, of_correct=of_correct).n)
             rows.append([name, "correct ones" if of_correct else "all", count, *map(percent, rates), *ends])
     return rows

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from dptools.pipe.sample import Pixels
 
 
+PREDICTIONS = ("classify", "certify", "smooth")
+"""Keys of the record that describe an image, and that a tool which changes the image or classifies it again removes."""
+
+
 class LabelFrom(StrEnum):
     """Sources of true labels."""
 

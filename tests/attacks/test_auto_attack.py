@@ -10,7 +10,7 @@ from pyautoattack.fab_pt import FABAttack_PT
 from pyautoattack.square import SquareAttack
 from torch import Tensor, nn
 
-from dptools.attacks import DefendedModel, find, perturb
+from dptools.attacks import DefendedModel, TransferSource, find, perturb
 from dptools.attacks.attack_batch import AttackBatch
 from dptools.errors import SampleError
 
@@ -135,3 +135,31 @@ def test_autoattack_chooses_the_random_version_behind_a_random_defence() -> None
     assert result.measurements["component"] in ("apgd-ce", "apgd-dlr")
     assert result.judgement is not None
     assert result.success == (result.judgement.majority != LABEL)
+
+
+@pytest.mark.parametrize("name", ["apgd-ce", "apgd-t", "autoattack"])
+def test_an_image_that_the_source_of_a_transfer_misclassifies_is_perturbed_too(name: str) -> None:
+    wrong = (LABEL + 1) % 7
+    attack = find(name).configure(steps=5, **({"queries": 5} if name == "autoattack" else {}))
+    (plain,) = perturb(attack, NETWORK, IMAGE, [wrong], seeds=[SEED])
+    assert plain.norms["linf"] == 0  # as in the authors' code
+    (moved,) = perturb(attack, TransferSource(NETWORK), IMAGE, [wrong], seeds=[SEED])
+    assert moved.norms["linf"] > 0
+
+
+class Lucky:
+    """A purifier that blackens the image in every third draw, so that single draws fool the classifier."""
+
+    differentiable = True
+    random = True
+
+    def __call__(self, images: Tensor, *, seeds: Sequence[int]) -> Tensor:
+        return torch.cat([image[None] * (seed % 3 > 0) for image, seed in zip(images, seeds, strict=True)])
+
+
+def test_one_lucky_draw_does_not_end_the_search() -> None:
+    model = DefendedModel(NETWORK, Lucky(), seed=0)
+    attack = find("apgd-ce").configure(epsilon=16 / 255, steps=20)
+    (result,) = perturb(attack, model, IMAGE, [LABEL], seeds=[SEED], repair=False)
+    assert result.success  # most draws are fooled, not one
+    assert result.norms["linf"] > 8 / 255

@@ -27,6 +27,7 @@ def parse(certify: list[str], **more: Any) -> Any:
         (["0.25"], {"smooth": "0.25"}, "--certify and --smooth exclude each other"),
         ([], {"draws": 5}, "--draws needs --certify or --smooth"),
         ([], {"smooth": "0.25", "until": 0.5}, "--until needs --certify"),
+        (["0.25"], {"until": 0.0}, "--until 0: give a radius above 0"),
         (["0.25"], {"alpha": 1.0}, "--alpha 1: give the probability of an error"),
         (["0.25"], {"purifier": "dip"}, "--purifier dip: a certificate needs one purification for each of its draws"),
         (["0.25"], {"purifier": "jpg"}, "--purifier: unknown method 'jpg': choose .*, none"),
@@ -52,7 +53,8 @@ def test_records_are_the_same_whatever_the_batch_jobs_and_engine(dog: Path, sh: 
     assert one == two == inline
     (first, *_) = one
     certify = first["certify"]
-    assert (certify["alpha"], certify["method"], certify["n0"]) == (0.0005, "photo", 2)
+    assert (certify["alpha"], certify["method"], certify["n0"]) == (0.001, "photo", 2)
+    assert certify["others"][0]["alpha"] == 0.0005
     assert certify["radius"] >= certify["others"][0]["radius"]
     assert first["classify"]["label_rank"] == 1
 
@@ -99,12 +101,22 @@ def test_certified_accuracy_counts_correct_classes_with_the_radius() -> None:
     assert lines[4].split("\t")[2:5] == ["-1", "0", "0"]
 
 
-def test_the_best_sigma_for_each_image_is_a_row_of_its_own() -> None:
+def test_the_best_sigma_at_each_radius_is_a_row_of_its_own() -> None:
     other = {"sigma": 0.5, "method": "photo", "class": 1, "radius": 0.2, "abstained": False}
-    evaluation = CertificateEvaluation((0.25,))
+    evaluation = CertificateEvaluation((0.25, 0.65))
     evaluation.add(certificate("a", 0.6, others=[other]))
-    evaluation.add(certificate("b", 0.1, others=[{**other, "radius": 0.7}]))
-    assert [(group.sigma, group.accuracy(0.25).k) for group in evaluation.shown()] == [(0.25, 1), (0.5, 1), (None, 2)]
+    evaluation.add(certificate("b", 0.4, others=[{**other, "radius": 0.7}]))
+    rows = [(group.sigma, [group.accuracy(radius).k for radius in evaluation.radii]) for group in evaluation.shown()]
+    assert rows == [(0.25, [2, 0]), (0.5, [1, 1]), (None, [2, 1])]
+
+
+def test_a_certificate_does_not_outlive_its_image(dog: Path, sh: Run) -> None:
+    certified = f"dp-classify --certify 0.12 --draws 10 {dog}"
+    (attacked,) = records(sh(f"{certified} | dp-attack -o adv | dp-classify").stdout)
+    (denoised,) = records(sh(f"{certified} | dp-denoise --method jpeg:50 -o jpeg").stdout)
+    (again,) = records(sh(f"{certified} | dp-classify --smooth 0.12 --draws 5").stdout)
+    assert "certify" not in {**attacked, **denoised, **again}
+    assert again["smooth"]["n"] == 5
 
 
 def test_dp_eval_shows_certified_accuracy(sh: Run, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from dptools.evaluation.adaptive import evaluations, warnings
 from dptools.evaluation.checklist import checklist
 from dptools.evaluation.figures import robustness as draw
-from dptools.evaluation.robustness import Robustness, number
+from dptools.evaluation.robustness import Robustness
+from dptools.evaluation.run_key import number
 
 
 def record(
@@ -78,6 +79,34 @@ def test_attacks_without_a_limit_and_failed_records_are_left_out() -> None:
     unlimited = record("a", 0.0, through=None)
     del unlimited["attack"]["epsilon"]
     assert not read([unlimited, {"id": "x", "error": {"message": "m"}}, {"id": "y"}])
+
+
+def test_records_that_other_programs_wrote_do_not_stop_the_evaluation() -> None:
+    odd = [
+        record("a", 0.0, judge={"correct": None}),
+        record("b", 0.0, params={"steps": [1], "version": {}}),
+        record("c", 0.0, params=None, judges=None),
+        {**record("d", 0.0), "label": "cat"},
+        {**record("e", 0.0), "label": None},
+        record("f", 0.0, judges=1, fixed_draws=True, epsilon=1e308),
+    ]
+    robustness = read(odd)
+    assert sum(len(run.outcomes) for run in robustness.runs.values()) == 4
+    for evaluation in evaluations(robustness):
+        assert len(checklist(evaluation)) == 13
+        list(warnings(evaluation))
+    assert robustness.as_json()
+
+
+def test_an_image_of_the_target_class_was_not_attacked_and_is_left_out() -> None:
+    skipped = record("a", 0.0, target=1)
+    del skipped["attack"]["success"]
+    assert not read([skipped])
+
+
+def test_runs_that_differ_in_a_parameter_are_not_merged() -> None:
+    runs = read([*images(1.0, target=5), *images(0.0), *images(1.0, params={"steps": 10, "restarts": 5})]).runs
+    assert [len(run.outcomes) for run in runs.values()] == [1, 1, 1]
 
 
 def test_curves_join_runs_that_differ_in_one_setting_only() -> None:

@@ -69,7 +69,9 @@ class Denoiser(Purifier):
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
         settings = self.settings
         if settings.passes == 1 and settings.strong == math.inf:  # the noise level decides nothing
-            denoised = self._pass(images.to(self.network.head.weight.dtype), seeds, 0)
+            images_, size = images.to(self.network.head.weight.dtype), len(images) if images.is_cuda else 1
+            parts = [slice(start, start + size) for start in range(0, len(images), size)]
+            denoised = torch.cat([self._pass(images_[part], seeds[part], 0) for part in parts])
             denoised = torch.cat([grey_like(*pair) for pair in zip(denoised[:, None], images[:, None], strict=True)])
             return denoised.to(images.dtype)
         return torch.cat([done.image for done in self.denoise(images, seeds)]).to(images.dtype)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
+from dptools.certify.smoothing import SMOOTH, Smoothing, parse_defence
 from dptools.errors import UsageError, check_name
 from dptools.pipe.record import Record
-from dptools.purifiers import parse_method
-from dptools.texts import parse_number
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +28,9 @@ GRADIENTS = ("auto", "exact", "surrogate", "bpda")
 SURROGATE = "denoiser"
 """The method whose gradient replaces that of a method without one."""
 
+DENOISING = ("denoiser", "photo", "smooth")
+"""Defences that run the denoising network."""
+
 JUDGES = 10
 """Default number of purifications that judge an image."""
 
@@ -36,46 +38,8 @@ AUTOATTACK_EOT = 20
 """Default number of draws per gradient of ``autoattack`` behind a random method, as in the authors' code."""
 
 
-SMOOTH = "smooth:"
-"""Start of the name of a smoothed classifier; the standard deviation of its noise follows."""
-
 SMOOTHED = "photo"
 """The method that purifies the noisy images of a smoothed classifier, as by default in dp-classify."""
-
-
-@dataclass(frozen=True)
-class Smoothing:
-    """The smoothed classifier of ``dp-classify --smooth SIGMA``, whose prediction is the vote of the draws.
-
-    Attributes:
-        sigma: Standard deviation of the noise, on the [0, 1] scale.
-    """
-
-    sigma: float
-    differentiable = True
-    random = True
-    fits = False
-    name = "smooth"
-
-    def __str__(self) -> str:
-        return f"{SMOOTH}{self.sigma:g}"
-
-
-def parse_defence(text: str) -> "Method | Smoothing":
-    """Return the method or the smoothed classifier that a text such as ``jpeg:50`` or ``smooth:0.25`` names.
-
-    Raises:
-        UsageError: There is no such method, or the value is out of range.
-    """
-    if not text.startswith(SMOOTH):
-        return parse_method(text)
-    try:
-        sigma = parse_number(text.removeprefix(SMOOTH))
-    except ValueError:
-        sigma = 0.0
-    if not 0 < sigma <= 2:
-        raise UsageError(f"{text}: give the standard deviation of the noise, such as {SMOOTH}0.25")
-    return Smoothing(sigma)
 
 
 @dataclass(frozen=True)
@@ -112,8 +76,9 @@ class DefenceOptions:
             check_name("gradient", self.gradient, GRADIENTS)
         if self.gradient == "exact" and not method.differentiable:
             raise UsageError(f"--gradient exact: {method.name} has no gradient: choose surrogate or bpda")
-        if self.fixed_draws and not method.random:
-            raise UsageError(f"--fixed-draws: {method} draws no random numbers")
+        given = {"--fixed-draws": self.fixed_draws, "--eot": self.eot_samples, "--judge": self.judges}
+        if not method.random and (useless := [option for option, value in given.items() if value]):
+            raise UsageError(f"{useless[0]}: {method} draws no random numbers")
         if self.fixed_draws and (self.eot_samples or self.judges):
             raise UsageError("--fixed-draws leaves one draw, so it excludes --eot and --judge")
 
@@ -144,6 +109,15 @@ class DefenceOptions:
         judges = {"judges": self.judges or JUDGES} if self.method.random and not self.fixed_draws else {}
         gradient = self.resolved_gradient
         return {"through": str(self.method), "gradient": gradient, "eot": self.eot(attack), **judges, **fixed}
+
+    def params(self, device: "torch.device") -> Record:
+        """Return what else the result depends on, for the cache key: weights, number format and device."""
+        from dptools.purifiers.denoiser.weights import fingerprint
+        from dptools.purifiers.precision import effective
+
+        if self.method is None or (self.method.name not in DENOISING and self.resolved_gradient != "surrogate"):
+            return {}
+        return {"denoiser": fingerprint(), "precision": effective(device, "auto"), "device": device.type}
 
     def load(self, device: "torch.device") -> "Defence | None":
         """Return the defence with its purifiers on the device; None for no defence."""

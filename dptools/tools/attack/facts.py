@@ -32,7 +32,7 @@ def prediction(judgement: "Judgement", label: int, kind: str, classes: "Classes"
         f"{kind}_label": predicted,
         f"{kind}_name": classes.names[predicted],
         f"{kind}_p": round(float(probabilities[predicted]), 4),
-        f"{kind}_rank": rank(probabilities, label),
+        f"{kind}_rank": rank(judgement.ranking.cpu(), label),
     }
 
 

@@ -10,6 +10,7 @@ from dptools.tools.attack.defence import Defence
 from dptools.tools.denoise.seeds import PURPOSE
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from dptools.classifiers import Classifier
@@ -40,6 +41,11 @@ class Knowledge:
         source = {"transfer_from": self.source.name} if self.source else {}
         return {**defence, **gradient, **source, **({"evades": self.detector.name} if self.detector else {})}
 
+    def params(self, device: "torch.device") -> Record:
+        """Return what else the result depends on, for the cache key."""
+        defence = self.defence.options.params(device) if self.defence else {}
+        return {**defence, **({"source_weights": self.source.weights} if self.source else {})}
+
     def victim(self, classifier: "nn.Module", attack: str, sample: Sample, seed: int) -> "nn.Module":
         """Return the classifier behind the defence.
 
@@ -49,18 +55,21 @@ class Knowledge:
             sample: The sample, whose id determines the random numbers.
             seed: The seed of the run.
         """
-        if self.defence is None:
-            return classifier
-        # With fixed draws, the random numbers are those of dp-denoise for this record.
-        purpose = PURPOSE if self.defence.options.fixed_draws else "defence:"
-        return self.defence.model(classifier, attack, seed=sample.seed(seed, purpose), image_id=sample.id)
+        return self._defended(classifier, attack, sample, seed, "defence:")
 
     def model(self, victim: "nn.Module", attack: str, sample: Sample, seed: int) -> "nn.Module":
         """Return the model that the attack computes with; the arguments are those of :meth:`victim`."""
+        from dptools.attacks import TransferSource
         from dptools.detection import WatchedModel
 
         if self.source:
-            model = self.victim(self.source, attack, sample, seed)
-            model.ends_early = False  # type: ignore[assignment]
-            return model
+            # Draws of its own, so that those which judge the result are fresh.
+            return TransferSource(self._defended(self.source, attack, sample, seed, "defence of the source:"))
         return WatchedModel(self.detector) if self.detector else victim
+
+    def _defended(self, classifier: "nn.Module", attack: str, sample: Sample, seed: int, purpose: str) -> "nn.Module":
+        if self.defence is None:
+            return classifier
+        # With fixed draws, the random numbers are those of dp-denoise for this record.
+        purpose = PURPOSE if self.defence.options.fixed_draws else purpose
+        return self.defence.model(classifier, attack, seed=sample.seed(seed, purpose), image_id=sample.id)

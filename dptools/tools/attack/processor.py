@@ -11,7 +11,7 @@ from dptools.pipe.record import Record, reason
 from dptools.pipe.sample import Sample
 from dptools.tools.attack import facts
 from dptools.tools.attack.knowledge import Knowledge
-from dptools.tools.shared import LabelFrom, Labels, to_pixels, to_tensor
+from dptools.tools.shared import PREDICTIONS, LabelFrom, Labels, to_pixels, to_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,7 +44,7 @@ class AttackProcessor:
         """Yield one sample for each attack, with a label and with the image cropped to the classifier's input."""
         assert sample.pixels is not None
         # These results belong to the clean image, not to the adversarial one.
-        clean = sample.without("classify", "suspicion", "suspect")
+        clean = sample.without(*PREDICTIONS, "suspicion", "suspect")
         cropped = replace(clean, pixels=self.classifier.geometry(sample.pixels))
         label = self._label(cropped)
         for attack in self.attacks:
@@ -53,7 +53,8 @@ class AttackProcessor:
 
     def params(self, sample: Sample) -> Record:
         model = {"model": self.classifier.name, "weights": self.classifier.weights}
-        return {**sample.record["attack"], **model, "label": sample.record["label"]}
+        known = self.knowledge.params(self.classifier.device)
+        return {**sample.record["attack"], **model, **known, "label": sample.record["label"]}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         """Attack the samples; consecutive samples with the same attack form one batch."""
@@ -99,6 +100,10 @@ class AttackProcessor:
             success = adversarial.is_success(label, self.target)
             result = replace(result, scores=adversarial.mean, success=success)
         finished = self._finish(checked, result, adversarial)
+        if model is not victim:  # this success refers to another model
+            finished = finished.update(
+                attack={k: v for k, v in finished.record["attack"].items() if k != "success_float"}
+            )
         if knowledge.defence:
             restorations = sum(getattr(part, "restorations", 0) for part in {victim, model})
             finished = _with_facts(

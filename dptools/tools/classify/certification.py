@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dptools.certify.smoothing import MAX_SIGMA
 from dptools.errors import UsageError
 from dptools.pipe.record import Record
 from dptools.purifiers import Method, parse_method
@@ -12,9 +13,6 @@ PURIFIER = "photo"
 """The default purifier of noisy images: one pass of the denoiser, no added noise."""
 
 NO_PURIFIER = "none"
-
-MAX_SIGMA = 2.0
-"""The largest standard deviation. A larger value is probably on the 8-bit scale."""
 
 DRAWS, ALPHA = 1000, 0.001
 
@@ -74,6 +72,8 @@ def parse_certification(
             if value is not None:
                 raise UsageError(f"{option} needs --certify or --smooth")
         return None
+    if until is not None and not 0 < until < float("inf"):
+        raise UsageError(f"--until {until:g}: give a radius above 0")
     if until is not None and not certify:
         raise UsageError("--until needs --certify: a vote has no radius")
     option = "--certify" if certify else "--smooth"

@@ -1,14 +1,14 @@
 """Classify samples by randomised smoothing, with or without a certificate."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dptools.errors import SampleError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.tools.classify.certification import NO_PURIFIER, CertificationOptions
-from dptools.tools.shared import Labels
+from dptools.tools.shared import PREDICTIONS, Labels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,9 +69,11 @@ class CertifyProcessor:
             for sigma in options.sigmas
         ]
         best = max(certificates, key=lambda each: each.radius)
+        if len({each.label for each in certificates} - {None}) > 1:  # the smoothed classifiers contradict each other
+            best = replace(best, label=None, radius=0.0)
         facts = [self._certificate(each) for each in certificates]
-        chosen = facts[certificates.index(best)]
-        others = {"others": [fact for fact in facts if fact is not chosen]} if len(facts) > 1 else {}
+        chosen = {**self._certificate(best), "alpha": options.alpha}  # all certificates hold together with this alpha
+        others = {"others": [fact for fact in facts if fact["sigma"] != best.sigma]} if len(facts) > 1 else {}
         clean = int(self.classifier.probabilities(image)[0].argmax()) if not self.classifier.remote else None
         plain = {} if clean is None else {"clean_class": clean}
         return self._update(sample, best.counts, best.label, {"certify": {**chosen, **plain, **others}})
@@ -114,7 +116,9 @@ class CertifyProcessor:
         label = self.labels.find(sample, self.classifier.classes)
         rank = None if label is None else self._rank(label, ranked)
         classified = {"model": self.classifier.name, "top": top, "label_rank": rank}
-        return sample.update(classify=classified, **facts, **({} if label is None else {"label": label}))
+        return sample.without(*PREDICTIONS).update(
+            classify=classified, **facts, **({} if label is None else {"label": label})
+        )
 
     def _rank(self, label: int, ranked: Sequence[Hashable]) -> int:
         """Return the place of the label among the classes with votes; behind all classes if it has no vote."""

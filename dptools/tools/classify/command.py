@@ -110,10 +110,11 @@ def _guarantee(record: Record) -> list[str]:
     name = printable(str(record["classify"]["top"][0]["name"]))
     confidence = f"confidence {100 * (1 - vote['alpha']):.7g} %"
     if vote["abstained"]:
-        return [f"  no prediction: of {vote['n']} noisy images, {vote['count']} are {name} ({confidence})"]
+        return [f"  no prediction: the {vote['n']} votes do not prove one ({confidence})"]
     if "radius" not in vote:
         return [f"  {name} ({confidence})"]
-    return [f"  {name}; no change with an L2 norm up to {_down(vote['radius'])} can alter this ({confidence})"]
+    who = f", by the classifier smoothed with {vote['sigma']:g}" if vote.get("others") else ""
+    return [f"  {name}{who}; no change with an L2 norm up to {_down(vote['radius'])} can alter this ({confidence})"]
 
 
 def _down(radius: float) -> str:

@@ -13,7 +13,7 @@ from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolOptions
 from dptools.tools.classify.certification import CertificationOptions
 from dptools.tools.classify.certifying import CertifyProcessor
-from dptools.tools.shared import Labels
+from dptools.tools.shared import PREDICTIONS, Labels
 
 if TYPE_CHECKING:
     from dptools.classifiers import Classes, Classifier, LabelMap, Prediction
@@ -142,7 +142,10 @@ class ClassifyProcessor:
         rank = None if label is None else mapped.rank(label)
         classified = {"model": self.classifier.name, "top": mapped.top(self.options.top_k), "label_rank": rank}
         suspected = self._suspect(sample, prediction, rank) if self.detector else {}
-        return sample.update(classify=classified, **suspected, **({} if label is None else {"label": label}))
+        # A certificate or a vote in the record belongs to an earlier prediction.
+        return sample.without(*PREDICTIONS).update(
+            classify=classified, **suspected, **({} if label is None else {"label": label})
+        )
 
     def _suspect(self, sample: Sample, prediction: "Prediction", rank: int | None) -> Record:
         """Return the suspicion and the settings of the detector, with the rank of the label before restoration.

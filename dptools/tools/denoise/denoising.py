@@ -9,7 +9,7 @@ from dptools.errors import SampleError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.tools.denoise.seeds import PURPOSE
-from dptools.tools.shared import psnr, to_pixels, to_tensor
+from dptools.tools.shared import PREDICTIONS, psnr, to_pixels, to_tensor
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ class DenoiserProcessor:
     seed: int
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample.without("classify")]  # this class belongs to the image before it was denoised
+        return [sample.without(*PREDICTIONS)]  # this class belongs to the image before it was denoised
 
     def params(self, sample: Sample) -> Record:
         from dptools.purifiers.denoiser.weights import fingerprint

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.purifiers.filters import Filter
-from dptools.tools.shared import psnr
+from dptools.tools.shared import PREDICTIONS, psnr
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class FilterProcessor:
     filter: Filter
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        return [sample.without("classify")]  # this class belongs to the image before it was filtered
+        return [sample.without(*PREDICTIONS)]  # this class belongs to the image before it was filtered
 
     def params(self, sample: Sample) -> Record:
         return {"method": str(self.filter)}

@@ -13,7 +13,7 @@ from dptools.tools.denoise.oracle import OracleClassifier
 from dptools.tools.denoise.overrides import id_suffix
 from dptools.tools.denoise.seeds import PURPOSE
 from dptools.tools.denoise.tracing import TraceOptions, TraceRecorder
-from dptools.tools.shared import psnr, to_pixels, to_tensor
+from dptools.tools.shared import PREDICTIONS, psnr, to_pixels, to_tensor
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +45,7 @@ class FitProcessor:
     last: "tuple[str, TraceRecorder, dict[str, Restoration | SampleError]] | None" = None
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
-        clean = sample.without("classify")  # this class belongs to the image before the fit
+        clean = sample.without(*PREDICTIONS)  # this class belongs to the image before the fit
         if len(self.settings) == 1:
             return [clean]
         return [clean.update(id=f"{sample.id}{id_suffix(settings)}") for settings in self.settings]

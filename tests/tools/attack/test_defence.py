@@ -113,7 +113,7 @@ def test_eot_without_a_method_is_rejected() -> None:
             {"through": "denoiser", "gradient": "exact", "eot": 1, "fixed_draws": True},
         ),
         (DefenceOptions("paper"), "pgd", {"through": "paper", "gradient": "surrogate", "eot": 1, "judges": 10}),
-        (DefenceOptions("jpeg:50", 5), "pgd", {"through": "jpeg:50", "gradient": "bpda", "eot": 1}),
+        (DefenceOptions("jpeg:50"), "pgd", {"through": "jpeg:50", "gradient": "bpda", "eot": 1}),
         (DefenceOptions("photo"), "autoattack", {"through": "photo", "gradient": "exact", "eot": 1}),
     ],
 )
@@ -131,6 +131,9 @@ def test_the_record_states_the_method_its_gradient_and_the_draws(
         ({"fixed_draws": True}, "--fixed-draws needs --through"),
         ({"through": "jpeg:50", "gradient": "exact"}, "jpeg has no gradient: choose surrogate or bpda"),
         ({"through": "jpeg:50", "fixed_draws": True}, "--fixed-draws: jpeg:50 draws no random numbers"),
+        ({"through": "photo", "eot_samples": 5}, "--eot: photo draws no random numbers"),
+        ({"through": "jpeg:50", "judges": 5}, "--judge: jpeg:50 draws no random numbers"),
+        ({"through": "smooth:3"}, "--through: smooth:3: give the standard deviation of the noise"),
         ({"through": "denoiser", "fixed_draws": True, "eot_samples": 2}, "excludes --eot and --judge"),
         ({"through": "denoiser", "gradient": "exakt"}, "gradient 'exakt'"),
     ],
