@@ -204,7 +204,8 @@ def _apgd(attack: Any, batch: AttackBatch, restarts: int, targets: int = 0) -> T
     attack.init_hyperparam(_images(batch))
     torch.manual_seed(batch.seeds[0])
     clean = batch.counted(batch.images).detach()
-    if ends_at_success(batch) and not is_random(batch) and batch.all_succeed(batch.images, clean):
+    as_reference = ends_at_success(batch) and not is_random(batch)
+    if as_reference and batch.all_succeed(batch.images, clean):
         return batch.images
     best, best_margin = batch.images, -torch.inf
     for target in _ranks(targets):
@@ -213,7 +214,7 @@ def _apgd(attack: Any, batch: AttackBatch, restarts: int, targets: int = 0) -> T
                 others = [label for label in clean.argsort(dim=1, descending=True)[0] if label != batch.labels[0]]
                 attack.y_target = others[target - 2].view(1)
             highest_loss, correct, _, adversarial = attack.attack_single_run(_images(batch), batch.labels)
-            if not correct.any() and ends_at_success(batch) and not is_random(batch):
+            if as_reference and not correct.any():
                 result: Tensor = adversarial
                 return result
             for candidate in (highest_loss,) if correct.any() else (highest_loss, adversarial):

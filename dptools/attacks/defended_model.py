@@ -137,9 +137,7 @@ class DefendedModel(nn.Module):
 
     def _purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
         self.restorations += len(seeds)
-        if not (torch.is_grad_enabled() and images.requires_grad):
-            return self.purifier(images, seeds=seeds)
-        if self.gradient == "exact":
+        if self.gradient == "exact" or not (torch.is_grad_enabled() and images.requires_grad):
             return self.purifier(images, seeds=seeds)
         with torch.no_grad():
             purified = self.purifier(images.detach(), seeds=seeds)

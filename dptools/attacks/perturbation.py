@@ -29,6 +29,7 @@ class AttackResult:
             label. A targeted attack succeeds if the predicted class is the target. Behind a defence, the predicted
             class is that of most draws.
         success_float: The same for the image before it was rounded to 8 bits; behind a defence, by the mean logits.
+            None if unknown.
         judgement: The predictions behind a defence; None for an undefended classifier.
         measurements: See :class:`dptools.attacks.raw_result.RawResult`.
         norms: Norms of the 8-bit perturbation; see :func:`dptools.attacks.norms.perturbation_norms`.
@@ -38,7 +39,7 @@ class AttackResult:
     image: Tensor
     scores: Tensor
     success: bool
-    success_float: bool
+    success_float: bool | None
     judgement: Judgement | None
     measurements: dict[str, float] | dict[str, str]
     norms: dict[str, float]

@@ -10,11 +10,9 @@ from torch import Tensor
 
 from dptools.certify.bounds import alpha_of_look, clopper_pearson_lower, is_clear, is_futile, looks, radius
 from dptools.certify.certificate import Certificate, Vote
+from dptools.certify.smoothing import choosing_draws
 
 Label = TypeVar("Label", bound=Hashable)
-
-N0 = 100
-"""Draws that choose the class, as in arXiv 1902.02918. There are never more than a tenth of the draws."""
 
 CHECK_EVERY = 32
 """Draws between two checks whether a certificate is out of reach."""
@@ -80,7 +78,7 @@ class Smoothed(Generic[Label]):
             image: 3 x H x W or 1 x 3 x H x W, floating point, in [0, 1].
             draws: Largest number of noisy images that are counted.
             alpha: Probability that the certificate is wrong.
-            n0: Number of further noisy images that choose the class; None for N0, or a tenth of the draws if less.
+            n0: Number of further noisy images that choose the class; None for 100, or a tenth of the draws if less.
             until: The radius that suffices; None to use all draws.
             seed: Seed of the noise.
 
@@ -90,7 +88,7 @@ class Smoothed(Generic[Label]):
         image = _checked(image, draws, alpha)
         if n0 is not None and n0 < 1:
             raise ValueError(f"n0: expected 1 or more, got {n0}")
-        chosen_by = max(1, min(N0, draws // 10)) if n0 is None else n0
+        chosen_by = choosing_draws(draws) if n0 is None else n0
         votes = self._votes(image, seed)
         selection = Counter(next(votes) for _ in range(chosen_by))
         label = min(selection, key=lambda name: (-selection[name], str(name)))

@@ -13,6 +13,34 @@ MAX_SIGMA = 2.0
 """The largest standard deviation. A larger value is probably on the 8-bit scale."""
 
 
+PURIFIER = "photo"
+"""The default purifier of noisy images: one pass of the denoiser, no added noise."""
+
+N0 = 100
+"""Draws that choose the class, as in arXiv 1902.02918. There are never more than a tenth of the draws."""
+
+
+def choosing_draws(draws: int) -> int:
+    """Return the default number of draws that choose the class, in addition to the draws that are counted."""
+    return max(1, min(N0, draws // 10))
+
+
+def parse_sigma(text: str) -> float:
+    """Return the standard deviation that a text such as ``0.25`` or ``64/255`` states.
+
+    Raises:
+        UsageError: It is no number, or out of range.
+    """
+    try:
+        sigma = parse_number(text)
+    except ValueError:
+        sigma = float("nan")
+    if 0 < sigma <= MAX_SIGMA:
+        return sigma
+    hint = f"; for {sigma:g} on the 8-bit scale, give {sigma:g}/255" if MAX_SIGMA < sigma <= 255 else ""
+    raise UsageError(f"{text}: give the standard deviation of the noise on the [0, 1] scale, such as 0.25{hint}")
+
+
 @dataclass(frozen=True)
 class Smoothing:
     """A smoothed classifier, whose prediction is the vote of many noisy images, as a defence.
@@ -40,9 +68,6 @@ def parse_defence(text: str) -> Method | Smoothing:
     if not text.startswith(SMOOTH):
         return parse_method(text)
     try:
-        sigma = parse_number(text.removeprefix(SMOOTH))
-    except ValueError:
-        sigma = 0.0
-    if not 0 < sigma <= MAX_SIGMA:
-        raise UsageError(f"{text}: give the standard deviation of the noise, such as {SMOOTH}0.25")
-    return Smoothing(sigma)
+        return Smoothing(parse_sigma(text.removeprefix(SMOOTH)))
+    except UsageError as error:
+        raise UsageError(f"{SMOOTH}{error}") from None

@@ -124,14 +124,19 @@ class ClusteredGroup(Group):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.clusters: dict[int, Counter[str]] = {}
+        self._current: Counter[str] = Counter()
 
     def add(self, record: Record) -> None:
-        single = Group("")
-        single.add(record)
-        self.merge(single)
         name = source_image(record) or str(self.counts["records"])
         cluster = zlib.crc32(name.encode("utf-8", "surrogatepass")) % MAX_CLUSTERS
-        self.clusters.setdefault(cluster, Counter()).update(single.counts)
+        self._current = self.clusters.setdefault(cluster, Counter())
+        super().add(record)
+
+    def _count_trial(self, name: str, success: bool | None) -> None:
+        super()._count_trial(name, success)
+        if success is not None:
+            self._current[name] += success
+            self._current[f"{name}_n"] += 1
 
     def rate(self, name: str) -> Rate:
         clusters = [(counts[name], counts[f"{name}_n"]) for counts in self.clusters.values()]

@@ -146,7 +146,7 @@ class Comparison:
 
 def comparisons_as_json(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
     """Return comparisons as a JSON list, documented in dp-eval(1)."""
-    adjusted = {top: holm([comparison.pairs(top).p for comparison in comparisons]) for top in (1, 5)}
+    adjusted = {top: adjusted_p_values(comparisons, top) for top in (1, 5)}
     objects = []
     for index, comparison in enumerate(comparisons):
         tops: dict[str, Any] = {}
@@ -156,6 +156,11 @@ def comparisons_as_json(comparisons: Sequence[Comparison]) -> list[dict[str, Any
         names = {"first": comparison.first, "second": comparison.second}
         objects.append({**names, "unpaired": comparison.unpaired, **tops})
     return objects
+
+
+def adjusted_p_values(comparisons: Sequence[Comparison], top: int) -> list[float]:
+    """Return the p values of comparisons by top-1 or top-5 accuracy, adjusted for their number."""
+    return holm([comparison.pairs(top).p for comparison in comparisons])
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

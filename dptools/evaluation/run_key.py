@@ -115,8 +115,9 @@ def run_key(attack: Mapping[str, Any]) -> RunKey:
 
 def number(epsilon: float | None) -> str:
     """Return epsilon as text: a multiple of 1/255 as a fraction, such as 8/255."""
-    if epsilon is None or epsilon > 1e6:
-        return "-" if epsilon is None else f"{epsilon:g}"
+    if epsilon is None:
+        return "-"
+    if epsilon >= 0.5:
+        return f"{epsilon:g}"
     steps = Fraction(epsilon * 255).limit_denominator(8)
-    is_fraction = abs(float(steps) / 255 - epsilon) < 1e-9 and epsilon < 0.5
-    return f"{float(steps):g}/255" if is_fraction else f"{epsilon:g}"
+    return f"{float(steps):g}/255" if abs(float(steps) / 255 - epsilon) < 1e-9 else f"{epsilon:g}"

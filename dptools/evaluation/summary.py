@@ -22,7 +22,7 @@ MAX_EXAMPLES = 12
 class Summary:
     """Counts over a stream of records, and one example per attack.
 
-    The size does not grow with the length of the stream, apart from ``attacked`` and ``comparison``.
+    The size grows with the number of images only in ``attacked``, ``comparisons``, ``robustness`` and ``certificates``.
 
     Attributes:
         by: The key of the groups, or several: ``attack``, ``method``, or the dotted path of any key.

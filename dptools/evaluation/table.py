@@ -14,7 +14,7 @@ from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import NONE
 from dptools.evaluation.learning_curves import LearningCurve
 from dptools.evaluation.metrics import Group
-from dptools.evaluation.paired import Comparison, holm
+from dptools.evaluation.paired import Comparison, adjusted_p_values
 from dptools.evaluation.robustness import Robustness
 from dptools.evaluation.run_key import number
 from dptools.evaluation.stops import SUGGESTED_SHARE, StopStatistics
@@ -81,7 +81,7 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> Rows:
     p_name = "p" if len(comparisons) < 2 else "p (Holm)"
     rows = [["first, second: right", "pairs", "both", "first only", "second only", "neither", "difference", p_name]]
     for top in (1, 5):
-        p_values = holm([comparison.pairs(top).p for comparison in comparisons])
+        p_values = adjusted_p_values(comparisons, top)
         rows += [_pair_row(comparison, top, p) for comparison, p in zip(comparisons, p_values, strict=True)]
     return rows
 

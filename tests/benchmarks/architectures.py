@@ -16,28 +16,21 @@ from typing import cast
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn.functional import pad, pixel_shuffle, pixel_unshuffle
 
-from dptools.purifiers.denoiser.network import BORDER, DenoiserUNet
+from dptools.purifiers.denoiser.network import DenoiserUNet
 from dptools.purifiers.denoiser.training.images import read_tiles
 from dptools.purifiers.denoiser.training.loop import Schedule, Synthetic, train
 from dptools.purifiers.denoiser.training.state import State
 from dptools.purifiers.denoiser.training.validation import read_images, validate
 
 
-class HalfResolution(nn.Module):
-    """A network on the image at half resolution, whose output is added to the image, as in DenoiserUNet."""
+class HalfResolution(DenoiserUNet):
+    """The denoiser with another network at half resolution."""
 
     def __init__(self, width: int, body: nn.Module) -> None:
         super().__init__()
         self.head, self.tail = nn.Conv2d(12, width, 3, padding=1), nn.Conv2d(width, 12, 3, padding=1)
         self.body = body
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return denoised images, B x 3 x H x W."""
-        halved = pixel_unshuffle(pad(images, [BORDER] * 4, mode="replicate") - 0.5, 2)
-        change = self.tail(self.body(self.head(halved.contiguous(memory_format=torch.channels_last))))
-        return images + pixel_shuffle(change, 2)[..., BORDER:-BORDER, BORDER:-BORDER]
 
 
 def ffdnet(width: int = 48, depth: int = 10) -> nn.Module:

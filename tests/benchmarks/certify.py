@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import torch
+from universality import files
 
 from dptools.certify import Smoothed
 from dptools.classifiers import load as load_classifier
@@ -57,16 +58,16 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    images = sorted(str(path) for path in options.images.rglob("*") if path.is_file())
-    files = {sigma: options.out / f"sigma-{sigma:g}-{options.draws}.jsonl" for sigma in options.sigma}
-    done = {sigma: complete(file) for sigma, file in files.items()}
+    images = [str(path) for path in files(options.images, "all")]
+    recorded = {sigma: options.out / f"sigma-{sigma:g}-{options.draws}.jsonl" for sigma in options.sigma}
+    done = {sigma: complete(file) for sigma, file in recorded.items()}
     left = sum(len(images) - len(found) for found in done.values())
     draw = seconds(options.model, options.sigma[0])
     hours = left * 1.1 * options.draws * draw / 3600 / options.jobs
     print(f"{left} certificates left, {draw:.3f} s per draw: at most {hours:.1f} hours", file=sys.stderr)
     if options.estimate:
         return
-    for sigma, file in files.items():
+    for sigma, file in recorded.items():
         names = b"".join(os.fsencode(path) + b"\0" for path in images if path not in done[sigma])
         command = ["dp-classify", "-0", "--certify", f"{sigma:g}", "--draws", str(options.draws)]
         command += ["--model", options.model, "--engine", options.engine, "-j", str(options.jobs)]
@@ -74,7 +75,7 @@ def main() -> None:
             if names and subprocess.run(command, input=names, stdout=output, check=False).returncode > 1:
                 sys.exit(f"sigma {sigma:g}: dp-classify failed")
     report = str(options.out / "report.html")
-    subprocess.run(["dp-eval", "--markdown", "--report", report, *map(str, files.values())], check=False)
+    subprocess.run(["dp-eval", "--markdown", "--report", report, *map(str, recorded.values())], check=False)
     print(f"report: {report}", file=sys.stderr)
 
 

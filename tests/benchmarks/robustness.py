@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from universality import files, run_once
 
 from dptools.attacks import DefendedModel
 from dptools.classifiers import load as load_classifier
@@ -115,16 +116,10 @@ def estimate(chosen: list[Plan], count: int, few: int, options: argparse.Namespa
 def run(plan: Plan, images: list[Path], options: argparse.Namespace) -> Path:
     """Run dp-attack unless its records are complete, and return the file of records."""
     file: Path = options.out / f"{plan.name}.jsonl"
-    if file.exists():
-        return file
-    part, folder = file.with_suffix(".part"), file.with_suffix("")
+    folder = file.with_suffix("")
     command = ["dp-attack", "-0", *plan.options.split(), "--through", options.method, "--model", options.model]
     command += ["-j", str(options.jobs), "-o", str(folder)]
-    names = b"".join(os.fsencode(path) + b"\0" for path in images)
-    with part.open("w") as output:
-        if subprocess.run(command, input=names, stdout=output, check=False).returncode > 1:  # 1: some image failed
-            sys.exit(f"{plan.name}: dp-attack failed")
-    part.rename(file)
+    run_once(command, file, b"".join(os.fsencode(path) + b"\0" for path in images))
     return file
 
 
@@ -145,7 +140,7 @@ def main() -> None:
     add("--only", nargs="+", metavar="RUN", help="names of runs; by default all")
     add("--estimate", action="store_true", help="print the estimate and exit")
     options = parser.parse_args()
-    found = sorted(path for path in options.images.rglob("*") if path.is_file())
+    found = files(options.images, "all")
     chosen = found[:: max(1, len(found) // options.count)][: options.count] if options.count else found
     few = chosen[:: max(1, len(chosen) // options.few)][: options.few]
     try:
@@ -160,12 +155,12 @@ def main() -> None:
     estimate(todo, len(chosen), len(few), options)
     if options.estimate:
         return
-    files = []
+    recorded = []
     for plan in todo:
-        files.append(str(run(plan, few if plan.few else chosen, options)))
+        recorded.append(str(run(plan, few if plan.few else chosen, options)))
         print(f"{plan.name}: done", file=sys.stderr)
     report = str(options.out / "report.html")
-    subprocess.run(["dp-eval", "--markdown", "--report", report, *files], check=False)
+    subprocess.run(["dp-eval", "--markdown", "--report", report, *recorded], check=False)
     print(f"report: {report}", file=sys.stderr)
 
 

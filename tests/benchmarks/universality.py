@@ -51,16 +51,29 @@ OTHERS = {
 METHODS = ("denoiser", "denoiser:24", "photo", "jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
 
 
+def run_once(command: Sequence[str], file: Path, names: bytes | None = None) -> None:
+    """Run a tool with a file for its records, unless the file exists. The file appears when it is complete.
+
+    Args:
+        command: the tool and its options.
+        file: the file for standard output.
+        names: standard input; None to leave it.
+    """
+    if file.exists():
+        return
+    part = file.with_suffix(".part")
+    with part.open("w") as output:
+        # Status 1 means that some image failed.
+        if subprocess.run(command, input=names, stdout=output, check=False).returncode > 1:
+            sys.exit(f"{file.stem}: {command[0]} failed")
+    part.rename(file)
+
+
 def attack(name: str, options: str, images: Sequence[Path], folder: Path, model: str) -> list[Case]:
     """Attack the images, unless the folder holds the records, and return the successfully attacked ones."""
     file = folder / (name.replace("/", "-").replace(" ", "-") + ".jsonl")
-    if not file.exists():
-        part = file.with_suffix(".part")
-        command = ["dp-attack", *options.split(), "--model", model, "-o", str(file.with_suffix("")), *map(str, images)]
-        with part.open("w") as output:
-            if subprocess.run(command, stdout=output, check=False).returncode > 1:  # 1: some image failed
-                sys.exit(f"{name}: dp-attack failed")
-        part.rename(file)
+    folder = str(file.with_suffix(""))
+    run_once(["dp-attack", *options.split(), "--model", model, "-o", folder, *map(str, images)], file)
     records = [json.loads(line) for line in file.read_text().splitlines()]
     succeeded = [record for record in records if record.get("attack", {}).get("success")]
     return [Case(record["path"], record["label"], name, record["source"]) for record in succeeded]

@@ -69,11 +69,9 @@ class Denoiser(Purifier):
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
         settings = self.settings
         if settings.passes == 1 and settings.strong == math.inf:  # the noise level decides nothing
-            images_, size = images.to(self.network.head.weight.dtype), len(images) if images.is_cuda else 1
-            parts = [slice(start, start + size) for start in range(0, len(images), size)]
-            denoised = torch.cat([self._pass(images_[part], seeds[part], 0) for part in parts])
-            denoised = torch.cat([grey_like(*pair) for pair in zip(denoised[:, None], images[:, None], strict=True)])
-            return denoised.to(images.dtype)
+            groups = [(self._pass(*group, 0), group[0]) for group in self._groups(images, seeds)]
+            pairs = [pair for outputs, inputs in groups for pair in zip(outputs[:, None], inputs[:, None], strict=True)]
+            return torch.cat([grey_like(*pair) for pair in pairs]).to(images.dtype)
         return torch.cat([done.image for done in self.denoise(images, seeds)]).to(images.dtype)
 
     def denoise(self, images: Tensor, seeds: Sequence[int]) -> list[Denoised]:
@@ -83,11 +81,16 @@ class Denoiser(Purifier):
             images: B x 3 x H x W, floating point, about in [0, 1].
             seeds: one seed per image.
         """
-        images = images.to(self.network.head.weight.dtype)
-        if not images.is_cuda:
-            # Images are denoised one by one, so an output does not depend on the number of images in the batch.
-            return [self._denoise(image, [seed])[0] for image, seed in zip(torch.split(images, 1), seeds, strict=True)]
-        return self._denoise(images, seeds)
+        return [done for group in self._groups(images, seeds) for done in self._denoise(*group)]
+
+    def _groups(self, images: Tensor, seeds: Sequence[int]) -> list[tuple[Tensor, Sequence[int]]]:
+        """Return images, in the network's number format, and seeds in groups that are denoised together.
+
+        On a CPU, images are denoised one by one, so an output does not depend on the number of images in the batch.
+        """
+        images, size = images.to(self.network.head.weight.dtype), len(images) if images.is_cuda else 1
+        parts = [slice(start, start + size) for start in range(0, len(images), size)]
+        return [(images[part], seeds[part]) for part in parts]
 
     def _denoise(self, images: Tensor, seeds: Sequence[int]) -> list[Denoised]:
         settings = self.settings

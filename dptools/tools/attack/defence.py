@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from dptools.certify.smoothing import SMOOTH, Smoothing, parse_defence
+from dptools.certify.smoothing import PURIFIER, SMOOTH, Smoothing, parse_defence
 from dptools.errors import UsageError, check_name
 from dptools.pipe.record import Record
 
@@ -36,10 +36,6 @@ JUDGES = 10
 
 AUTOATTACK_EOT = 20
 """Default number of draws per gradient of ``autoattack`` behind a random method, as in the authors' code."""
-
-
-SMOOTHED = "photo"
-"""The method that purifies the noisy images of a smoothed classifier, as by default in dp-classify."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,7 @@ class DefenceOptions:
             return None
         surrogate = load(SURROGATE, device=device) if self.resolved_gradient == "surrogate" else None
         if isinstance(self.method, Smoothing):
-            return Defence(self, NoisyPurifier(self.method.sigma, load(SMOOTHED, device=device)), surrogate)
+            return Defence(self, NoisyPurifier(self.method.sigma, load(PURIFIER, device=device)), surrogate)
         return Defence(self, load(self.method, device=device), surrogate)
 
     def _require_method(self) -> None:

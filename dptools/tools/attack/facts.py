@@ -38,9 +38,10 @@ def prediction(judgement: "Judgement", label: int, kind: str, classes: "Classes"
 
 def result(attacked: "AttackResult") -> Record:
     """Return the success and the size of the perturbation."""
+    before_rounding = {} if attacked.success_float is None else {"success_float": attacked.success_float}
     return {
         "success": attacked.success,
-        "success_float": attacked.success_float,
+        **before_rounding,
         **attacked.measurements,
         "norms": attacked.norms,
         "queries": attacked.queries,

@@ -98,12 +98,9 @@ class AttackProcessor:
         if model is not victim:
             adversarial = self._assess(victim, result.image)
             success = adversarial.is_success(label, self.target)
-            result = replace(result, scores=adversarial.mean, success=success)
+            # Success before rounding refers to the other model.
+            result = replace(result, scores=adversarial.mean, success=success, success_float=None)
         finished = self._finish(checked, result, adversarial)
-        if model is not victim:  # this success refers to another model
-            finished = finished.update(
-                attack={k: v for k, v in finished.record["attack"].items() if k != "success_float"}
-            )
         if knowledge.defence:
             restorations = sum(getattr(part, "restorations", 0) for part in {victim, model})
             finished = _with_facts(

@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dptools.certify.smoothing import MAX_SIGMA
+from dptools.certify.smoothing import PURIFIER, choosing_draws, parse_sigma
 from dptools.errors import UsageError
 from dptools.pipe.record import Record
 from dptools.purifiers import Method, parse_method
-from dptools.texts import parse_number
-
-PURIFIER = "photo"
-"""The default purifier of noisy images: one pass of the denoiser, no added noise."""
 
 NO_PURIFIER = "none"
 
@@ -42,7 +38,7 @@ class CertificationOptions:
     @property
     def requests(self) -> int:
         """Return the largest number of noisy images that are classified for one image."""
-        return len(self.sigmas) * (self.draws + (min(100, max(1, self.draws // 10)) if self.certified else 0))
+        return len(self.sigmas) * (self.draws + (choosing_draws(self.draws) if self.certified else 0))
 
     @property
     def facts(self) -> Record:
@@ -86,15 +82,9 @@ def parse_certification(
 
 def _sigma(option: str, text: str) -> float:
     try:
-        sigma = parse_number(text)
-    except ValueError:
-        sigma = float("nan")
-    if 0 < sigma <= MAX_SIGMA:
-        return sigma
-    hint = f"; for {sigma:g} on the 8-bit scale, give {sigma:g}/255" if MAX_SIGMA < sigma <= 255 else ""
-    raise UsageError(
-        f"{option} {text}: give the standard deviation of the noise on the [0, 1] scale, such as 0.25{hint}"
-    )
+        return parse_sigma(text)
+    except UsageError as error:
+        raise UsageError(f"{option} {error}") from None
 
 
 def _purifier(text: str | None) -> Method | None:
