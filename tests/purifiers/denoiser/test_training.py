@@ -106,11 +106,11 @@ def critics() -> Critics:
 
 def test_the_features_of_critics_measure_the_error(critics: Critics) -> None:
     clean, noise = torch.rand(2, 3, 64, 64), torch.randn(2, 3, 64, 64)
-    distances = [float(critics.distance(clean + level / 255 * noise, clean)) for level in (0, 4, 16)]
+    distances = [float(critics.errors(clean + level / 255 * noise, clean)[0]) for level in (0, 4, 16)]
     assert distances[0] == pytest.approx(0, abs=1e-4)
     assert 0 < distances[1] < distances[2]
     output = (clean + 0.01 * noise).requires_grad_()
-    critics.distance(output, clean).backward()  # type: ignore[no-untyped-call]
+    sum(critics.errors(output, clean)).backward()  # type: ignore[no-untyped-call]
     assert output.grad is not None
     assert output.grad.abs().sum() > 0
 
@@ -138,6 +138,15 @@ def test_training_with_critics_reduces_their_distance(critics: Critics) -> None:
         train(run, None, pool, Schedule(16, warm_up=1), batch=4, side=64, report_every=4, objective=objective)
     )
     assert losses[-1] < losses[0]
+
+
+def test_training_for_smoothing_adds_gaussian_noise_only_and_does_not_clip_it() -> None:
+    objective = Objective(gaussian=100)
+    noise = objective.corrupt(torch.ones(200, 3, 16, 16), random.Random(0)) - 1
+    deviations = noise.std((1, 2, 3)) * 255
+    assert deviations.min() < 10
+    assert 90 < deviations.max() < 110
+    assert noise.mean().abs() < 0.01  # a clipped value would never exceed 1
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

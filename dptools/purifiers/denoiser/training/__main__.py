@@ -48,6 +48,18 @@ def _parser() -> argparse.ArgumentParser:
         help="factor of the distance of the critics' features in the loss",
     )
     add(
+        "--prediction-weight",
+        type=float,
+        default=Objective.prediction_weight,
+        help="factor of the cross-entropy of the critics' predictions in the loss",
+    )
+    add(
+        "--gaussian",
+        type=float,
+        metavar="STD",
+        help="train for randomised smoothing: only Gaussian noise, up to STD/255, not clipped",
+    )
+    add(
         "--adversarial",
         type=float,
         default=Objective.adversarial,
@@ -94,7 +106,9 @@ def main() -> None:
         "share": options.synthetic,
         "renew_every": renew_every,
         "compiled": options.compile,
-        "objective": Objective(critics, options.feature_weight, options.adversarial),
+        "objective": Objective(
+            critics, options.feature_weight, options.prediction_weight, options.adversarial, options.gaussian
+        ),
     }
     for loss in train(state, photographs, synthetic, schedule, report_every=options.report_every, **settings):
         state.save(options.out)

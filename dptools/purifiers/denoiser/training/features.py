@@ -1,7 +1,8 @@
 """Classifiers that take part in training: their features measure the error, and their gradients perturb images.
 
 A denoiser that minimises the error of pixels removes texture that classifiers need. The distance between features
-penalises that (Zhang et al., arXiv 1801.03924). Perturbed images teach the network what gradient-based attacks add
+penalises that (Zhang et al., arXiv 1801.03924), and the cross-entropy of predictions, too (Salman et al., arXiv
+2003.01908). Perturbed images teach the network what gradient-based attacks add
 (Liao et al., arXiv 1712.02976).
 """
 
@@ -64,19 +65,24 @@ class Critics:
         self._extractors = [FeatureExtractor(load(name, device=str(device))) for name in names]
         self._draw = draw
 
-    def distance(self, outputs: Tensor, clean: Tensor) -> Tensor:
-        """Return the mean squared distance of the features, normalised over channels and summed over layers.
+    def errors(self, outputs: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how much the features and the predictions of a classifier differ between two sets of images.
 
         Args:
             outputs: images about in [0, 1], B x 3 x H x W; gradients flow to them.
             clean: the images that they should equal, of the same shape.
+
+        Returns:
+            The mean squared distance of the features, normalised over channels and summed over layers; and the mean
+            cross-entropy of the predictions, relative to those on the clean images.
         """
         extractor = self._draw.choice(self._extractors)
         with torch.no_grad():
             targets = extractor(clean)
-        pairs = zip(extractor(outputs), targets, strict=True)
+        features = extractor(outputs)
+        pairs = zip(features, targets, strict=True)
         distances = [(normalize(found) - normalize(target)).square().sum(1).mean() for found, target in pairs]
-        return torch.stack(distances).sum()
+        return torch.stack(distances).sum(), cross_entropy(features[-1], targets[-1].softmax(1))
 
     def perturb(self, images: Tensor) -> Tensor:
         """Return images with an adversarial perturbation, bounded in Linf or L2, of a random strength for each image.

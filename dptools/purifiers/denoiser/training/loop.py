@@ -1,6 +1,7 @@
 """The training loop."""
 
 import math
+import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from dptools.purifiers.denoiser.training.dead_leaves import dead_leaves
 from dptools.purifiers.denoiser.training.features import Critics
 from dptools.purifiers.denoiser.training.images import TILE, patches
-from dptools.purifiers.denoiser.training.noise import NOISES, Noise, corrupt
+from dptools.purifiers.denoiser.training.noise import NOISES, corrupt, gaussian
 from dptools.purifiers.denoiser.training.state import State
 from dptools.purifiers.precision import autocast
 
@@ -54,23 +55,31 @@ class Objective:
     Attributes:
         critics: classifiers that take part; None for none.
         feature_weight: factor of the distance of their features in the loss.
+        prediction_weight: factor of the cross-entropy of their predictions in the loss.
         adversarial: weight of perturbations against them among the kinds of noise; the weights of all others sum to 1.
+        gaussian: None to train on all kinds of noise. Otherwise, all patches get Gaussian noise with a standard
+            deviation of up to ``gaussian``/255, which is neither rounded nor clipped, as in randomised smoothing.
     """
 
     critics: Critics | None = None
     feature_weight: float = 0.03
+    prediction_weight: float = 0.0
     adversarial: float = 0.5
+    gaussian: float | None = None
 
-    @property
-    def kinds(self) -> dict[Noise, float]:
-        """The kinds of noise with their weights."""
-        return NOISES | ({self.critics.perturb: self.adversarial} if self.critics and self.adversarial else {})
+    def corrupt(self, clean: Tensor, draw: random.Random) -> Tensor:
+        """Return the patches with noise; see :func:`dptools.purifiers.denoiser.training.noise.corrupt`."""
+        if self.gaussian is not None:
+            return gaussian(clean, self.gaussian)
+        attacks = {self.critics.perturb: self.adversarial} if self.critics and self.adversarial else {}
+        return corrupt(clean, draw, NOISES | attacks)
 
     def loss(self, outputs: Tensor, clean: Tensor) -> Tensor:
-        """Return the Charbonnier loss (Charbonnier et al., 1994), plus the distance of the critics' features."""
+        """Return the Charbonnier loss (Charbonnier et al., 1994), plus the weighted errors of the critics."""
         loss: Tensor = ((outputs - clean).square() + 1e-6).sqrt().mean()
-        if self.critics and self.feature_weight:
-            loss = loss + self.feature_weight * self.critics.distance(outputs, clean)
+        if self.critics and (self.feature_weight or self.prediction_weight):
+            distance, cross_entropy = self.critics.errors(outputs, clean)
+            loss = loss + self.feature_weight * distance + self.prediction_weight * cross_entropy
         return loss
 
 
@@ -162,7 +171,7 @@ def train(
 
 
 def _step(state: State, network: Callable[[Tensor], Tensor], clean: Tensor, objective: Objective) -> Tensor:
-    noisy = corrupt(clean, state.draw, objective.kinds)
+    noisy = objective.corrupt(clean, state.draw)
     state.optimizer.zero_grad(set_to_none=True)
     with autocast(clean.device, "auto"):
         output = network(noisy)
