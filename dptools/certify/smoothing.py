@@ -52,7 +52,7 @@ class Smoothing:
     sigma: float
     differentiable = True
     random = True
-    fits = False
+    fits = optimised = False
     name = "smooth"
 
     def __str__(self) -> str:

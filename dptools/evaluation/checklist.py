@@ -158,7 +158,7 @@ def _logits(evaluation: Evaluation) -> tuple[str, str]:
 
 
 def _optimisation(evaluation: Evaluation) -> tuple[str, str]:
-    if not (evaluation.method and evaluation.method.fits):
+    if not (evaluation.method and evaluation.method.optimised):
         return NOT_APPLICABLE, "the defence contains no optimisation"
     kinds = {run.key.gradient for run in evaluation.full}
     has = bool(kinds & {"surrogate", "bpda"}) and GRADIENT_FREE in kinds

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dptools.purifiers.filters.purifier import FilterPurifier
     from dptools.purifiers.loading import load
     from dptools.purifiers.purifier import Purifier
+    from dptools.purifiers.zero_shot.purifier import ZeroShot
 else:
     __getattr__ = lazy(
         __name__,
@@ -24,6 +25,7 @@ else:
             "filters.purifier": ("FilterPurifier",),
             "loading": ("load",),
             "purifier": ("Purifier",),
+            "zero_shot.purifier": ("ZeroShot",),
         },
     )
 
@@ -35,6 +37,7 @@ __all__ = [
     "FilterPurifier",
     "Method",
     "Purifier",
+    "ZeroShot",
     "load",
     "parse_method",
 ]

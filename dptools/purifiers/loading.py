@@ -14,7 +14,8 @@ def load(method: str | Method = DEFAULT, *, device: "str | torch.device" = "cpu"
     """Return the purifier of this name, ready to use.
 
     Args:
-        method: for example ``denoiser``, ``denoiser:24``, ``photo``, ``dip``, ``paper``, ``jpeg:50`` or ``median:3``.
+        method: for example ``denoiser``, ``denoiser:24``, ``photo``, ``zero-shot``, ``dip``, ``paper``, ``jpeg:50`` or
+            ``median:3``.
         device: device of the network; ``auto`` is CUDA if torch can use it, and otherwise the CPU.
 
     Raises:
@@ -41,6 +42,10 @@ def _make(method: Method) -> "Purifier":
         from dptools.purifiers.dip.settings import FIT_SETTINGS
 
         return DeepImagePrior(FIT_SETTINGS[method.name])
+    if method.optimised:
+        from dptools.purifiers.zero_shot.purifier import ZeroShot
+
+        return ZeroShot()
     from dptools.purifiers.denoiser.purifier import Denoiser
     from dptools.purifiers.denoiser.settings import settings_of
 

@@ -9,6 +9,7 @@ from dptools.purifiers.parameter import Parameter
 NETWORK_METHODS = {
     "denoiser": "pretrained network; as many passes as the noise requires; made for classifiers",
     "photo": "the same network, one pass; made for the eye",
+    "zero-shot": "small network with random weights, trained on the image alone in about a second",
     "dip": "deep image prior: random weights fitted to the image, label-free stopping",
     "paper": "deep image prior as in the Deep Protection paper",
 }
@@ -17,7 +18,10 @@ NETWORK_METHODS = {
 METHODS = (*NETWORK_METHODS, *PARAMETERS)
 
 FITS = ("dip", "paper")
-"""The methods that fit a network to each image (deep image priors)."""
+"""The deep image priors, whose fits have a stopping criterion and can be observed."""
+
+OPTIMISED = ("zero-shot", *FITS)
+"""The methods that train a network for each image. Their outputs have no gradient."""
 
 DEFAULT = "denoiser"
 
@@ -46,18 +50,23 @@ class Method:
 
     @property
     def fits(self) -> bool:
-        """Whether a network is fitted to each image."""
+        """Whether the method is a deep image prior."""
         return self.name in FITS
+
+    @property
+    def optimised(self) -> bool:
+        """Whether a network is trained for each image."""
+        return self.name in OPTIMISED
 
     @property
     def differentiable(self) -> bool:
         """Whether gradients flow through the method."""
-        return not (self.fits or self.filter)
+        return not (self.optimised or self.filter)
 
     @property
     def random(self) -> bool:
         """Whether the output depends on random numbers."""
-        return self.fits or self.name == DEFAULT
+        return self.optimised or self.name == DEFAULT
 
     def __str__(self) -> str:
         if self.filter:

@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 GRADIENTS = ("auto", "exact", "surrogate", "bpda")
 """Ways to compute the gradient of a method.
 
-``auto`` is ``exact`` for a differentiable method, ``surrogate`` for a fit (a deep image prior), and otherwise ``bpda``.
+``auto`` is ``exact`` for a differentiable method, ``surrogate`` for a method that trains a network for each image, and
+otherwise ``bpda``.
 """
 
 SURROGATE = "denoiser"
@@ -89,7 +90,7 @@ class DefenceOptions:
         if self.gradient not in (None, "auto"):
             return str(self.gradient)
         assert self.method
-        return "exact" if self.method.differentiable else "surrogate" if self.method.fits else "bpda"
+        return "exact" if self.method.differentiable else "surrogate" if self.method.optimised else "bpda"
 
     def eot(self, attack: str) -> int:
         """Return the number of draws per gradient for an attack."""

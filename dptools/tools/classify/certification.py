@@ -94,9 +94,9 @@ def _purifier(text: str | None) -> Method | None:
         method = parse_method(text or PURIFIER)
     except UsageError as error:
         raise UsageError(f"--purifier: {error}, {NO_PURIFIER}") from None
-    if method.fits:
+    if method.optimised:
         raise UsageError(
             f"--purifier {method}: a certificate needs one purification for each of its draws, with independent random "
-            f"numbers, and a fit takes seconds to minutes: choose photo, denoiser, a filter or {NO_PURIFIER}"
+            f"numbers, and {method.name} takes a second or more: choose photo, denoiser, a filter or {NO_PURIFIER}"
         )
     return method

@@ -48,10 +48,10 @@ class DenoiseOptions(ToolOptions):
         if not method.fits:
             for option in (name for name in ("trace", "keep", "model") if getattr(tracing, name) is not None):
                 fits = " or ".join(FITS)
-                raise UsageError(
-                    f"--{option} requires a method that fits a network: choose --method {fits}, not {method}"
-                )
-            if not method.filter:
+                raise UsageError(f"--{option} requires a deep image prior: choose --method {fits}, not {method}")
+            if method.optimised:
+                self.overrides.zero_shot()
+            elif not method.filter:
                 self.overrides.denoiser(method)
             self._check_classifier(oracle=False)
             return
@@ -84,7 +84,7 @@ class DenoiseOptions(ToolOptions):
 
     @property
     def unbatched(self) -> bool:
-        return self.chosen.fits or is_service(self.tracing.model or "")  # fits run one after another anyway
+        return self.chosen.optimised or is_service(self.tracing.model or "")  # trained one after another anyway
 
     @property
     def id_suffixes(self) -> tuple[str, ...]:
@@ -113,6 +113,11 @@ class DenoiseOptions(ToolOptions):
 
         exact_arithmetic()
         device = resolve_device(self.device)
+        if method.optimised and not method.fits:
+            from dptools.purifiers.zero_shot.purifier import ZeroShot
+            from dptools.tools.denoise.zero_shot import ZeroShotProcessor
+
+            return ZeroShotProcessor(ZeroShot(self.overrides.zero_shot()), device, self.seed_given)
         if not method.fits:
             from dptools.purifiers.denoiser.purifier import Denoiser
             from dptools.tools.denoise.denoising import DenoiserProcessor

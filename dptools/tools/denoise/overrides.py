@@ -9,6 +9,7 @@ from dptools.purifiers.dip.settings import FIT_SETTINGS, FitSettings
 from dptools.purifiers.dip.stopping import Fixed, HeldOut
 from dptools.purifiers.dip.stopping_names import parse_criterion
 from dptools.purifiers.method import FITS, Method
+from dptools.purifiers.zero_shot.settings import ZERO_SHOT, ZeroShotSettings
 
 if TYPE_CHECKING:
     from dptools.purifiers.dip.stopping import StoppingCriterion
@@ -52,9 +53,7 @@ class Overrides:
                 raise UsageError(f"--{name} requires a method with a network, and --method {method} is a filter")
             if value is not None and not method.fits and name not in ANY_NETWORK:
                 fits = " or ".join(FITS)
-                raise UsageError(
-                    f"--{name} requires a method that fits a network: choose --method {fits}, not {method}"
-                )
+                raise UsageError(f"--{name} requires a deep image prior: choose --method {fits}, not {method}")
         if self.tile and self.tile < SMALLEST_TILE:
             raise UsageError(f"--tile {self.tile}: the smallest tile is {SMALLEST_TILE} pixels; 0 disables tiles")
 
@@ -65,6 +64,14 @@ class Overrides:
             UsageError: A name is unknown.
         """
         return replace(settings_of(method), **self._given("precision", "tile"))
+
+    def zero_shot(self) -> ZeroShotSettings:
+        """Return the settings of ``zero-shot``.
+
+        Raises:
+            UsageError: A name is unknown.
+        """
+        return replace(ZERO_SHOT, **self._given("precision", "tile"))
 
     def fits(self, method: Method) -> list[FitSettings]:
         """Return the settings of ``dip`` or ``paper``, one for each stopping criterion.

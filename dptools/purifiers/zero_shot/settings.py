@@ -1,0 +1,36 @@
+"""Settings of zero-shot purification, without torch."""
+
+from dataclasses import dataclass
+
+from dptools.errors import check_name
+from dptools.purifiers.precision import PRECISIONS
+
+
+@dataclass(frozen=True)
+class ZeroShotSettings:
+    """All that determines the result, besides the image and the seed.
+
+    Attributes:
+        iterations: number of training steps.
+        noise_std: standard deviation of the noise that is added in training and in each pass, on the [0, 1] scale.
+        learning_rate: Adam's largest learning rate.
+        passes: number of passes of the trained network over the image, each with fresh noise; their mean is the result.
+        window: side of the random part of a larger image that a training step uses, in pixels.
+        precision: ``auto``, ``fp32`` or ``bf16``.
+        tile: longest side of a tile in a pass, in pixels; 0 for no tiles.
+    """
+
+    iterations: int = 60
+    noise_std: float = 0.04
+    learning_rate: float = 0.003
+    passes: int = 4
+    window: int = 256
+    precision: str = "auto"
+    tile: int = 512
+
+    def __post_init__(self) -> None:
+        check_name("precision", self.precision, PRECISIONS)
+
+
+ZERO_SHOT = ZeroShotSettings()
+"""Method ``zero-shot``."""
