@@ -292,6 +292,13 @@ $(PAPER)/report.html: $(PAPER)/automatic.jsonl $(PAPER)/fixed.trace $(COMPARED) 
 	dp-eval --table --by method --trace $(PAPER)/fixed.trace --attacked $(PAPER)/attacked.jsonl --report $@ \
 		$(COMPARED) $(PAPER)/automatic.jsonl $(SOME)
 
+PAPER_REPORT := results/paper-report
+
+.PHONY: paper-report
+paper-report: | $(BIN)/dp-attack  ## redraw the tables and figures of docs/paper.md from its records, without computing
+	python tests/benchmarks/paper_report.py docs/records/paper-fits.jsonl.xz --out $(PAPER_REPORT) | tee $(PAPER_REPORT).md
+	@echo "$@: $(PAPER_REPORT)/*/*.png" >&2
+
 results/three: | results/samples
 	rm -rf $@ $@.part
 	mkdir -p $@.part
