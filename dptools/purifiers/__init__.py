@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dptools.purifiers.filters.purifier import FilterPurifier
     from dptools.purifiers.loading import load
     from dptools.purifiers.purifier import Purifier
+    from dptools.purifiers.straight_through import StraightThrough
+    from dptools.purifiers.transform import Purify
 else:
     __getattr__ = lazy(
         __name__,
@@ -24,6 +26,8 @@ else:
             "filters.purifier": ("FilterPurifier",),
             "loading": ("load",),
             "purifier": ("Purifier",),
+            "straight_through": ("StraightThrough",),
+            "transform": ("Purify",),
         },
     )
 
@@ -35,6 +39,8 @@ __all__ = [
     "FilterPurifier",
     "Method",
     "Purifier",
+    "Purify",
+    "StraightThrough",
     "load",
     "parse_method",
 ]
