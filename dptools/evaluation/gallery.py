@@ -79,15 +79,17 @@ def _drawings(summary: Summary, read_image: ReadImage, published: bool) -> Itera
     yield from _image_figures(summary, read_image)
 
 
-def render(drawing: Drawing, stream: Any, file_format: str) -> None:
+def render(drawing: Drawing, stream: Any, file_format: str, *, outlines: bool = False) -> None:
     """Write a figure to a binary stream.
 
     Args:
         drawing: The figure.
         stream: The stream.
         file_format: One of :data:`dptools.evaluation.figure_options.FORMATS`.
+        outlines: Whether texts in SVG become outlines, which look the same where the font is missing.
     """
-    with style_context(drawing.style), warnings.catch_warnings():
+    fonts = {"svg.fonttype": "path"} if outlines else {}
+    with style_context(drawing.style, **fonts), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a character that the font lacks is drawn as a box
         metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(file_format)
         drawing.figure.savefig(stream, format=file_format, dpi=200, metadata=metadata)

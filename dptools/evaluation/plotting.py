@@ -53,7 +53,8 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
         **_COMMON,
         "figure.figsize": (3.35, 2.2),  # one column of a two-column page: 85 mm
         "font.family": "serif",
-        "font.serif": ["STIXGeneral", "Times New Roman", "Times"],  # the first is part of matplotlib
+        # The first is part of matplotlib. A viewer of SVG takes one of the others, which are about as wide.
+        "font.serif": ["STIXGeneral", "Times New Roman", "Liberation Serif", "Nimbus Roman", "Times"],
         "mathtext.fontset": "stix",
         "font.size": 8,
         "axes.titlesize": 8,
@@ -73,9 +74,9 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
 _ERROR_BARS: Mapping[str, Any] = {"fmt": "none", "ecolor": "#333333", "elinewidth": 0.8, "capsize": 2}
 
 
-def style_context(style: str) -> AbstractContextManager[None]:
-    """Return a context in which matplotlib has the settings of a style, one of the keys of STYLES."""
-    settings: Any = dict(STYLES[style])
+def style_context(style: str, **changes: Any) -> AbstractContextManager[None]:
+    """Return a context in which matplotlib has the settings of a style, one of the keys of STYLES, and some others."""
+    settings: Any = {**STYLES[style], **changes}
     return matplotlib.rc_context(settings)
 
 

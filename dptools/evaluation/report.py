@@ -57,7 +57,7 @@ def report(summary: Summary, drawings: Iterable[Drawing], *, published: bool = T
 def _picture(drawing: Drawing) -> Picture:
     file_format, media_type = ("png", "image/png") if drawing.photographs else ("svg", "image/svg+xml")
     data = io.BytesIO()
-    render(drawing, data, file_format)
+    render(drawing, data, file_format, outlines=True)
     return Picture(
         drawing.name, drawing.caption, _alt(drawing), media_type, base64.b64encode(data.getvalue()).decode("ascii")
     )

@@ -1,5 +1,6 @@
 """The report states the result, what was measured, how certain it is and what is missing, for every reader."""
 
+import base64
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -129,3 +130,10 @@ def test_a_figure_without_a_table_has_its_numbers_as_text() -> None:
     alts = {drawing.name: drawing.alt for drawing in gallery(summarise(), read_image)}
     assert alts["speed"] == "dip plateau: 75 [12-99] %, 2 s an image; denoiser: 100 [21-100] %, 0.5 s an image"
     assert "purified: eagle" in alts["images"]
+
+
+def test_figures_look_the_same_where_their_font_is_missing() -> None:
+    """Text in another font could be cut off, and text in an image cannot be selected anyway."""
+    drawings = re.findall(r'src="data:image/svg\+xml;base64,([^"]*)', page(summarise()))
+    assert drawings
+    assert not any(b"<text" in base64.b64decode(drawing) for drawing in drawings)
