@@ -77,6 +77,7 @@ def perturb(
             a few more queries.
 
     Raises:
+        TypeError: The images are not a tensor.
         ValueError: An argument has a wrong shape, type or value, or the attack lacks a setting.
         SampleError: The attack cannot run on these images.
         SetupError: The attack needs a package that is not installed.

@@ -132,9 +132,14 @@ def checklist_rows(evaluation: Evaluation) -> Rows:
 
 
 def suspicion_rows(gate: GateEvaluation) -> Rows:
-    """Return how well each attack is detected: the area under the ROC curve, and the rate of suspects."""
+    """Return how well each attack is detected: the area under the ROC curve, and the rate of suspects.
+
+    Without clean images, no attack has an area, and that column is left out.
+    """
+    rows = [_suspicion_row(gate, name) for name in gate.all_scores]
+    columns = [0, 1, *([2] if gate.curves else []), 3]
     header = ["suspicion", "n", "AUC, %", f"suspect at {gate.threshold:g}"]
-    return [header, *(_suspicion_row(gate, name) for name in gate.all_scores)]
+    return [[row[column] for column in columns] for row in (header, *rows)]
 
 
 def gate_rows(gate: GateEvaluation) -> Rows:
