@@ -10,8 +10,11 @@ def check_images(images: Tensor) -> None:
     """Check that the images are B x 3 x H x W finite floats in [0, 1].
 
     Raises:
+        TypeError: They are not a tensor.
         ValueError: They are not. The message states what was expected and what it got.
     """
+    if not isinstance(images, Tensor):
+        raise TypeError(f"images: expected a torch.Tensor, got {type(images).__name__}")
     if images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(
             f"images: expected shape B x 3 x H x W, got {' x '.join(map(str, images.shape)) or 'a scalar'}"

@@ -1,7 +1,7 @@
 """Run an attack on images, and judge the results by the 8-bit images that will be saved."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
@@ -36,8 +36,8 @@ class AttackResult:
         queries: Number of classifier queries; see :attr:`dptools.attacks.attack_batch.AttackBatch.queries`.
     """
 
-    image: Tensor
-    scores: Tensor
+    image: Tensor = field(repr=False)
+    scores: Tensor = field(repr=False)
     success: bool
     success_float: bool | None
     judgement: Judgement | None
@@ -77,6 +77,7 @@ def perturb(
             a few more queries.
 
     Raises:
+        TypeError: The images are not a tensor.
         ValueError: An argument has a wrong shape, type or value, or the attack lacks a setting.
         SampleError: The attack cannot run on these images.
         SetupError: The attack needs a package that is not installed.

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from dptools.certify.bounds import alpha_of_look, clopper_pearson_lower, is_clear, is_futile, looks, radius
 from dptools.certify.certificate import Certificate, Vote
-from dptools.certify.smoothing import choosing_draws
+from dptools.certify.smoothing import MAX_SIGMA, choosing_draws
+from dptools.purifiers.purifier import check_images
 
 Label = TypeVar("Label", bound=Hashable)
 
@@ -52,10 +53,11 @@ class Smoothed(Generic[Label]):
             labels: Maps purified images to one class each, instead of ``classifier``; for services.
 
         Raises:
-            ValueError: sigma is not a positive number.
+            ValueError: sigma is not above 0 and at most :data:`dptools.certify.smoothing.MAX_SIGMA`.
         """
-        if not 0 < sigma < float("inf"):
-            raise ValueError(f"sigma: expected a positive number on the [0, 1] scale, got {sigma}")
+        if not 0 < sigma <= MAX_SIGMA:
+            hint = f"; for {sigma:g} on the 8-bit scale, give {sigma:g} / 255" if MAX_SIGMA < sigma <= 255 else ""
+            raise ValueError(f"sigma: expected a standard deviation on the [0, 1] scale, got {sigma}{hint}")
         self.classifier, self.purifier, self.sigma, self._labels = classifier, purifier, sigma, labels
 
     @torch.no_grad()
@@ -153,11 +155,13 @@ def _checked(image: Tensor, draws: int, alpha: float) -> Tensor:
     """Return the image as 1 x 3 x H x W.
 
     Raises:
-        ValueError: The shape is another, or a number is out of range.
+        TypeError: The image is not a tensor.
+        ValueError: It has another shape or scale, or a number is out of range.
     """
-    image = image[None] if image.ndim == 3 else image
-    if image.ndim != 4 or image.shape[:2] != (1, 3) or not image.is_floating_point():
-        raise ValueError(f"image: expected floating point, 3 x H x W, got {image.dtype}, {tuple(image.shape)}")
+    image = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
+    check_images(image)
+    if len(image) != 1:
+        raise ValueError(f"image: expected one image, 3 x H x W, got {tuple(image.shape)}")
     if draws < 1:
         raise ValueError(f"draws: expected 1 or more, got {draws}")
     if not 0 < alpha < 1:

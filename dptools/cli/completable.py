@@ -6,6 +6,7 @@ from dptools.attacks.registry import ATTACKS, EPSILONS
 from dptools.classifiers.names import BUNDLED, SERVICES
 from dptools.cli.engines import ENGINES
 from dptools.detection.detector import DETECTORS
+from dptools.evaluation import figure_options
 from dptools.maps.choices import FORMATS, MASK_METHODS, READERS
 from dptools.pipe.sniff import InputFormat
 from dptools.purifiers.dip.settings import LOSSES, NETWORKS
@@ -34,6 +35,7 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--detector": lambda: DETECTORS,
     "--device": lambda: ("auto", "cpu", "cuda"),
     "--engine": lambda: ENGINES,
+    "--figure-format": lambda: figure_options.FORMATS,
     "--format": lambda: FORMATS,
     "--from": lambda: InputFormat,
     "--gradient": lambda: GRADIENTS,
@@ -47,6 +49,7 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--reader": lambda: READERS,
     "--rule": lambda: MASK_METHODS,
     "--stop": lambda: (form.rstrip("NT") for form in CRITERIA),
+    "--style": lambda: figure_options.STYLE_NAMES,
     "--through": lambda: METHODS,
     "--transfer-from": lambda: BUNDLED,
 }

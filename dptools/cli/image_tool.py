@@ -14,7 +14,7 @@ import typer
 
 from dptools.cli.engines import make_engine, with_progress
 from dptools.cli.entry import check_input, errors_on_one_line, new_app, report
-from dptools.cli.options import OPERANDS, Common, Json, Output, tool_name
+from dptools.cli.options import OPERANDS, Common, Csv, Json, Output, tool_name
 from dptools.devices import check_device
 from dptools.errors import UsageError
 from dptools.pipe.cached_files import CachedFileStage
@@ -27,10 +27,12 @@ from dptools.pipe.trace import traced
 from dptools.pipe.walk import SUFFIXES
 
 Show = Callable[[TextIO], Emit]
-"""A function that returns an emitter, which writes readable text for each record to a terminal."""
+"""A function that returns an emitter, which writes text for each record to a stream."""
 
 
-def image_tool(function: Callable[..., ToolOptions], show: Show | None = None) -> typer.Typer:
+def image_tool(
+    function: Callable[..., ToolOptions], show: Show | None = None, as_csv: Show | None = None
+) -> typer.Typer:
     """Return the command line of a tool.
 
     Args:
@@ -38,22 +40,23 @@ def image_tool(function: Callable[..., ToolOptions], show: Show | None = None) -
             are added. Its docstring is the help text.
         show: For a tool that makes no images: writes its records to a terminal, unless ``--json`` is given. None for a
             tool that makes images, which gets the options of :class:`Output` instead.
+        as_csv: For a tool that makes no images: writes its records as CSV, if ``--csv`` is given.
     """
 
     def command(ctx: typer.Context, **values: Any) -> None:
         common, output = _take(Common, values), _take(Output, values) if show is None else Output()
-        for_people = show if show and not values.pop("json") and sys.stdout.isatty() else None
         with errors_on_one_line(common.debug):
+            text = _choose_text(show, as_csv, values.pop("json"), values.pop("csv")) if show else None
             check_input(ctx, common.operands, "name images or directories, or pipe something in")
             check_device(values["device"])
-            raise typer.Exit(_run(function(**values), common, output, values["device"], for_people))
+            raise typer.Exit(_run(function(**values), common, output, values["device"], text))
 
     common = _parameters(Common)
     parameters = {
         "ctx": (typer.Context, inspect.Parameter.empty),
         "operands": common.pop("operands"),
         **{name: (own.annotation, own.default) for name, own in inspect.signature(function).parameters.items()},
-        **(_parameters(Output) if show is None else {"json": (Json, False)}),
+        **(_parameters(Output) if show is None else {"json": (Json, False), "csv": (Csv, False)}),
         **common,
     }
     command.__doc__ = f"{function.__doc__}\n\n{OPERANDS}"
@@ -65,6 +68,19 @@ def image_tool(function: Callable[..., ToolOptions], show: Show | None = None) -
         ]
     )
     return new_app(command)
+
+
+def _choose_text(show: Show, as_csv: Show | None, json: bool, csv: bool) -> Show | None:
+    """Return what writes the output as text; None for records.
+
+    Raises:
+        UsageError: Both formats are requested.
+    """
+    if json and csv:
+        raise UsageError("--json and --csv exclude each other")
+    if csv:
+        return as_csv
+    return show if sys.stdout.isatty() and not json else None
 
 
 Options = TypeVar("Options", Common, Output)
@@ -81,7 +97,7 @@ def _parameters(kind: type[Common] | type[Output]) -> dict[str, tuple[Any, Any]]
     return {field.name: (hints[field.name], field.default) for field in fields(kind)}
 
 
-def _run(options: ToolOptions, common: Common, output: Output, device: str, for_people: Show | None) -> int:
+def _run(options: ToolOptions, common: Common, output: Output, device: str, text: Show | None) -> int:
     """Connect source, engine and sink, run the tool, and return the exit status."""
     if common.null and common.input_format not in (None, InputFormat.PATHS):
         raise UsageError(f"-0 is for paths: it cannot be combined with --from {common.input_format}")
@@ -98,7 +114,7 @@ def _run(options: ToolOptions, common: Common, output: Output, device: str, for_
     if progress_is_useful() and not common.quiet:
         engine = with_progress(engine)
     stage = CachedFileStage(options, output.out, output.force)
-    emit = emit_text(sys.stdout.buffer, options.text) if options.text else _make_emitter(as_image, for_people)
+    emit = emit_text(sys.stdout.buffer, options.text) if options.text else _make_emitter(as_image, text)
     with traced(emit, options.trace) if options.trace else nullcontext(emit) as emit_all:
         return run(stage, source.samples, engine, emit_all, report)
 
@@ -139,10 +155,10 @@ def _filter_usage(target: Path = Path("OUT.png")) -> str:
     return f"{tool_name()} < IMAGE > {target}"
 
 
-def _make_emitter(as_image: bool, for_people: Show | None) -> Emit:
+def _make_emitter(as_image: bool, text: Show | None) -> Emit:
     if as_image:
         return emit_image(sys.stdout.buffer)
-    return for_people(sys.stdout) if for_people else emit_lines(sys.stdout.buffer)
+    return text(sys.stdout) if text else emit_lines(sys.stdout.buffer)
 
 
 def _stdin() -> BinaryIO:

@@ -49,6 +49,7 @@ Label = Annotated[
     str | None, typer.Option("--label", metavar="CLASS", help="True class of all images: index, wnid or name.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, even on a terminal.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Write CSV with a header, one line per image, for spreadsheets.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress bar.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Version = Annotated[

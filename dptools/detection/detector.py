@@ -1,7 +1,7 @@
 """Detectors of adversarial images."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dptools.classifiers.names import BUNDLED
@@ -29,6 +29,9 @@ SQUEEZING_FILTERS = ("bits:5", "median:3", "nlm")
 class Detector:
     """A detector of adversarial images.
 
+    >>> detector = load_detector("both", classifier)
+    >>> detector(np.asarray(Image.open("image.png").convert("RGB")))  # 0.95 or more: suspicious
+
     Attributes:
         name: one of :data:`DETECTORS`.
         classifier: the classifier that may have been attacked.
@@ -37,8 +40,8 @@ class Detector:
     """
 
     name: str
-    classifier: "Classifier"
-    other_classifiers: "tuple[Classifier, ...]" = ()
+    classifier: "Classifier" = field(repr=False)
+    other_classifiers: "tuple[Classifier, ...]" = field(default=(), repr=False)
     filters: tuple[Filter, ...] = ()
 
     @property
@@ -46,15 +49,21 @@ class Detector:
         """The settings that the score depends on, besides the image and the classifier."""
         return {"detector": self.name, "models": [other.name for other in self.other_classifiers]}
 
-    def __call__(self, pixels: "Pixels", probabilities: "Tensor") -> float:
+    def __call__(self, pixels: "Pixels", probabilities: "Tensor | None" = None) -> float:
         """Return the calibrated score of an image, in [0, 1].
 
         Args:
-            pixels: the image, H x W x 3.
-            probabilities: the classifier's prediction for it, shape (classes,).
+            pixels: the image, H x W x 3, uint8, of any size.
+            probabilities: the classifier's prediction for it, shape (classes,); None to compute it.
+
+        Raises:
+            ValueError: the image has another shape or type.
         """
         from dptools.detection.scores import calibrated_score, disagreement_score
 
+        _check_pixels(pixels)
+        if probabilities is None:
+            probabilities = _predict(self.classifier, pixels)
         views = list(self.views(self.classifier.geometry(pixels)))
         return round(calibrated_score(self.name, disagreement_score(probabilities, views)), 4)
 
@@ -74,14 +83,14 @@ class Detector:
             yield _predict(self.classifier, apply(squeezing_filter, pixels))
 
 
-def load_detector(name: str | None, classifier: "Classifier", device: str) -> Detector:
+def load_detector(name: str | None, classifier: "Classifier", device: str = "auto") -> Detector:
     """Load a detector.
 
     Args:
         name: one of :data:`DETECTORS`. None stands for ``both`` if another bundled network is installed and the
             classifier has ImageNet's classes, and otherwise for ``squeezing``.
         classifier: the classifier that may have been attacked.
-        device: the device for other networks.
+        device: the device for other networks: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         UsageError: the name is unknown, or other networks have classes different from the classifier's.
@@ -99,6 +108,14 @@ def load_detector(name: str | None, classifier: "Classifier", device: str) -> De
     filters = () if name == "disagreement" else SQUEEZING_FILTERS
     other_classifiers = tuple(load(model, device=device) for model in networks)
     return Detector(name, classifier, other_classifiers, tuple(map(parse_filter, filters)))
+
+
+def _check_pixels(pixels: "Pixels") -> None:
+    shape: tuple[int, ...] = getattr(pixels, "shape", ())
+    dtype = getattr(pixels, "dtype", type(pixels).__name__)
+    if len(shape) != 3 or shape[2] != 3 or str(dtype) != "uint8":
+        given = f"{dtype} of shape {tuple(shape)}" if shape else dtype
+        raise ValueError(f"expected an image as a numpy array, H x W x 3, uint8; got {given}")
 
 
 def _predict(classifier: "Classifier", pixels: "Pixels") -> "Tensor":

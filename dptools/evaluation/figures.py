@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from dptools.evaluation.certified import BestGroup, CertificateGroup
+from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import ALL
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.paper_results import PAPER_RESULTS
@@ -15,14 +16,13 @@ from dptools.evaluation.plotting import (
     GREEN,
     GREY,
     ORANGE,
-    WIDTH,
-    bars,
+    SKY,
+    Bars,
+    bar_chart,
     error_lengths,
-    legend,
     literal,
-    name_groups,
+    new_figure,
     one_panel,
-    style_axes,
 )
 from dptools.evaluation.robustness import Run
 
@@ -32,17 +32,21 @@ PUBLISHED_CERTIFICATES = {
 }
 """Published certified accuracy on ImageNet's validation set in per cent, by radius, with the best noise per radius."""
 
+PAPER_NAME = "published: paper, resnet18"
+"""The name of the bars with the results of the Deep Protection paper."""
+
 MAX_FALSE_POSITIVES = 25
 """Largest false positive rate in the ROC figure, in per cent. No practical gate has a higher one."""
 
 
 def accuracy(groups: Sequence[Group]) -> Figure:
     """Draw top-1 and top-5 accuracy after purification for each group (the paper's figures 3 and 4)."""
-    figure, axes = one_panel("accuracy after purification, %")
-    for offset, top, colour in ((-0.2, "1", BLUE), (0.2, "5", ORANGE)):
-        bars(axes, [group.rate(f"after_top{top}") for group in groups], offset, 0.38, colour, f"top-{top}")
-    name_groups(axes, [group.name for group in groups])
-    legend(figure)
+    series = [
+        Bars(f"top-{top}", colour, [group.rate(f"after_top{top}") for group in groups])
+        for top, colour in ((1, BLUE), (5, ORANGE))
+    ]
+    has_top5 = any(rate.n for rate in series[1].rates)
+    figure, _ = bar_chart("accuracy, %" if has_top5 else "top-1 accuracy, %", [group.name for group in groups], series)
     return figure
 
 
@@ -60,8 +64,8 @@ def roc(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
             color="black" if is_total else None,
         )
     axes.set_xlim(0, MAX_FALSE_POSITIVES)
-    axes.set_xlabel("clean images that are suspect, %", fontsize=9)
-    axes.legend(fontsize=8, frameon=False, loc="lower right", ncols=2)
+    axes.set_xlabel("clean images that are suspect, %")
+    axes.legend(loc="lower right", ncols=2)
     return figure
 
 
@@ -85,13 +89,18 @@ def robustness(curves: Mapping[str, Sequence[Run]], quantity: str) -> Figure:
     if quantity == "steps":
         axes.set_xscale("log")
     names = {"steps": "number of steps or queries", "epsilon": "epsilon in 1/255" if in_255 else "epsilon"}
-    axes.set_xlabel(names[quantity], fontsize=9)
-    axes.legend(fontsize=7, frameon=False)
+    axes.set_xlabel(names[quantity])
+    axes.legend()
     return figure
 
 
-def certified(groups: Sequence[CertificateGroup]) -> Figure:
-    """Draw certified accuracy against the radius, one line for each noise level, with published points."""
+def certified(groups: Sequence[CertificateGroup], published: bool = True) -> Figure:
+    """Draw certified accuracy against the radius, one line for each noise level.
+
+    Args:
+        groups: The groups.
+        published: Whether to add the points that the literature reports.
+    """
     figure, axes = one_panel("certified and correct, %")
     for group in groups:
         every = group.groups if isinstance(group, BestGroup) else [group]
@@ -106,30 +115,31 @@ def certified(groups: Sequence[CertificateGroup]) -> Figure:
             color="black" if group.sigma is None else None,
             label=literal(f"{name}, {group.method}"),
         )
-    for (name, points), marker in zip(PUBLISHED_CERTIFICATES.items(), "x+", strict=True):
+    for (name, points), marker in zip(PUBLISHED_CERTIFICATES.items() if published else (), "x+", strict=False):
         axes.plot(list(points), list(points.values()), marker, color=GREY, label=name)
-    axes.set_xlabel("L2 radius", fontsize=9)
-    axes.legend(fontsize=7, frameon=False)
+    axes.set_xlabel("L2 radius")
+    axes.legend()
     return figure
 
 
-def methods(groups: Mapping[str, tuple[Group, Group]]) -> Figure:
-    """Draw top-1 accuracy on clean and on attacked images for each method and for the paper (its figure 6).
+def methods(groups: Mapping[str, tuple[Group, Group]], published: bool = True) -> Figure:
+    """Draw top-1 accuracy on clean and on attacked images for each method (the paper's figure 6).
 
     Args:
         groups: The group of clean images and the group of attacked images of each method.
+        published: Whether to add the results of the Deep Protection paper, hatched and without intervals.
     """
-    figure, axes = one_panel("top-1 accuracy, %")
-    for offset, index, colour, label in ((-0.2, 0, GREEN, "clean"), (0.2, 1, BLUE, "attacked")):
-        bars(axes, [pair[index].rate("after_top1") for pair in groups.values()], offset, 0.38, colour, label)
+    nothing = [Rate(0, 0)] if published else []  # the bars of the paper are drawn separately
+    series = [
+        Bars(label, colour, [*(pair[index].rate("after_top1") for pair in groups.values()), *nothing])
+        for index, label, colour in ((0, "clean", SKY), (1, "attacked", BLUE))
+    ]
+    figure, axes = bar_chart("top-1 accuracy, %", [*groups, *([PAPER_NAME] if published else [])], series)
+    if not published:
+        return figure
     paper = {result.clean: result.percent for result in PAPER_RESULTS if result.top == 1}
-    positions = [len(groups) - 0.2, len(groups) + 0.2]
-    label = "published (resnet18)"
-    axes.bar(
-        positions, [paper[True], paper[False]], 0.38, color="white", edgecolor=[GREEN, BLUE], hatch="////", label=label
-    )
-    name_groups(axes, [*groups, "the paper"])
-    legend(figure)
+    for offset, is_clean, colour in ((-0.2, True, SKY), (0.2, False, BLUE)):
+        axes.barh(len(groups) + offset, paper[is_clean], 0.376, color="white", edgecolor=colour, hatch="////")
     return figure
 
 
@@ -146,9 +156,9 @@ def speed(groups: Mapping[str, tuple[Group, Group]]) -> Figure:
             continue
         height = 100 * rate.k / rate.n
         axes.errorbar([seconds], [height], yerr=error_lengths([rate]), fmt="o", color=BLUE, ecolor=GREY, capsize=2)
-        axes.annotate(literal(method), (seconds, height), (6, 4), textcoords="offset points", fontsize=8)
+        axes.annotate(literal(method), (seconds, height), (6, 4), textcoords="offset points")
     axes.set_xscale("log")
-    axes.set_xlabel("median seconds per image", fontsize=9)
+    axes.set_xlabel("median seconds per image")
     axes.margins(x=0.25)
     return figure
 
@@ -161,15 +171,18 @@ def probabilities(before: Sequence[tuple[str, float]], after: Sequence[tuple[str
         after: The same for the purified image.
         label: The true class, which is highlighted.
     """
-    figure = Figure(figsize=(WIDTH, 2.3), layout="constrained")
+    figure = new_figure(2.3)
     panels = figure.subplots(1, 2, sharex=True)
     for axes, title, classes in zip(panels, ("attacked", "purified"), (before, after), strict=True):
         names = [name for name, _ in classes]
         colours = [GREEN if name == label else GREY for name in names]
-        axes.barh(range(len(names)), [100 * p for _, p in classes], color=colours)
-        axes.set_yticks(range(len(names)), list(map(literal, names)), fontsize=8)
+        shown = axes.barh(range(len(names)), [100 * p for _, p in classes], color=colours)
+        for bar, name in zip(shown, names, strict=True):
+            bar.set_hatch("////" if name == label else "")  # the colours are equally light
+            bar.set_edgecolor("white")
+        axes.set_yticks(range(len(names)), list(map(literal, names)))
         axes.invert_yaxis()
-        axes.set_title(title, fontsize=9)
-        axes.set_xlabel("probability, %", fontsize=8)
-        style_axes(axes)
+        axes.set_title(title)
+        axes.set_xlabel("probability, %")
+        axes.grid(axis="x")
     return figure

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dptools.evaluation.class_names import class_names, describe_class, top_classes
 from dptools.evaluation.keys import Record, attack_name
-from dptools.evaluation.plotting import WIDTH, literal
+from dptools.evaluation.plotting import literal, new_figure
 from dptools.texts import printable
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def image_row(record: Record, before: Record | None, read_image: ReadImage) -> l
 
 def draw_rows(rows: Sequence[Sequence[Panel]]) -> Figure:
     """Draw a row of panels for each sample."""
-    figure = Figure(figsize=(WIDTH, 1.6 * len(rows)), layout="constrained")
+    figure = new_figure(1.6 * len(rows))
     grid = figure.subplots(len(rows), 4, squeeze=False)
     for row, panels in zip(grid, rows, strict=True):
         for axes, panel in zip(row, panels, strict=True):
@@ -88,7 +88,7 @@ def draw_maps(maps: Sequence[tuple[str, Pixels, Pixels]]) -> Figure:
     Args:
         maps: For each map the mask method, the map, and the mask.
     """
-    figure = Figure(figsize=(WIDTH, 2.6 * len(maps)), layout="constrained")
+    figure = new_figure(2.6 * len(maps))
     grid = figure.subplots(len(maps), 2, squeeze=False)
     for (left, right), (method, image, mask) in zip(grid, maps, strict=True):
         _draw(left, Panel("map", image, ""))
@@ -98,12 +98,12 @@ def draw_maps(maps: Sequence[tuple[str, Pixels, Pixels]]) -> Figure:
 
 def _draw(axes: "Axes", panel: Panel) -> None:
     axes.set_axis_off()
-    axes.set_title(literal(panel.title), fontsize=7)
+    axes.set_title(literal(panel.title), fontsize="small")
     if panel.pixels is None:
-        axes.text(0.5, 0.5, "not available", ha="center", va="center", fontsize=8, transform=axes.transAxes)
+        axes.text(0.5, 0.5, "not available", ha="center", va="center", fontsize="small", transform=axes.transAxes)
     else:
         axes.imshow(_shrink(panel.pixels), interpolation="nearest")
-    axes.text(0.5, -0.03, literal(panel.caption), ha="center", va="top", fontsize=6, transform=axes.transAxes)
+    axes.text(0.5, -0.03, literal(panel.caption), ha="center", va="top", fontsize="x-small", transform=axes.transAxes)
 
 
 def _shrink(pixels: Pixels) -> Pixels:

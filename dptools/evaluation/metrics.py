@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from dptools.evaluation.hits import TOPS, Hits, hits, hits_of_rank
 from dptools.evaluation.intervals import ClusteredRate, Rate
 from dptools.evaluation.keys import Record, is_scored, source_image
 from dptools.evaluation.stops import StopStatistics
@@ -46,13 +47,13 @@ class Group:
         if "error" in record:
             self.counts["failed"] += 1
             return
-        self._count_rank("clean", attack.get("clean_rank"))
+        self._count_hits("clean", hits_of_rank(attack.get("clean_rank")))
         if not is_scored(record):
             self.counts["skipped"] += 1
         else:
             self._count_trial("success", attack.get("success"))
-            self._count_rank("before", attack.get("adversarial_rank"))
-            self._count_rank("after", record.get("classify", {}).get("label_rank"))
+            self._count_hits("before", hits_of_rank(attack.get("adversarial_rank")))
+            self._count_hits("after", hits(record))
             self.stops.add(record)
             self._count_seconds(record)
 
@@ -101,9 +102,9 @@ class Group:
         if durations and sum(durations) < MAX_SECONDS:
             self.seconds[float(f"{sum(durations):.3g}")] += 1
 
-    def _count_rank(self, stage: str, rank: int | None) -> None:
-        for top in (1, 5):
-            self._count_trial(f"{stage}_top{top}", None if rank is None else rank <= top)
+    def _count_hits(self, stage: str, found: Hits) -> None:
+        for top, hit in zip(TOPS, found, strict=True):
+            self._count_trial(f"{stage}_top{top}", hit)
 
     def _count_trial(self, name: str, success: bool | None) -> None:
         if success is not None:

@@ -7,6 +7,7 @@ from math import sqrt
 from typing import Any
 
 from dptools.errors import UsageError
+from dptools.evaluation.hits import TOPS, UNKNOWN, Hits, hits
 from dptools.evaluation.intervals import wilson
 from dptools.evaluation.keys import Record, is_scored, method, pairing_id
 from dptools.texts import printable
@@ -89,15 +90,14 @@ class Comparison:
     """Records paired with those of another file by their ids.
 
     Attributes:
-        unmatched: Rank of the true label in the other file by id, None if unknown. An entry is removed once it is
-            paired.
+        unmatched: Whether the other file is correct, by id. An entry is removed once it is paired.
         second_methods: The methods of the other file.
         first_methods: The methods of the records.
         counts: Number of pairs by three keys: k, whether the record is correct by top-k, and whether its partner is.
-        unpaired_records: Number of records that have no partner, or for which one of the two ranks is unknown.
+        unpaired_records: Number of records that have no partner, or for which one of the two results is unknown.
     """
 
-    unmatched: dict[str, int | None]
+    unmatched: dict[str, Hits]
     second_methods: Sequence[str] = ()
     first_methods: dict[str, None] = field(default_factory=dict)
     counts: Counter[tuple[int, bool, bool]] = field(default_factory=Counter)
@@ -111,7 +111,7 @@ class Comparison:
             UsageError: An id occurs twice, so the pairing is ambiguous.
         """
         methods: dict[str, None] = {}
-        return cls(ranks_by_id(_with_methods(records, methods)), list(methods))
+        return cls(hits_by_id(_with_methods(records, methods)), list(methods))
 
     @property
     def first(self) -> str:
@@ -125,18 +125,18 @@ class Comparison:
 
     @property
     def unpaired(self) -> int:
-        """Return the number of records that are in no counted pair. A pair with an unknown rank counts once."""
+        """Return the number of records that are in no counted pair. A pair with an unknown result counts once."""
         return self.unpaired_records + len(self.unmatched)
 
     def add(self, record: Record) -> None:
         """Pair a record with its partner in the other file."""
-        first, second = label_rank(record), self.unmatched.pop(pairing_id(record), None)
-        if first is None or second is None:
+        both = zip(TOPS, scored_hits(record), self.unmatched.pop(pairing_id(record), UNKNOWN), strict=True)
+        pairs = [(top, first, second) for top, first, second in both if first is not None and second is not None]
+        if not pairs:
             self.unpaired_records += 1
             return
         self.first_methods[method(record)] = None
-        for top in (1, 5):
-            self.counts[top, first <= top, second <= top] += 1
+        self.counts.update(pairs)
 
     def pairs(self, top: int) -> PairedCounts:
         """Return the counts of pairs by top-1 or top-5 accuracy."""
@@ -173,32 +173,31 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _with_methods(records: Iterable[Record], methods: dict[str, None]) -> Iterator[Record]:
-    """Yield the records, and add the methods of those that have a rank."""
+    """Yield the records, and add the methods of those that have a result."""
     for record in records:
-        if label_rank(record) is not None:
+        if scored_hits(record) != UNKNOWN:
             methods[method(record)] = None
         yield record
 
 
-def label_rank(record: Record) -> int | None:
-    """Return the rank of the true label from dp-classify; None if unknown, or if the record counts in no rate."""
-    rank: int | None = record.get("classify", {}).get("label_rank") if is_scored(record) else None
-    return rank
+def scored_hits(record: Record) -> Hits:
+    """Return whether a record is correct; unknown if it counts in no rate."""
+    return hits(record) if is_scored(record) else UNKNOWN
 
 
-def ranks_by_id(records: Iterable[Record]) -> dict[str, int | None]:
-    """Return the rank of the true label of each record by its id.
+def hits_by_id(records: Iterable[Record]) -> dict[str, Hits]:
+    """Return whether each record is correct, by its id.
 
     Raises:
         UsageError: An id occurs twice, so the pairing is ambiguous.
     """
-    ranks: dict[str, int | None] = {}
+    found: dict[str, Hits] = {}
     for record in records:
         record_id = pairing_id(record)
-        if record_id in ranks:
+        if record_id in found:
             raise UsageError(f"the id {printable(record_id)} occurs twice in the records to compare with: remove one")
-        ranks[record_id] = label_rank(record)
-    return ranks
+        found[record_id] = scored_hits(record)
+    return found
 
 
 def _combined(below: float, above: float, correlation: float) -> float:

@@ -41,8 +41,13 @@ class Section:
     texts: bool = False
 
 
-def sections(summary: Summary) -> Iterator[Section]:
-    """Yield the tables of a summary. A table may be empty or have only a header."""
+def sections(summary: Summary, *, published: bool = True) -> Iterator[Section]:
+    """Yield the tables of a summary. A table may be empty or have only a header.
+
+    Args:
+        summary: The summary.
+        published: Whether to show results of the Deep Protection paper beside comparable ones.
+    """
     groups = summary.all_groups
     yield Section(f"By {summary.title}", rate_rows(groups, summary.title), "; ".join(excluded(groups)))
     if summary.certificates:
@@ -73,7 +78,7 @@ def sections(summary: Summary) -> Iterator[Section]:
     )
     yield Section(
         "Results of the Deep Protection paper",
-        _paper_rows(summary),
+        _paper_rows(summary) if published else [],
         "Another network (resnet18) and other images: 73 that it classifies correctly, attacked in eight ways.",
         texts=True,
     )
@@ -104,17 +109,15 @@ def _gate_sections(summary: Summary) -> Iterator[Section]:
 
 def _matrix(summary: Summary) -> Rows:
     """Return the top-1 accuracies, with a row for each method and a column for each attack."""
-    attacks = list(dict.fromkeys(attack for _, attack in summary.cells))
-    empty = Group("")
-    rows = [
-        [method, *(percent(summary.cells.get((method, attack), empty).rate("after_top1")) for attack in attacks)]
-        for method in summary.methods
-    ]
+    known = {cell: group.rate("after_top1") for cell, group in summary.cells.items() if group.rate("after_top1").n}
+    attacks = list(dict.fromkeys(attack for _, attack in known))
+    methods = list(dict.fromkeys(method for method, _ in known))
+    rows = [[method, *(percent(known.get((method, attack), Rate(0, 0))) for attack in attacks)] for method in methods]
     return [["method", *attacks], *rows]
 
 
 def _paper_rows(summary: Summary) -> Rows:
-    """Return the paper's results beside those of comparable methods in the records."""
+    """Return the paper's results beside those of comparable methods in the records; without any, an empty table."""
     rows = [["figure", "published", "here"]]
     for result in PAPER_RESULTS:
         own = [
@@ -122,8 +125,9 @@ def _paper_rows(summary: Summary) -> Rows:
             for method, pair in summary.methods.items()
             if (rate := _same_rate(result, pair)).n and result.is_comparable(method)
         ]
-        rows.append([result.description, f"{result.percent:g} (n = {result.n})", "; ".join(own) or "-"])
-    return rows
+        if own:
+            rows.append([result.description, f"{result.percent:g} (n = {result.n})", "; ".join(own)])
+    return rows if len(rows) > 1 else []
 
 
 def _same_rate(result: PaperResult, pair: tuple[Group, Group]) -> Rate:

@@ -7,7 +7,7 @@ from typing import Any
 from dptools.evaluation.certified import CertificateEvaluation
 from dptools.evaluation.checklist import checklists_as_json
 from dptools.evaluation.gating import GateEvaluation
-from dptools.evaluation.keys import ALL, ATTACK, NONE, Record, attack_name, is_scored, method, parse_keys
+from dptools.evaluation.keys import ALL, ATTACK, NONE, Record, attack_name, is_scored, method, parse_keys, source_image
 from dptools.evaluation.learning_curves import LearningCurve
 from dptools.evaluation.metrics import ClusteredGroup, Group
 from dptools.evaluation.paired import Comparison, comparisons_as_json
@@ -16,6 +16,10 @@ from dptools.texts import printable
 
 MAX_EXAMPLES = 12
 """Maximum number of example images, of maps, and of values of each kind of :attr:`Summary.provenance`."""
+
+
+MAX_IMAGES = 100_000
+"""Maximum number of images that are counted, which bounds the memory."""
 
 
 @dataclass
@@ -38,6 +42,7 @@ class Summary:
         gate: Evaluation of a gate, from the records that have a suspicion.
         robustness: Runs of attacks that have a limit or know a defence.
         certificates: Certified accuracy, from the records that have a certificate.
+        images: Hashes of the names of the source images, at most MAX_IMAGES.
     """
 
     by: str | Sequence[str] = ATTACK
@@ -53,6 +58,7 @@ class Summary:
     gate: GateEvaluation = field(default_factory=GateEvaluation)
     robustness: Robustness = field(default_factory=Robustness)
     certificates: CertificateEvaluation = field(default_factory=CertificateEvaluation)
+    images: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.by = (self.by,) if isinstance(self.by, str) else tuple(self.by)
@@ -69,6 +75,8 @@ class Summary:
             for comparison in self.comparisons:
                 comparison.add(record)
             if is_scored(record):
+                if len(self.images) < MAX_IMAGES:
+                    self.images.add(hash(source_image(record)))
                 self._keep_example(record)
                 self._keep_provenance(record)
 
@@ -82,7 +90,9 @@ class Summary:
         if self.by != (ATTACK,):
             return list(self.groups.values())
         if self._mixes_methods:
-            return [group for method in self._methods for group in self._of_method(method)]
+            scored = self._methods
+            failures = [replace(group, name=at) for (name, at), group in self.cells.items() if name not in scored]
+            return [*(group for method in scored for group in self._of_method(method)), *failures]
         attacked = [name for name, attack in self.cells if attack != NONE]
         return [*self.groups.values(), *(self._total(attacked[0], ALL) if attacked else ())]
 

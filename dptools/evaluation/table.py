@@ -49,13 +49,16 @@ def as_csv(groups: Iterable[Group], by: str = "attack") -> str:
 
 
 def rate_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
-    """Return the rates of the groups in per cent with 95 % intervals; groups without scored records are left out."""
+    """Return the rates of the groups in per cent with 95 % intervals.
+
+    Groups without scored records are left out, and so are rates that no group has.
+    """
+    shown = [group for group in groups if group.scored]
+    columns = {title: name for title, name in COLUMNS.items() if any(group.rate(name).n for group in shown)}
     rows = [
-        [group.name, str(group.scored), *(percent(group.rate(name)) for name in COLUMNS.values())]
-        for group in groups
-        if group.scored
+        [group.name, str(group.scored), *(percent(group.rate(name)) for name in columns.values())] for group in shown
     ]
-    return [[by, "n", *COLUMNS], *rows]
+    return [[by, "n", *columns], *rows]
 
 
 def stop_rows(groups: Iterable[Group], by: str = "attack") -> Rows:
@@ -76,13 +79,17 @@ def error_rows(curves: Iterable[LearningCurve]) -> Rows:
 def comparison_rows(comparisons: Sequence[Comparison]) -> Rows:
     """Return comparisons of two methods on the same images, by top-1 and by top-5 accuracy.
 
-    If there are several, the p values are adjusted for their number (Holm).
+    If there are several, the p values are adjusted for their number (Holm). Top-5 is left out without pairs.
     """
     p_name = "p" if len(comparisons) < 2 else "p (Holm)"
     rows = [["first, second: right", "pairs", "both", "first only", "second only", "neither", "difference", p_name]]
     for top in (1, 5):
         p_values = adjusted_p_values(comparisons, top)
-        rows += [_pair_row(comparison, top, p) for comparison, p in zip(comparisons, p_values, strict=True)]
+        rows += [
+            _pair_row(comparison, top, p)
+            for comparison, p in zip(comparisons, p_values, strict=True)
+            if comparison.pairs(top).n or top == 1
+        ]
     return rows
 
 
@@ -125,9 +132,14 @@ def checklist_rows(evaluation: Evaluation) -> Rows:
 
 
 def suspicion_rows(gate: GateEvaluation) -> Rows:
-    """Return how well each attack is detected: the area under the ROC curve, and the rate of suspects."""
+    """Return how well each attack is detected: the area under the ROC curve, and the rate of suspects.
+
+    Without clean images, no attack has an area, and that column is left out.
+    """
+    rows = [_suspicion_row(gate, name) for name in gate.all_scores]
+    columns = [0, 1, *([2] if gate.curves else []), 3]
     header = ["suspicion", "n", "AUC, %", f"suspect at {gate.threshold:g}"]
-    return [header, *(_suspicion_row(gate, name) for name in gate.all_scores)]
+    return [[row[column] for column in columns] for row in (header, *rows)]
 
 
 def gate_rows(gate: GateEvaluation) -> Rows:

@@ -36,11 +36,15 @@ def schema() -> dict[str, Any]:
     return cast(dict[str, Any], json.loads(text))
 
 
-def parse(text: str | bytes) -> Record:
+def parse(text: str | bytes, *, needs_path: bool = True) -> Record:
     """Return the record in a line of JSON, with defaults for the keys that may be left out.
 
     A record needs a ``path`` or an ``error``. ``schema`` defaults to the current version, ``id`` and ``source`` to the
     path.
+
+    Args:
+        text: The line.
+        needs_path: Whether the record needs a path. Otherwise, an ``id`` suffices.
 
     Raises:
         SampleError: The text is not JSON, or the JSON is not a record of this schema version.
@@ -52,8 +56,8 @@ def parse(text: str | bytes) -> Record:
         raise SampleError("BadJSON", f"JSON nested more than {MAX_DEPTH} levels deep")
     if (version := record.get("schema", SCHEMA_VERSION)) != SCHEMA_VERSION:
         raise SampleError("BadRecord", f"record of schema {_excerpt(version)}: only schema {SCHEMA_VERSION} is read")
-    if "path" not in record and "error" not in record:
-        raise SampleError("BadRecord", "record without path")
+    if "path" not in record and "error" not in record and (needs_path or "id" not in record):
+        raise SampleError("BadRecord", "record without path" if needs_path else "record without id or path")
     if len(text) * MAX_EXPANSION > MAX_LINE < len(dump(record)):
         raise SampleError("BadJSON", f"longer than {MAX_LINE:,} bytes in ASCII")
     return validate(_with_defaults(record))

@@ -72,13 +72,16 @@ def open_source(
     return Source(_read_paths(stdin, head, b"\0" if null else b"\n"), form=form)
 
 
-def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iterator[Sample]:
+def read_jsonl(
+    stream: BinaryIO, head: bytes = b"", name: str = "stdin", *, needs_path: bool = True
+) -> Iterator[Sample]:
     """Read records as JSON Lines; a line that is not a record becomes an error record that names the line.
 
     Args:
         stream: A buffered binary stream.
         head: Bytes that were already read from the stream.
         name: The name of the stream, for error messages.
+        needs_path: Whether records need the path of an image.
     """
     for number, line in enumerate(lines(stream, head, b"\n"), start=1):
         text = line.removeprefix(BOM).strip()
@@ -87,7 +90,7 @@ def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iter
         try:
             if len(line) > MAX_LINE:
                 raise SampleError("BadJSON", f"longer than {MAX_LINE:,} bytes")
-            record = parse(text)
+            record = parse(text, needs_path=needs_path)
         except SampleError as error:
             where = f"line {number}" if name == "stdin" else f"{name}: line {number}"
             yield _failed(f"{name}:{number}", None, error.kind, f"{where}: {error.message}")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dptools.purifiers.filters.purifier import FilterPurifier
     from dptools.purifiers.loading import load
     from dptools.purifiers.purifier import Purifier
+    from dptools.purifiers.straight_through import StraightThrough
+    from dptools.purifiers.transform import Purify
     from dptools.purifiers.zero_shot.purifier import ZeroShot
 else:
     __getattr__ = lazy(
@@ -26,6 +28,8 @@ else:
             "loading": ("load",),
             "purifier": ("Purifier",),
             "zero_shot.purifier": ("ZeroShot",),
+            "straight_through": ("StraightThrough",),
+            "transform": ("Purify",),
         },
     )
 
@@ -37,6 +41,8 @@ __all__ = [
     "FilterPurifier",
     "Method",
     "Purifier",
+    "Purify",
+    "StraightThrough",
     "ZeroShot",
     "load",
     "parse_method",

@@ -89,6 +89,11 @@ def test_wrong_arguments_are_rejected(
         perturb("pgd", Sum(), images, labels, seeds=seeds, target=target)
 
 
+def test_images_that_are_no_tensor_are_rejected() -> None:
+    with pytest.raises(TypeError, match=r"images: expected a torch\.Tensor, got ndarray"):
+        perturb("pgd", Sum(), torch.zeros(1, 3, 4, 4).numpy(), [0])  # type: ignore[arg-type]
+
+
 def test_missing_settings_are_rejected() -> None:
     with pytest.raises(SettingError, match="LinfPGD needs an epsilon above 0 and at most 1 in linf, such as 8/255"):
         perturb("LinfPGD", Sum(), torch.zeros(1, 3, 4, 4), [0])

@@ -144,7 +144,7 @@ def test_prediction_by_vote_abstains_if_the_lead_is_not_significant() -> None:
 @pytest.mark.parametrize(
     ("image", "options", "message"),
     [
-        (torch.zeros(2, 3, 4, 4), {}, r"expected floating point, 3 x H x W, got torch.float32, \(2, 3, 4, 4\)"),
+        (torch.zeros(2, 3, 4, 4), {}, r"expected one image, 3 x H x W, got \(2, 3, 4, 4\)"),
         (torch.zeros(3, 4, 4, dtype=torch.uint8), {}, "got torch.uint8"),
         (IMAGE, {"draws": 0}, "draws: expected 1 or more, got 0"),
         (IMAGE, {"alpha": 1.0}, "alpha: expected a probability"),
@@ -153,8 +153,17 @@ def test_prediction_by_vote_abstains_if_the_lead_is_not_significant() -> None:
 def test_wrong_arguments_are_rejected(image: Tensor, options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Smoothed(Linear(1.0), sigma=0.25).certify(image, **options)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="sigma: expected a positive number"):
-        Smoothed(Linear(1.0), sigma=0)
+
+
+@pytest.mark.parametrize(("sigma", "message"), [(0, r"scale, got 0$"), (64, "got 64; .* give 64 / 255"), (300, "300$")])
+def test_noise_on_the_8_bit_scale_is_rejected(sigma: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Smoothed(Linear(1.0), sigma=sigma)
+
+
+def test_an_image_that_is_no_tensor_is_rejected() -> None:
+    with pytest.raises(TypeError, match=r"got numpy\.ndarray"):
+        Smoothed(Linear(1.0), sigma=0.25).certify(IMAGE.numpy())  # type: ignore[arg-type]
 
 
 def test_noise_and_denoising_as_a_purifier_have_a_gradient() -> None:

@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from dptools.errors import UsageError
 from dptools.evaluation import figures, fit_figures
-from dptools.evaluation.gallery import MAX_GROUPS, gallery, render
+from dptools.evaluation.figure_options import STYLE_NAMES, FigureOptions
+from dptools.evaluation.gallery import DEFAULT_OPTIONS, MAX_GROUPS, Drawing, gallery, render
 from dptools.evaluation.image_rows import draw_maps, image_row
 from dptools.evaluation.learning_curves import learning_curves
+from dptools.evaluation.plotting import BLUE, ORANGE, SKY
 from dptools.evaluation.report import report
 from dptools.evaluation.summary import Summary
 
@@ -55,10 +59,20 @@ def summarise(records: list[dict[str, Any]] = RECORDS, **more: Any) -> Summary:
 
 
 def bars(figure: Figure) -> dict[str, list[float]]:
-    """Return the heights of the bars by their label."""
+    """Return the lengths of the bars by their label."""
     (axes,) = figure.axes
     containers = [container for container in axes.containers if isinstance(container, BarContainer)]
-    return {str(container.get_label()): [bar.get_height() for bar in container] for container in containers}
+    return {str(container.get_label()): [bar.get_width() for bar in container] for container in containers}
+
+
+def drawings(summary: Summary, options: FigureOptions = DEFAULT_OPTIONS) -> dict[str, Drawing]:
+    return {drawing.name: drawing for drawing in gallery(summary, read_image, options)}
+
+
+def rendered(drawing: Drawing, file_format: str) -> bytes:
+    stream = io.BytesIO()
+    render(drawing, stream, file_format)
+    return stream.getvalue()
 
 
 def read_image(path: str) -> NDArray[np.uint8] | None:
@@ -74,7 +88,7 @@ def test_accuracies_are_bars_in_per_cent_with_their_intervals() -> None:
     }
     figure = figures.accuracy(groups[1:2])
     errors = figure.axes[0].collections[0]
-    low, high = errors.get_segments()[0][:, 1]
+    low, high = errors.get_segments()[0][:, 0]
     assert (low, high) == pytest.approx((100 * groups[1].rate("after_top1").low, 100))
 
 
@@ -98,10 +112,80 @@ def test_errors_and_accuracy_by_iteration_show_the_learning_curves() -> None:
 
 
 def test_methods_are_shown_with_the_results_of_the_paper() -> None:
-    heights = bars(figures.methods(summarise().methods))
-    assert heights["clean"] == pytest.approx([50, 100])
-    assert heights["attacked"] == pytest.approx([75, 100])
-    assert heights["published (resnet18)"] == [69.0, 71.2]
+    figure = figures.methods(summarise().methods)
+    lengths = bars(figure)
+    assert lengths["clean"] == pytest.approx([50, 100])
+    assert lengths["attacked"] == pytest.approx([75, 100])
+    hatched = [patch.get_width() for patch in figure.axes[0].patches if patch.get_hatch()]
+    assert hatched == [69.0, 71.2]
+    assert group_names(figure) == ["dip plateau", "denoiser", "published: paper, resnet18"]
+
+
+def test_results_of_the_literature_can_be_left_out() -> None:
+    figure = drawings(summarise(), FigureOptions(published=False))["methods"].figure
+    assert group_names(figure) == ["dip plateau", "denoiser"]
+    assert not any(patch.get_hatch() for patch in figure.axes[0].patches)
+
+
+def group_names(figure: Figure) -> list[str]:
+    return [label.get_text() for label in figure.axes[0].get_yticklabels()]
+
+
+def test_bars_are_centred_on_the_name_of_their_group_also_if_one_is_missing() -> None:
+    foreign = {"id": "a", "label": 1, "classify": {"top": [{"index": 1}]}}  # says nothing about the first five
+    summary = summarise([record("gs", 1), foreign])
+    (axes,) = figures.accuracy(summary.all_groups).axes
+    middles: dict[int, list[float]] = {}
+    for bar in axes.patches:
+        middles.setdefault(round(bar.get_y() + bar.get_height() / 2), []).append(bar.get_y() + bar.get_height() / 2)
+    assert {group: sum(places) / len(places) for group, places in middles.items()} == pytest.approx({0: 0, 1: 1})
+    assert [len(places) for places in middles.values()] == [2, 1]
+
+
+def test_a_chart_of_one_series_has_no_legend_and_of_two_has_one() -> None:
+    foreign = [{"id": "a", "label": 1, "classify": {"top": [{"index": 1}]}}]
+    assert not figures.accuracy(summarise(foreign).all_groups).legends
+    (legend,) = figures.accuracy(summarise().all_groups).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["top-1", "top-5"]
+
+
+@pytest.mark.parametrize("style", STYLE_NAMES)
+def test_the_text_of_svg_and_pdf_is_text(style: str) -> None:
+    drawing = drawings(summarise(), FigureOptions(style=style))["methods"]
+    svg = rendered(drawing, "svg").decode()
+    assert re.search(r"<text[^>]*>denoiser</text>", svg)
+    assert ("STIXGeneral" in svg) == (style == "paper")
+    assert b"/Type /Font" in (pdf := rendered(drawing, "pdf"))
+    assert b"/Type3" not in pdf
+
+
+def test_the_style_paper_is_one_column_wide() -> None:
+    drawn = drawings(summarise(), FigureOptions(style="paper"))
+    assert {round(drawing.figure.get_figwidth(), 2) for drawing in drawn.values()} == {3.35}
+
+
+@pytest.mark.parametrize(("first", "second"), [(BLUE, ORANGE), (BLUE, SKY)])
+def test_the_two_series_of_a_bar_chart_differ_in_grey(first: str, second: str) -> None:
+    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) > 2
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of WCAG 2."""
+    parts = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(colour)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def test_unknown_styles_and_formats_are_refused() -> None:
+    with pytest.raises(UsageError, match="unknown figure style 'latex': choose screen, paper"):
+        FigureOptions(style="latex")
+    with pytest.raises(UsageError, match="unknown figure format 'eps': choose png, svg, pdf"):
+        FigureOptions(formats=("eps",))
+
+
+def test_images_that_cannot_be_read_give_no_figure() -> None:
+    gone = [record("gs", 1, path="gone.png", source="gone.jpg")]
+    assert "images" not in drawings(summarise(gone))
 
 
 def test_speed_shows_a_point_for_each_method() -> None:
@@ -152,14 +236,12 @@ def test_texts_are_printable_and_shortened() -> None:
 
 def test_a_figure_shows_a_limited_number_of_groups_and_states_it() -> None:
     summary = summarise([record(f"a{number}", 1, "denoiser") for number in range(600)])
-    drawings = {drawing.name: drawing for drawing in gallery(summary, read_image)}
-    accuracy = drawings["accuracy"]
-    names = [label.get_text() for label in accuracy.figure.axes[0].get_xticklabels()]
+    accuracy = drawings(summary)["accuracy"]
+    names = group_names(accuracy.figure)
     assert (len(names), names[0], names[-1]) == (MAX_GROUPS, "a0", "all")
     assert accuracy.caption.endswith("; 24 of 601")
     summary = summarise([record("gs", 1, f"m{number}") for number in range(600)])
-    drawings = {drawing.name: drawing for drawing in gallery(summary, read_image)}
-    assert len(drawings["methods"].figure.axes[0].get_xticks()) == MAX_GROUPS + 1  # and the paper
+    assert len(drawings(summary)["methods"].figure.axes[0].get_yticks()) == MAX_GROUPS + 1  # and the paper
 
 
 def test_every_roc_curve_is_in_the_legend() -> None:
@@ -208,30 +290,6 @@ def test_classes_of_a_service_are_shown_by_their_own_names() -> None:
 
 
 def test_equal_figures_give_equal_files() -> None:
-    def rendered(file_format: str) -> list[bytes]:
-        streams = []
-        for drawing in gallery(summarise(), read_image):
-            streams.append(io.BytesIO())
-            render(drawing, streams[-1], file_format)
-        return [stream.getvalue() for stream in streams]
-
-    assert rendered("svg") == rendered("svg")
-
-
-def test_the_report_is_self_contained_and_states_the_results() -> None:
-    summary = summarise(by="method", curves=learning_curves(TRACE))
-    summary.read([{"id": "<script>alert(1)</script>", "attack": {"name": "<b>mine</b>", "success": True}}])
-    html = report(summary, gallery(summary, read_image))
-    assert "Of 2 methods, denoiser is the most accurate: 100 [21-100] % top-1 accuracy on 3 attacked images" in html
-    assert "97.4 (n = 584)" in html
-    assert "<b>mine" not in html
-    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", html)
-    assert html.count("<img ") == len(list(gallery(summary, read_image)))
-
-
-@pytest.mark.parametrize("gate", [None, {"threshold": 0.95, "suspect": True, "method": "dip oracle"}])
-def test_the_report_presents_no_method_that_uses_the_true_label_as_the_best(gate: dict[str, Any] | None) -> None:
-    stop = {"criterion": "oracle", "step": 50, "reason": "true label found"}
-    oracle = {"method": "dip", "stop": stop, **({"gate": gate} if gate else {})}
-    best = [record("gs", 1, denoise=oracle) for _ in range(9)]
-    assert "Purified by denoiser" in report(summarise([*best, record("gs", 1, "denoiser")]), [])
+    for file_format in ("svg", "pdf"):
+        first, second = ([rendered(each, file_format) for each in drawings(summarise()).values()] for _ in range(2))
+        assert first == second

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dptools.evaluation.gating import GateEvaluation
 from dptools.evaluation.keys import method, uses_true_label
 from dptools.evaluation.roc import auc, roc_curve
+from dptools.evaluation.summary import Summary
 from dptools.evaluation.table import gate_rows, suspicion_rows
 
 SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]), min_size=1, max_size=12)
@@ -117,3 +118,13 @@ def test_a_method_that_uses_the_true_label_is_recognised_behind_a_gate_too() -> 
     assert uses_true_label("dip oracle")
     assert uses_true_label("dip oracle if suspect")
     assert not uses_true_label("dip plateau if suspect")
+
+
+def test_without_clean_images_there_is_no_column_of_areas() -> None:
+    attacked = {"id": "a", "suspicion": 0.9, "attack": {"name": "gs", "success": True}}
+    clean = {"id": "b", "suspicion": 0.1}
+    without, both = (Summary() for _ in range(2))
+    without.read([attacked])
+    both.read([attacked, clean])
+    assert suspicion_rows(without.gate) == [["suspicion", "n", "suspect at 0.95"], ["gs", "1", "0 [0-79]"]]
+    assert suspicion_rows(both.gate)[0] == ["suspicion", "n", "AUC, %", "suspect at 0.95"]

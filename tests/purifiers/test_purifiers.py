@@ -1,12 +1,14 @@
 """The library interface: purifiers are modules that compose, check their input, and have true gradients or none."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 import dptools
 from dptools.errors import UsageError
-from dptools.purifiers import METHODS, DeepImagePrior, Denoiser, Purifier, load, parse_method
+from dptools.purifiers import METHODS, DeepImagePrior, Denoiser, Purifier, StraightThrough, load, parse_method
 from dptools.purifiers.dip import FitSettings, Fixed
 
 FAST = {"dip": FitSettings(stop=Fixed(2)), "paper": FitSettings("paper", "mse", stop=Fixed(1), precision="fp32")}
@@ -171,3 +173,65 @@ def test_other_floating_point_types_are_accepted_and_returned(name: str, dtype: 
 def test_purifiers_work_in_inference_mode(name: str) -> None:
     with torch.inference_mode():
         assert make(name)(images()).shape == (2, 3, 40, 56)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (torch.zeros(1, 3, 8, 8).numpy(), TypeError, "expected a torch.Tensor .* got numpy.ndarray"),
+        ([1], TypeError, "got list"),
+        (torch.full((1, 3, 8, 8), 200.0), ValueError, "values up to 200; divide by 255"),
+        (torch.zeros(3, 8, 8), ValueError, r"images\[None\]"),
+        (torch.zeros(1, 8, 8, 3), ValueError, r"images.permute\(0, 3, 1, 2\)"),
+    ],
+)
+def test_likely_mistakes_are_refused_with_advice(wrong: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        load("median:3")(wrong)
+
+
+@pytest.mark.parametrize("seeds", [3, [1.5, 2.5], ["a", "b"]])
+def test_seeds_must_be_integers(seeds: object) -> None:
+    with pytest.raises(TypeError, match="one integer for each image"):
+        load("denoiser")(images(), seeds=seeds)
+
+
+def test_seeds_may_be_a_tensor() -> None:
+    purify = load("denoiser")
+    assert torch.equal(purify(images(), seeds=torch.tensor([5, 6])), purify(images(), seeds=[5, 6]))
+
+
+@pytest.mark.parametrize("name", ["dip", "jpeg:50", "photo"])
+def test_straight_through_returns_the_purified_images_and_passes_the_gradient_on(name: str) -> None:
+    purify = make(name)
+    variable = images().requires_grad_()
+    output = StraightThrough(purify)(variable, seeds=[1, 2])
+    assert torch.equal(output, purify(images(), seeds=[1, 2]))
+    weights = torch.rand(output.shape)
+    (output * weights).sum().backward()
+    assert variable.grad is not None
+    assert torch.equal(variable.grad, weights)
+
+
+def test_the_stopping_criterion_of_a_fit_can_be_given_alone() -> None:
+    prior = DeepImagePrior(stop=Fixed(2))
+    assert prior.restore(images(1)).iterations == 2
+    assert prior.settings == FitSettings(stop=Fixed(2))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"stop": "held-out"}, TypeError, r"stopping criterion such as HeldOut\(\) or Fixed\(500\), got 'held-out'"),
+        ({"stop": Fixed}, TypeError, "stopping criterion"),
+        ({"max_iterations": 0}, ValueError, "1 or more, got 0"),
+        ({"learning_rate": -1.0}, ValueError, "above 0, got -1"),
+        ({"ema_decay": 1.0}, ValueError, "0 <= ema_decay < 1, got 1"),
+        ({"network": "warm"}, UsageError, "unknown network 'warm': choose small"),
+    ],
+)
+def test_impossible_settings_of_a_fit_are_refused(
+    settings: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        FitSettings(**settings)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from dptools.errors import SampleError
 from dptools.purifiers.dip.loop import steps
 from dptools.purifiers.dip.settings import DIP, FitSettings
 from dptools.purifiers.dip.step import Step
+from dptools.purifiers.dip.stopping import StoppingCriterion
 from dptools.purifiers.purifier import Purifier, check_images, draw_seeds, grey_like
 from dptools.purifiers.tiling import in_tiles
 
@@ -40,7 +41,7 @@ class Restoration:
         tiles: number of fits, one per tile. Step, iterations and reason are those of the longest fit.
     """
 
-    image: Tensor
+    image: Tensor = field(repr=False)
     step: int
     iterations: int
     reason: str
@@ -57,9 +58,19 @@ class DeepImagePrior(Purifier):
 
     random = True
 
-    def __init__(self, settings: FitSettings = DIP) -> None:
+    def __init__(self, settings: FitSettings = DIP, *, stop: StoppingCriterion | None = None) -> None:
+        """Choose the settings of the fits.
+
+        Args:
+            settings: the settings, such as :data:`dptools.purifiers.dip.PAPER`.
+            stop: the stopping criterion, such as ``dptools.purifiers.dip.Fixed(500)``; None for that of the settings.
+                The fit ends at ``settings.max_iterations`` in any case.
+
+        Raises:
+            TypeError: ``stop`` is not a stopping criterion.
+        """
         super().__init__()
-        self.settings = settings
+        self.settings = settings if stop is None else replace(settings, stop=stop)
 
     def extra_repr(self) -> str:
         return f"{self.settings}"

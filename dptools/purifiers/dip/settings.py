@@ -28,6 +28,11 @@ class FitSettings:
             first outputs are averaged with equal weights.
         precision: ``auto``, ``fp32`` or ``bf16``.
         tile: longest side of a tile in pixels. Larger images are fitted tile by tile; 0 for no tiles.
+
+    Raises:
+        UsageError: there is no such network, loss or precision.
+        TypeError: ``stop`` is not a stopping criterion.
+        ValueError: a number is out of range.
     """
 
     network: str = "small"
@@ -44,6 +49,14 @@ class FitSettings:
         check_name("network", self.network, NETWORKS)
         check_name("loss", self.loss, LOSSES)
         check_name("precision", self.precision, PRECISIONS)
+        if not callable(getattr(self.stop, "start", None)) or isinstance(self.stop, type):
+            raise TypeError(f"stop: expected a stopping criterion such as HeldOut() or Fixed(500), got {self.stop!r}")
+        if self.max_iterations < 1:
+            raise ValueError(f"max_iterations: expected 1 or more, got {self.max_iterations}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate: expected a number above 0, got {self.learning_rate}")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay: expected 0 <= ema_decay < 1, got {self.ema_decay}")
 
 
 DIP = FitSettings()

@@ -18,6 +18,7 @@ from dptools.pipe.sample import Sample
 from dptools.texts import printable
 from dptools.tools.classify.certification import parse_certification
 from dptools.tools.classify.processor import ClassifyOptions
+from dptools.tools.classify.table import as_csv
 from dptools.tools.shared import Labels
 
 
@@ -130,7 +131,7 @@ def _verdict(suspicion: float) -> str:
     return f"  suspicion {suspicion:.2f}, {verdict}"
 
 
-app = image_tool(classify, show)
+app = image_tool(classify, show, as_csv)
 
 
 def main() -> NoReturn:

@@ -12,6 +12,7 @@ from dptools.cli.options import Debug, Version
 from dptools.errors import UsageError
 from dptools.evaluation.adaptive import evaluations, warnings
 from dptools.evaluation.certified import RADII
+from dptools.evaluation.figure_options import FigureOptions
 from dptools.evaluation.gating import THRESHOLD
 from dptools.evaluation.keys import ATTACK, NONE
 from dptools.evaluation.summary import Summary
@@ -23,6 +24,12 @@ from dptools.tools.evaluate.reading import EvaluationInputs
 
 if TYPE_CHECKING:
     from dptools.tools.evaluate.map_scores import MapScores
+
+
+NO_RATES = (
+    "no record has a true label that can be compared with its classes, so there are no rates: "
+    "use --label or --label-from of dp-attack"
+)
 
 
 def evaluate_records(
@@ -62,8 +69,18 @@ def evaluate_records(
         typer.Option("--radii", metavar="R,...", help="Radii of certified accuracy.  [default: 0.25,0.5,1]"),
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option("--figures", metavar="DIR", help="Write figures to DIR as PNG and SVG.")
+        Path | None, typer.Option("--figures", metavar="DIR", help="Write figures to DIR, as PNG and SVG by default.")
     ] = None,
+    figure_formats: Annotated[
+        list[str] | None,
+        typer.Option("--figure-format", metavar="NAME", help="Format of figures: png, svg or pdf; repeatable."),
+    ] = None,
+    style: Annotated[
+        str, typer.Option("--style", metavar="NAME", help="Style of figures: screen, or paper (one column).")
+    ] = FigureOptions.style,
+    no_published: Annotated[
+        bool, typer.Option("--no-published", help="Leave results of the literature out of figures and report.")
+    ] = False,
     report_file: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write a self-contained HTML report.")
     ] = None,
@@ -77,7 +94,7 @@ def evaluate_records(
 ) -> None:
     """Summarise records: accuracy before and after purification, by attack, with 95 % intervals.
 
-    Operands are files of records in JSON Lines. Without operands, stdin is read.
+    Operands are files of records: JSON Lines, or CSV with a header. Without operands, stdin is read.
     """
     with errors_on_one_line(debug):
         check_input(ctx, operands, "name files of records, or pipe records in")
@@ -92,6 +109,7 @@ def evaluate_records(
         )
         if report_file == Path("-"):
             raise UsageError("--report -: a report cannot be written to standard output: name a file")
+        options = _figure_options(figure_formats, style, no_published, figures)
         if maps and (output_format is OutputFormat.CSV or report_file):
             raise UsageError("--maps cannot be combined with --csv or --report")
         problems: list[str] = []
@@ -103,7 +121,7 @@ def evaluate_records(
         for problem in problems:
             report(problem)
         _warn(summary, scores)
-        _write_files(summary, figures, report_file)
+        _write_files(summary, figures, report_file, options)
         put(sys.stdout.buffer, f"{format_summary(summary, output_format, scores)}\n".encode())
         raise typer.Exit(1 if summary.failed or problems else 0)
 
@@ -139,22 +157,29 @@ def _warn(summary: Summary, scores: "MapScores | None") -> None:
             report(warning)
     groups = summary.all_groups
     if not scores and any(group.scored for group in groups) and not has_rates(groups):
-        report("no record has a true label, so there are no rates: use --label or --label-from of dp-attack")
+        report(NO_RATES)
 
 
-def _write_files(summary: Summary, figures: Path | None, report_file: Path | None) -> None:
+def _figure_options(formats: list[str] | None, style: str, no_published: bool, figures: Path | None) -> FigureOptions:
+    if formats and not figures:
+        raise UsageError(f"--figure-format {formats[0]} needs --figures DIR")
+    unique = tuple(dict.fromkeys(name.lower() for name in formats or FigureOptions.formats))
+    return FigureOptions(unique, style, not no_published)
+
+
+def _write_files(summary: Summary, figures: Path | None, report_file: Path | None, options: FigureOptions) -> None:
     if not (figures or report_file):
         return
     from dptools.evaluation.gallery import gallery
     from dptools.evaluation.report import report as html_report
 
-    drawings = list(gallery(summary, read_image))
+    drawings = gallery(summary, read_image, options)
     if not drawings:
         report("the records have no data for any figure")
     if figures:
-        write_figures(drawings, figures)
+        write_figures(drawings, figures, options.formats)
     if report_file:
-        write_file(report_file, html_report(summary, drawings).encode())
+        write_file(report_file, html_report(summary, drawings, published=options.published).encode())
 
 
 app = new_app(evaluate_records)

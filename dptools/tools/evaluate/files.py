@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,13 @@ def read_image(path: str) -> "NDArray[Any] | None":
         return None
 
 
-def write_figures(drawings: "Iterable[Drawing]", directory: Path) -> None:
-    """Write each figure as PNG and as SVG.
+def write_figures(drawings: "Iterable[Drawing]", directory: Path, formats: Sequence[str]) -> None:
+    """Write each figure in each format.
+
+    Args:
+        drawings: The figures.
+        directory: The directory to write to.
+        formats: Some of :data:`dptools.evaluation.figure_options.FORMATS`.
 
     Raises:
         SetupError: A file cannot be written.
@@ -36,7 +41,7 @@ def write_figures(drawings: "Iterable[Drawing]", directory: Path) -> None:
     from dptools.evaluation.gallery import render
 
     for drawing in drawings:
-        for file_format in ("png", "svg"):
+        for file_format in formats:
             data = io.BytesIO()
             render(drawing, data, file_format)
             write_file(directory / f"{drawing.name}.{file_format}", data.getvalue())

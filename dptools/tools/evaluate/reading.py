@@ -8,13 +8,17 @@ from typing import BinaryIO, Protocol
 
 from dptools.errors import UsageError
 from dptools.evaluation.certified import RADII, CertificateEvaluation
+from dptools.evaluation.csv_records import Header, find_header, read_csv
 from dptools.evaluation.gating import THRESHOLD, GateEvaluation
 from dptools.evaluation.keys import Record
 from dptools.evaluation.learning_curves import learning_curves
 from dptools.evaluation.paired import Comparison
 from dptools.evaluation.summary import Summary
+from dptools.pipe.lines import lines
+from dptools.pipe.record import MAX_LINE
 from dptools.pipe.run import complaint
-from dptools.pipe.sniff import InputFormat, sniff
+from dptools.pipe.sample import Sample
+from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.source import read_jsonl
 from dptools.tools.evaluate.trace_file import read_trace
 
@@ -79,10 +83,31 @@ class EvaluationInputs:
             input_format, head = sniff(stream)
             if input_format is InputFormat.IMAGE:
                 raise UsageError(f"{name}: this is an image, not a file of records: run dp-classify on it first")
-            for sample in read_jsonl(stream, head, name="stdin" if name == "-" else name):
+            head += stream.readline(MAX_LINE) if input_format is InputFormat.PATHS else b""
+            header = find_header(_text(head), _title(name)) if input_format is InputFormat.PATHS else None
+            samples = _csv(stream, header, name) if header else _jsonl(stream, head, name)
+            for sample in samples:
                 if sample.failed and not sample.reported:
                     self.report(complaint(sample))
                 yield sample.record
+
+
+def _jsonl(stream: BinaryIO, head: bytes, name: str) -> Iterator[Sample]:
+    return read_jsonl(stream, head, _title(name), needs_path=False)
+
+
+def _csv(stream: BinaryIO, header: Header, name: str) -> Iterator[Sample]:
+    text = (_text(line) for line in lines(stream, b"", b"\n"))
+    for record in read_csv(header, text, "" if name == "-" else f"{name}: "):
+        yield Sample(record, reported=bool(record.get("error", {}).get("stage")))
+
+
+def _text(line: bytes) -> str:
+    return line.removeprefix(BOM).decode("utf-8", "surrogateescape")
+
+
+def _title(name: str) -> str:
+    return "stdin" if name == "-" else name
 
 
 def _check_stdin(files: list[str]) -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,21 @@ def test_the_detector_sees_only_what_the_classifier_sees(dog: Path) -> None:
     suspecting = load_detector("squeezing", classifier, "cpu")
     seen = classifier.geometry(decode(dog.read_bytes()).pixels)
     probabilities = classifier.probabilities(classifier.tensor(seen))[0]
-    assert suspecting(seen, probabilities) == suspecting(decode(dog.read_bytes()).pixels, probabilities)
+    assert suspecting(seen, probabilities) == suspecting(decode(dog.read_bytes()).pixels)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((3, 8, 8), np.uint8), r"got uint8 of shape \(3, 8, 8\)"),
+        (np.zeros((8, 8, 3), np.float32), r"got float32 of shape \(8, 8, 3\)"),
+        ("image.png", "got str"),
+    ],
+)
+def test_the_detector_refuses_what_is_no_image(image: Any, message: str) -> None:
+    suspecting = load_detector("squeezing", load("efficientnet-lite0", device="cpu"), "cpu")
+    with pytest.raises(ValueError, match=f"H x W x 3, uint8; {message}"):
+        suspecting(image)
 
 
 def test_with_other_classes_only_feature_squeezing_is_used(dog: Path) -> None:
