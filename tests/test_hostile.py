@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from dptools.errors import SampleError
-from dptools.pipe.image import decode, encode
+from dptools.pipe.encoding import encode
+from dptools.pipe.image import decode
 from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION
 from dptools.pipe.source import read_jsonl
 

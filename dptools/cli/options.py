@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dptools.classifiers.names import BUNDLED
+from dptools.pipe.formats import NAMES
 from dptools.pipe.sniff import InputFormat
 
 
@@ -106,4 +107,21 @@ class Output:
     """The additional options of tools that make images."""
 
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory for the images.")] = None
-    force: Annotated[bool, typer.Option("--force", help="Recompute outputs that already exist in DIR.")] = False
+    force: Annotated[
+        bool, typer.Option("--force", help="Recompute outputs that exist in DIR, and replace other files.")
+    ] = False
+    no_record: Annotated[
+        bool, typer.Option("--no-record", help="Write images without the record; they cannot be reused.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """The additional options of tools that make photographs."""
+
+    image_format: Annotated[
+        str, typer.Option("--format", metavar="NAME[:Q]", help=f"Format of images: {', '.join(NAMES)}.")
+    ] = "png"
+    keep_metadata: Annotated[
+        bool, typer.Option("--keep-metadata", help="Copy EXIF and XMP; write a colour profile if there was one.")
+    ] = False

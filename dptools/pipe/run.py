@@ -10,6 +10,7 @@ from typing import BinaryIO
 from dptools.errors import SampleError, SetupError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
+from dptools.pipe.formats import SUFFIXES
 from dptools.pipe.record import Record, dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target
@@ -111,7 +112,8 @@ def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Samp
         if sample.failed:
             yield _with_stage(sample, stage.tool)
         elif directory is not None and not sample.finished:
-            yield from attempt(partial(_check_unique, directory=directory, hashes=hashes), sample, stage.tool)
+            check = partial(_check_unique, directory=directory, hashes=hashes, suffixes=_suffixes(stage))
+            yield from attempt(check, sample, stage.tool)
         else:
             yield sample
 
@@ -125,8 +127,20 @@ def _directory_of_outputs(stage: CachedFileStage) -> Path | None:
     return out or next(iter(stage.options.extra_directories), None)
 
 
-def _check_unique(sample: Sample, directory: Path, hashes: set[int]) -> list[Sample]:
-    path = target(directory, sample.id)
+def _suffixes(stage: CachedFileStage) -> tuple[str, ...]:
+    """Return the suffix of new files, and the suffixes that outputs share with their inputs.
+
+    With the format ``same``, the content of a file decides, which is not known here. Files whose names differ only in
+    the suffix of a format usually have different outputs then; if not, the second one fails when it is written.
+    """
+    form = stage.file.format.name
+    if not stage.options.makes_images or form not in SUFFIXES:
+        return (".png", *(sum(SUFFIXES.values(), ()) if form == "same" and not stage.options.extra_directories else ()))
+    return SUFFIXES[form][:1]
+
+
+def _check_unique(sample: Sample, directory: Path, hashes: set[int], suffixes: tuple[str, ...]) -> list[Sample]:
+    path = target(directory, sample.id, suffixes[0], suffixes[1:])
     path_hash = hash(os.path.join(os.path.realpath(path.parent), path.name))
     if path_hash in hashes:
         raise SampleError("SameOutput", f"its output {path} is that of an earlier input")

@@ -12,7 +12,9 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageCms
 
 from dptools.errors import SampleError
-from dptools.pipe.image import decode, encode, without_volatile
+from dptools.pipe.embedded import without_volatile
+from dptools.pipe.encoding import encode
+from dptools.pipe.image import decode
 
 PIXELS = arrays.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
 RECORD = {"schema": 2, "id": "a.png@gs", "path": "x/a@gs.png", "source": "a.png", "label": 3}

@@ -12,7 +12,8 @@ from toys import Invert, sample
 
 from dptools.engine.inline import inline
 from dptools.pipe.cached_files import CachedFileStage
-from dptools.pipe.image import decode, encode
+from dptools.pipe.encoding import encode
+from dptools.pipe.image import decode
 from dptools.pipe.sample import Sample
 from dptools.pipe.shipping import shipping
 from dptools.pipe.source import open_source

@@ -114,7 +114,7 @@ def attack(
     )
 
 
-app = image_tool(attack)
+app = image_tool(attack, photographs=True)
 
 
 def main() -> NoReturn:

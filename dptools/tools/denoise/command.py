@@ -92,7 +92,7 @@ def denoise(
     return DenoiseOptions(method, overrides, tracing, device, seed, if_suspect)
 
 
-app = image_tool(denoise)
+app = image_tool(denoise, photographs=True)
 
 
 def main() -> NoReturn:
