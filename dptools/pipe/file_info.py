@@ -70,9 +70,9 @@ def exif_for(data: bytes, size: tuple[int, int]) -> bytes:
         ExifTags.Base.ExifImageHeight: size[1],
         ExifTags.Base.ColorSpace: SRGB,
     }
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    details.update({tag: value for tag, value in values.items() if tag in details})
-    exif.get_ifd(ExifTags.IFD.GPSInfo)  # Pillow writes only the directories that were read
+    if ExifTags.IFD.Exif in exif:
+        details = exif.get_ifd(ExifTags.IFD.Exif)
+        details.update({tag: value for tag, value in values.items() if tag in details})
     return exif.tobytes()
 
 

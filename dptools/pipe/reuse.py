@@ -111,7 +111,8 @@ def check_replaceable(output: ExistingOutput, sample: Sample, path: Path) -> Non
     input_sha256 = (sample.entry or _last_entry(sample.record))["input_sha256"]
     if made_from == input_sha256 or (origin and origin == _origin_hash(made_from, sample.origin)):
         return
-    other = f"{output.record.get('source', 'an image')} (SHA-256 {str(made_from)[:12]}...)"
+    source = output.record.get("source", "an image")
+    other = f"{'standard input' if source == '-' else source} (SHA-256 {str(made_from)[:12]}...)"
     raise SampleError(
         "OtherInput",
         f"{path} was made from another input, {other}, not from this one ({input_sha256[:12]}...); "
