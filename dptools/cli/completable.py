@@ -32,7 +32,7 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--attack": _attacks,
     "--by": lambda: ("attack", "method"),
     "--detector": lambda: DETECTORS,
-    "--device": lambda: ("auto", "cpu", "cuda"),
+    "--device": lambda: ("auto", "cpu", "cuda", "mps"),
     "--engine": lambda: ENGINES,
     "--format": lambda: FORMATS,
     "--from": lambda: InputFormat,

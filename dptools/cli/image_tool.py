@@ -18,6 +18,7 @@ from dptools.cli.options import OPERANDS, Common, ImageFile, Json, Output, tool_
 from dptools.devices import check_device
 from dptools.errors import UsageError
 from dptools.pipe.cached_files import CachedFileStage
+from dptools.pipe.counting import input_counter
 from dptools.pipe.formats import SUFFIXES as FILE_SUFFIXES
 from dptools.pipe.formats import FileOptions, parse_format
 from dptools.pipe.progress import progress_is_useful
@@ -111,7 +112,9 @@ def _run(stage: CachedFileStage, common: Common, device: str, for_people: Show |
     if out:
         _check_directory(out, lossless=bool(options.lossless_reason))
     directories = [*options.extra_directories, *([out] if out else [])]
-    source = open_source(common.operands or [], _stdin(), common.input_format, common.null, leave_out=directories)
+    stdin, operands = _stdin(), common.operands or []
+    count = input_counter(operands, _handle(stdin), common.null, directories)
+    source = open_source(operands, stdin, common.input_format, common.null, leave_out=directories)
     if source.empty:
         return 0
     if options.single_image_option and not (source.one_image or _is_one_file(common.operands)):
@@ -119,7 +122,7 @@ def _run(stage: CachedFileStage, common: Common, device: str, for_people: Show |
     as_image = _writes_image_to_stdout(options, out, source)
     engine = make_engine(options, source.one_image, common, device)
     if progress_is_useful() and not common.quiet:
-        engine = with_progress(engine)
+        engine = with_progress(engine, (lambda: 1) if source.one_image else count, options.id_suffixes)
     emit = emit_text(sys.stdout.buffer, options.text) if options.text else _make_emitter(as_image, for_people)
     with traced(emit, options.trace) if options.trace else nullcontext(emit) as emit_all:
         return run(stage, source.samples, engine, emit_all, report)
@@ -173,6 +176,14 @@ def _make_emitter(as_image: bool, for_people: Show | None) -> Emit:
     if as_image:
         return emit_image(sys.stdout.buffer)
     return for_people(sys.stdout) if for_people else emit_lines(sys.stdout.buffer)
+
+
+def _handle(stream: BinaryIO) -> int | None:
+    """Return the file descriptor of a stream; None if it has none, as in tests."""
+    try:
+        return stream.fileno()
+    except io.UnsupportedOperation:
+        return None
 
 
 def _stdin() -> BinaryIO:

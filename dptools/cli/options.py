@@ -25,7 +25,7 @@ def _show_version(requested: bool) -> None:
         raise typer.Exit
 
 
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the run; each image derives its own from it.")]
 Model = Annotated[
     str,
