@@ -7,6 +7,8 @@ from dptools.classifiers.names import BUNDLED, SERVICES
 from dptools.cli.engines import ENGINES
 from dptools.detection.detector import DETECTORS
 from dptools.maps.choices import FORMATS, MASK_METHODS, READERS
+from dptools.pipe.formats import LOSSLESS
+from dptools.pipe.formats import NAMES as NAMES_OF_FORMATS
 from dptools.pipe.sniff import InputFormat
 from dptools.purifiers.dip.settings import LOSSES, NETWORKS
 from dptools.purifiers.dip.stopping_names import CRITERIA
@@ -34,7 +36,7 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--detector": lambda: DETECTORS,
     "--device": lambda: ("auto", "cpu", "cuda", "mps"),
     "--engine": lambda: ENGINES,
-    "--format": lambda: FORMATS,
+    "--format": lambda: (name.partition("[")[0] for name in NAMES_OF_FORMATS),
     "--from": lambda: InputFormat,
     "--gradient": lambda: GRADIENTS,
     "--label-from": lambda: LabelFrom,
@@ -49,5 +51,10 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--stop": lambda: (form.rstrip("NT") for form in CRITERIA),
     "--through": lambda: METHODS,
     "--transfer-from": lambda: BUNDLED,
+    "attack --format": lambda: LOSSLESS,
+    "mapsext --format": lambda: FORMATS,
 }
-"""Functions that list the values of an option, by its long spelling. A value that ends in a colon takes an argument."""
+"""Functions that list the values of an option, by its long spelling, after the name of a tool if the tools differ.
+
+A value that ends in a colon takes an argument.
+"""

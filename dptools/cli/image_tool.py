@@ -4,11 +4,12 @@ import inspect
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from copy import copy
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, TypeVar, get_type_hints
+from typing import Annotated, Any, BinaryIO, TextIO, TypeVar, get_type_hints
 
 import typer
 
@@ -34,7 +35,7 @@ Show = Callable[[TextIO], Emit]
 
 
 def image_tool(
-    function: Callable[..., ToolOptions], show: Show | None = None, photographs: bool = False
+    function: Callable[..., ToolOptions], show: Show | None = None, formats: Sequence[str] = ()
 ) -> typer.Typer:
     """Return the command line of a tool.
 
@@ -43,13 +44,13 @@ def image_tool(
             are added. Its docstring is the help text.
         show: For a tool that makes no images: writes its records to a terminal, unless ``--json`` is given. None for a
             tool that makes images, which gets the options of :class:`Output` instead.
-        photographs: Whether its images are versions of the input, for which the format and the metadata of the input
-            matter. It then gets the options of :class:`ImageFile`.
+        formats: The formats of its images, if these are versions of its inputs. It then gets the options of
+            :class:`ImageFile`. Other tools write PNG files.
     """
 
     def command(ctx: typer.Context, **values: Any) -> None:
         common, output = _take(Common, values), _take(Output, values) if show is None else Output()
-        image_file = _take(ImageFile, values) if photographs else ImageFile()
+        image_file = _take(ImageFile, values) if formats else ImageFile()
         for_people = show if show and not values.pop("json") and sys.stdout.isatty() else None
         with errors_on_one_line(common.debug):
             check_input(ctx, common.operands, "name images or directories, or pipe something in")
@@ -64,7 +65,7 @@ def image_tool(
         "operands": common.pop("operands"),
         **{name: (own.annotation, own.default) for name, own in inspect.signature(function).parameters.items()},
         **(_parameters(Output) if show is None else {"json": (Json, False)}),
-        **(_parameters(ImageFile) if photographs else {}),
+        **(_file_parameters(formats) if formats else {}),
         **common,
     }
     command.__doc__ = f"{function.__doc__}\n\n{OPERANDS}"
@@ -90,6 +91,15 @@ def _parameters(kind: type[Options]) -> dict[str, tuple[Any, Any]]:
     """Return the annotation and the default of each option."""
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: (hints[field.name], field.default) for field in fields(kind)}
+
+
+def _file_parameters(formats: Sequence[str]) -> dict[str, tuple[Any, Any]]:
+    """Return the annotations and defaults of the options of ImageFile, with the names of the formats in the help."""
+    parameters = _parameters(ImageFile)
+    hint, default = parameters["image_format"]
+    option = copy(hint.__metadata__[0])
+    option.help = option.help.format(", ".join(formats))
+    return {**parameters, "image_format": (Annotated[str, option], default)}
 
 
 def _file_options(options: ToolOptions, output: Output, image_file: ImageFile) -> FileOptions:

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from dptools.classifiers.names import BUNDLED
-from dptools.pipe.formats import NAMES
 from dptools.pipe.sniff import InputFormat
 
 
@@ -117,11 +116,12 @@ class Output:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """The additional options of tools that make photographs."""
+    """The additional options of tools whose images are versions of their inputs.
 
-    image_format: Annotated[
-        str, typer.Option("--format", metavar="NAME[:Q]", help=f"Format of images: {', '.join(NAMES)}.")
-    ] = "png"
+    The help of ``--format`` is a template for the names of the formats.
+    """
+
+    image_format: Annotated[str, typer.Option("--format", metavar="NAME[:Q]", help="Format of images: {}.")] = "png"
     keep_metadata: Annotated[
         bool, typer.Option("--keep-metadata", help="Copy EXIF and XMP; write a colour profile if there was one.")
     ] = False

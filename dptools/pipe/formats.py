@@ -7,6 +7,9 @@ from dptools.errors import UsageError
 NAMES = ("png", "jpeg[:Q]", "webp[:Q]", "same")
 """The formats of output images, as users write them. Q is a quality from 1 to 100."""
 
+LOSSLESS = ("png", "webp")
+"""The formats that keep every pixel."""
+
 SUFFIXES = {"png": (".png",), "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"), "webp": (".webp",)}
 """The suffixes of each format. New files get the first one."""
 
