@@ -99,6 +99,7 @@ def _file_parameters(formats: Sequence[str]) -> dict[str, tuple[Any, Any]]:
     hint, default = parameters["image_format"]
     option = copy(hint.__metadata__[0])
     option.help = option.help.format(", ".join(formats))
+    option.metavar = option.metavar if any(":Q" in name for name in formats) else "NAME"
     return {**parameters, "image_format": (Annotated[str, option], default)}
 
 

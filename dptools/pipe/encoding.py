@@ -10,7 +10,7 @@ from dptools.errors import SampleError
 from dptools.pipe.embedded import FILE, for_file
 from dptools.pipe.embedding import jpeg_with_text, webp_with_text
 from dptools.pipe.file_info import exif_for, srgb_profile
-from dptools.pipe.formats import FileFormat, FileInfo, FileOptions
+from dptools.pipe.formats import DEFAULT, FileFormat, FileInfo, FileOptions
 from dptools.pipe.image import KEYWORD, Pixels
 from dptools.pipe.record import Record, dump
 
@@ -21,7 +21,7 @@ XMP = "XML:com.adobe.xmp"
 def encode(
     pixels: Pixels,
     record: Record,
-    options: FileOptions = FileOptions(),  # noqa: B008  # it is immutable
+    options: FileOptions = DEFAULT,
     info: FileInfo | None = None,
     file: Record | None = None,
 ) -> bytes:

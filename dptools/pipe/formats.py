@@ -106,6 +106,10 @@ class FileOptions:
         }
 
 
+DEFAULT = FileOptions()
+"""PNG files with the record, without metadata."""
+
+
 def parse_format(text: str) -> FileFormat:
     """Return the format that a text names, such as ``jpeg:90``.
 
