@@ -15,7 +15,7 @@ from dptools.pipe.image import KEYWORD, Pixels
 from dptools.pipe.record import Record, dump
 
 WEBP_EFFORT = 25
-"""The effort for lossless WebP files, up to 100. With Pillow's default of 80, they take twice as long and are no smaller."""
+"""The effort for lossless WebP files, up to 100. Pillow's default of 80 takes twice as long for files of equal size."""
 
 XMP = "XML:com.adobe.xmp"
 """The keyword of the PNG iTXt chunk that holds an XMP packet."""

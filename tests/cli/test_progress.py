@@ -17,18 +17,14 @@ def test_progress_is_shown_on_a_terminal_unless_the_records_go_to_a_pipe(
     for number in range(3):
         picture(tmp_path / "imgs" / f"{number}.png", size=(600, 64))
     master, terminal = os.openpty()
-    with (tmp_path / "records").open("wb") as records:
-        tool = subprocess.Popen(
-            ["dp-denoise", "-j", "1", "--tile", "512", "imgs", "-o", "out"],
-            stdin=subprocess.DEVNULL,
-            stdout=records if redirected == "file" else subprocess.PIPE,
-            stderr=terminal,
-            env={**environment, "TERM": "xterm", "COLUMNS": "120"},
-            cwd=tmp_path,
-        )
+    command = "dp-denoise -j 1 --tile 512 imgs -o out" + {"file": " > records", "pipe": " | cat > records"}[redirected]
+    settings = {**environment, "TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(
+        ["bash", "-c", command], stdin=subprocess.DEVNULL, stderr=terminal, env=settings, cwd=tmp_path
+    ) as shell:
         os.close(terminal)
         shown = _read_all(master)
-        assert tool.wait() == 0
+    assert shell.returncode == 0
     if redirected == "pipe":
         assert shown == ""
     else:
