@@ -7,8 +7,8 @@ from dptools.classifiers.names import BUNDLED, SERVICES
 from dptools.cli.engines import ENGINES
 from dptools.detection.detector import DETECTORS
 from dptools.maps.choices import FORMATS, MASK_METHODS, READERS
-from dptools.pipe.formats import LOSSLESS
-from dptools.pipe.formats import NAMES as NAMES_OF_FORMATS
+from dptools.pipe.file_formats import LOSSLESS
+from dptools.pipe.file_formats import NAMES as NAMES_OF_FORMATS
 from dptools.pipe.sniff import InputFormat
 from dptools.purifiers.dip.settings import LOSSES, NETWORKS
 from dptools.purifiers.dip.stopping_names import CRITERIA

@@ -20,8 +20,8 @@ from dptools.devices import check_device
 from dptools.errors import UsageError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.counting import input_counter
-from dptools.pipe.formats import SUFFIXES as FILE_SUFFIXES
-from dptools.pipe.formats import FileOptions, parse_format
+from dptools.pipe.file_formats import SUFFIXES as FILE_SUFFIXES
+from dptools.pipe.file_formats import FileOptions, parse_format
 from dptools.pipe.progress import progress_is_useful
 from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
 from dptools.pipe.sniff import InputFormat

@@ -23,7 +23,7 @@ from pathlib import Path
 from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
 from dptools.pipe.attempt import attempt
-from dptools.pipe.formats import SUFFIXES, FileInfo, FileOptions
+from dptools.pipe.file_formats import SUFFIXES, FileInfo, FileOptions
 from dptools.pipe.record import Record
 from dptools.pipe.reuse import check_replaceable, file_facts, find_output, is_reusable, origin
 from dptools.pipe.sample import ExistingOutput, Sample

@@ -9,8 +9,8 @@ from PIL import Image, PngImagePlugin
 from dptools.errors import SampleError
 from dptools.pipe.embedded import FILE, for_file
 from dptools.pipe.embedding import jpeg_with_text, webp_with_text
+from dptools.pipe.file_formats import DEFAULT, FileFormat, FileInfo, FileOptions
 from dptools.pipe.file_info import exif_for, srgb_profile
-from dptools.pipe.formats import DEFAULT, FileFormat, FileInfo, FileOptions
 from dptools.pipe.image import KEYWORD, Pixels
 from dptools.pipe.record import Record, dump
 

@@ -7,7 +7,7 @@ from typing import Any
 from PIL import ExifTags, Image, ImageCms, JpegImagePlugin
 
 from dptools.pipe.embedding import webp_chunks
-from dptools.pipe.formats import FileInfo
+from dptools.pipe.file_formats import FileInfo
 
 _ORIENTATION = re.compile(rb"""tiff:Orientation=["'][0-9]["']|<tiff:Orientation>[0-9]</tiff:Orientation>""")
 

@@ -15,8 +15,8 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from dptools.errors import SampleError
 from dptools.pipe.colours import has_valid_profile, to_8_bits, to_srgb
 from dptools.pipe.embedding import jpeg_text, webp_text
+from dptools.pipe.file_formats import FileInfo
 from dptools.pipe.file_info import exif_of, file_info, xmp_of
-from dptools.pipe.formats import FileInfo
 from dptools.pipe.heif import is_heif, register_heif
 from dptools.pipe.record import MAX_LINE, Record, parse
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from dptools.errors import SampleError, SetupError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
-from dptools.pipe.formats import KINDS, FileInfo
+from dptools.pipe.file_formats import KINDS, FileInfo
 from dptools.pipe.record import Record, dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target

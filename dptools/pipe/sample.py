@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dptools.pipe.formats import FileInfo
+    from dptools.pipe.file_formats import FileInfo
 
     Pixels = NDArray[np.uint8]
     """An image: H x W x 3, sRGB, 8 bits."""

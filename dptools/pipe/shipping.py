@@ -8,7 +8,7 @@ from pathlib import Path
 from dptools.errors import SampleError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
-from dptools.pipe.formats import FileInfo
+from dptools.pipe.file_formats import FileInfo
 from dptools.pipe.opening import read_image
 from dptools.pipe.reuse import origin
 from dptools.pipe.sample import Sample

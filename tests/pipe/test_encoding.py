@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from dptools.errors import SampleError
 from dptools.pipe.encoding import encode
-from dptools.pipe.formats import FileInfo, FileOptions, parse_format
+from dptools.pipe.file_formats import FileInfo, FileOptions, parse_format
 from dptools.pipe.image import decode, embedded_record, kind_of_file
 
 RECORD = {"schema": 2, "id": "n01/a.jpg@gs", "source": "/home/me/n01/a.jpg", "label": 3}

@@ -9,7 +9,7 @@ import pytest
 from toys import Invert, sample
 
 from dptools.pipe.cached_files import CachedFileStage, CachedFileWorker
-from dptools.pipe.formats import FileOptions, parse_format
+from dptools.pipe.file_formats import FileOptions, parse_format
 from dptools.pipe.image import decode
 from dptools.pipe.record import validate
 from dptools.pipe.sample import Sample

@@ -12,7 +12,7 @@ from toys import Invert, sample
 
 from dptools.engine.inline import inline
 from dptools.pipe.cached_files import CachedFileStage
-from dptools.pipe.formats import FileOptions, parse_format
+from dptools.pipe.file_formats import FileOptions, parse_format
 from dptools.pipe.run import emit_lines, run
 from dptools.pipe.sample import Sample
 

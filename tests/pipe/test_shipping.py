@@ -13,7 +13,7 @@ from toys import Invert, sample
 from dptools.engine.inline import inline
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.encoding import encode
-from dptools.pipe.formats import DEFAULT, FileOptions, parse_format
+from dptools.pipe.file_formats import DEFAULT, FileOptions, parse_format
 from dptools.pipe.image import decode
 from dptools.pipe.sample import Sample
 from dptools.pipe.shipping import shipping

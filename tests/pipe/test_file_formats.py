@@ -3,7 +3,7 @@
 import pytest
 
 from dptools.errors import UsageError
-from dptools.pipe.formats import FileFormat, FileInfo, parse_format
+from dptools.pipe.file_formats import FileFormat, FileInfo, parse_format
 
 
 @pytest.mark.parametrize(
