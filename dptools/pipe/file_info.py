@@ -52,8 +52,9 @@ def exif_of(image: Image.Image) -> bytes:
 def xmp_of(image: Image.Image) -> bytes:
     """Return the XMP packet of an image without the orientation; empty if there is none."""
     packet: Any = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    packet = packet.encode("utf-8", "surrogateescape") if isinstance(packet, str) else bytes(packet)
-    return _ORIENTATION.sub(b"", packet)
+    if isinstance(packet, str):
+        packet = packet.encode("utf-8", "surrogatepass")
+    return _ORIENTATION.sub(b"", packet) if isinstance(packet, bytes) else b""  # damaged TIFF files have other types
 
 
 def exif_for(data: bytes, size: tuple[int, int]) -> bytes:
