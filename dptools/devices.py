@@ -1,5 +1,6 @@
 """Select the device to compute on, and handle its memory."""
 
+import os
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -14,15 +15,17 @@ def check_device(name: str) -> str:
     """Return the name if it denotes a device, whether or not this machine has it.
 
     Raises:
-        UsageError: The name is none of ``auto``, ``cpu``, ``cuda``, ``cuda:N``.
+        UsageError: The name is none of ``auto``, ``cpu``, ``mps``, ``cuda``, ``cuda:N``.
     """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise UsageError(f"unknown device {name!r}: choose auto, cpu, cuda or cuda:N")
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise UsageError(f"unknown device {name!r}: choose auto, cpu, cuda, cuda:N or mps")
     return name
 
 
 def resolve_device(name: str) -> "torch.device":
     """Return the device of this machine that a name denotes; ``auto`` is CUDA if torch can use it, else the CPU.
+
+    ``auto`` never selects MPS, the GPU of a Mac, because its results have not been compared with those of the others.
 
     Raises:
         UsageError: The name does not denote a device.
@@ -33,6 +36,8 @@ def resolve_device(name: str) -> "torch.device":
     if check_device(name) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise SetupError("device mps does not exist: torch can use no Metal GPU on this machine")
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
         raise SetupError(f"device {name} does not exist: torch can use {count} CUDA devices on this machine")
@@ -53,10 +58,21 @@ def out_of_memory(error: BaseException) -> bool:
         return True
     if (torch := sys.modules.get("torch")) and isinstance(error, torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)  # torch's allocator on the CPU
+    messages = ("can't allocate memory", "MPS backend out of memory")  # of torch's allocators for the CPU and MPS
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in messages)
 
 
 def free_memory() -> None:
     """Return the GPU memory that torch caches to the device."""
-    if (torch := sys.modules.get("torch")) and torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    if torch := sys.modules.get("torch"):
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if torch.backends.mps.is_available():
+            torch.mps.empty_cache()
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use. macOS does not limit it, and only counts the cores."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from dptools.errors import SampleError
-from dptools.pipe.image import decode, encode
+from dptools.pipe.encoding import encode
+from dptools.pipe.image import decode
 from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION
 from dptools.pipe.source import read_jsonl
 
@@ -361,7 +362,7 @@ def test_invalid_exif_data_does_not_affect_the_pixels(form: str) -> None:
 
 
 def test_frames_are_counted_up_to_1000() -> None:
-    small = Image.new("L", (1, 1))
+    small = Image.new("RGB", (1, 1))
     (note,) = decode(saved(small, "tiff", save_all=True, append_images=[small] * 1500)).notes
     assert note == "first of 1000 or more frames"
     (note,) = decode(saved(small, "tiff", save_all=True, append_images=[small] * 4)).notes

@@ -13,7 +13,7 @@ import pytest
 from conftest import Run
 from runs import alive, children, wait_until
 
-from dptools.pipe.image import without_volatile
+from dptools.pipe.embedded import without_volatile
 from dptools.pipe.record import schema
 
 

@@ -44,7 +44,7 @@ class Judgement:
 
     def share(self, label: int) -> float:
         """Return the fraction of the draws that predict a class."""
-        return float((self.logits.argmax(dim=1) == label).double().mean())
+        return float((self.logits.argmax(dim=1) == label).cpu().double().mean())
 
     def is_success(self, label: int, target: int | None) -> bool:
         """Return whether most draws predict the target, or, without a target, another class than the label."""

@@ -28,9 +28,9 @@ def round_within_budget(clean: Tensor, adversarial: Tensor, budget: Budget) -> T
     """Return an image rounded to multiples of 1/255. If that exceeds the budget, round towards the clean image."""
     if budget.allows(clean, image := round_to_8bit(adversarial)):
         return image
-    steps = (adversarial.double() - clean) * 255
+    steps = (adversarial.cpu().double() - clean.cpu()) * 255  # MPS has no float64
     for tolerance in (1e-4, 0.0):  # Floating-point values can lie just below a whole step.
-        image = round_to_8bit(clean + (steps + tolerance * steps.sign()).trunc().float() / 255)
+        image = round_to_8bit(clean + (steps + tolerance * steps.sign()).trunc().to(clean) / 255)
         if budget.allows(clean, image):
             break
     return image

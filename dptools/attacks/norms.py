@@ -37,7 +37,7 @@ def perturbation_norms(perturbation: Tensor) -> dict[str, float]:
         ``l2`` and ``linf`` on the [0, 1] scale, and ``l2_255`` and ``linf_255`` in 8-bit steps. ``l0`` is the fraction
         of changed values, and ``l0_count`` is their number.
     """
-    steps = (perturbation.double() * 255).round()
+    steps = (perturbation.cpu().double() * 255).round()
     changed, length, largest = int(steps.count_nonzero()), float(steps.norm()), int(steps.abs().max())
     return {
         "l0": changed / steps.numel(),

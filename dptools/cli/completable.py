@@ -8,6 +8,8 @@ from dptools.cli.engines import ENGINES
 from dptools.detection.detector import DETECTORS
 from dptools.evaluation import figure_options
 from dptools.maps.choices import FORMATS, MASK_METHODS, READERS
+from dptools.pipe.file_formats import LOSSLESS
+from dptools.pipe.file_formats import NAMES as NAMES_OF_FORMATS
 from dptools.pipe.sniff import InputFormat
 from dptools.purifiers.dip.settings import LOSSES, NETWORKS
 from dptools.purifiers.dip.stopping_names import CRITERIA
@@ -33,10 +35,10 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--attack": _attacks,
     "--by": lambda: ("attack", "method"),
     "--detector": lambda: DETECTORS,
-    "--device": lambda: ("auto", "cpu", "cuda"),
+    "--device": lambda: ("auto", "cpu", "cuda", "mps"),
     "--engine": lambda: ENGINES,
     "--figure-format": lambda: figure_options.FORMATS,
-    "--format": lambda: FORMATS,
+    "--format": lambda: (name.partition("[")[0] for name in NAMES_OF_FORMATS),
     "--from": lambda: InputFormat,
     "--gradient": lambda: GRADIENTS,
     "--label-from": lambda: LabelFrom,
@@ -52,5 +54,10 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "--style": lambda: figure_options.STYLE_NAMES,
     "--through": lambda: METHODS,
     "--transfer-from": lambda: BUNDLED,
+    "attack --format": lambda: LOSSLESS,
+    "mapsext --format": lambda: FORMATS,
 }
-"""Functions that list the values of an option, by its long spelling. A value that ends in a colon takes an argument."""
+"""Functions that list the values of an option, by its long spelling, after the name of a tool if the tools differ.
+
+A value that ends in a colon takes an argument.
+"""

@@ -55,7 +55,8 @@ def options(tool: str) -> Iterator[Option]:
     for parameter in get_command(import_module(f"dptools.tools.{FOLDERS.get(tool, tool)}.command").app).params:
         if parameter.param_type_name == "option":
             flag = getattr(parameter, "is_flag", False)
-            names = () if flag else tuple(NAMES.get(parameter.opts[-1], tuple)())
+            name = parameter.opts[-1]
+            names = () if flag else tuple(NAMES.get(f"{tool} {name}", NAMES.get(name, tuple))())
             text = re.sub(r"\.?(\s*\[default: .*)?$", "", getattr(parameter, "help", None) or "")
             value = "" if flag else parameter.metavar or "NAME"
             yield Option(tuple(parameter.opts), text, value, names, parameter.multiple)

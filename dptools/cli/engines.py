@@ -1,9 +1,10 @@
 """Create the engine that the options request: ``--engine``, ``--jobs``, ``--batch-size``, ``--gpus`` and ``--ship``."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dptools.cli.options import Common
+from dptools.devices import available_cores
 from dptools.errors import SetupError, UsageError, check_name
 from dptools.pipe.progress import progress
 from dptools.pipe.sample import Sample
@@ -43,17 +44,23 @@ def make_engine(options: ToolOptions, one_image: bool, common: Common, device: s
 
     if options.io_bound:
         return Local(common.jobs or MAX_REQUESTS, 1, ordered=not common.unordered, threads=True)
-    gpu = options.uses_gpu and (device.startswith("cuda") or (device == "auto" and _probably_has_gpu()))
-    jobs = common.jobs or (1 if gpu else len(os.sched_getaffinity(0)))
+    gpu = options.uses_gpu and (device.startswith(("cuda", "mps")) or (device == "auto" and _probably_has_gpu()))
+    jobs = common.jobs or (1 if gpu else available_cores())
     batch_size = 1 if options.unbatched else common.batch_size or (options.gpu_batch if gpu else 1)
     return Local(jobs, batch_size, ordered=not common.unordered)
 
 
-def with_progress(engine: Engine) -> Engine:
-    """Return an engine that shows its progress on the terminal."""
+def with_progress(engine: Engine, count: Callable[[], int | None], suffixes: Sequence[str]) -> Engine:
+    """Return an engine that shows its progress on the terminal.
+
+    Args:
+        engine: The engine.
+        count: Returns the number of inputs, None if it is unknown.
+        suffixes: The suffixes that the tool appends to ids, one for each output of an input.
+    """
 
     def run(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
-        return progress(engine(stage, samples), stage.tool)
+        return progress(engine(stage, samples), stage.tool, count, suffixes)
 
     return run
 
@@ -61,6 +68,8 @@ def with_progress(engine: Engine) -> Engine:
 def _make_ray(options: ToolOptions, common: Common, device: str, address: str | None) -> Engine:
     if options.io_bound:
         raise UsageError("--engine ray cannot be used with a service: this process sends the requests, several at once")
+    if device == "mps":
+        raise UsageError("--device mps: Ray does not schedule it: use --device cpu or cuda")
     if device.startswith("cuda:"):
         raise UsageError(f"--device {device}: Ray selects the GPU: use --device cuda")
     if common.ship and options.extra_directories:

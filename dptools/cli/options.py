@@ -24,7 +24,7 @@ def _show_version(requested: bool) -> None:
         raise typer.Exit
 
 
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the run; each image derives its own from it.")]
 Model = Annotated[
     str,
@@ -107,4 +107,22 @@ class Output:
     """The additional options of tools that make images."""
 
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory for the images.")] = None
-    force: Annotated[bool, typer.Option("--force", help="Recompute outputs that already exist in DIR.")] = False
+    force: Annotated[
+        bool, typer.Option("--force", help="Recompute outputs that exist in DIR, and replace other files.")
+    ] = False
+    no_record: Annotated[
+        bool, typer.Option("--no-record", help="Write images without the record; they cannot be reused.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """The additional options of tools whose images are versions of their inputs.
+
+    The help of ``--format`` is a template for the names of the formats.
+    """
+
+    image_format: Annotated[str, typer.Option("--format", metavar="NAME[:Q]", help="Format of images: {}.")] = "png"
+    keep_metadata: Annotated[
+        bool, typer.Option("--keep-metadata", help="Copy EXIF and XMP; write a colour profile if there was one.")
+    ] = False

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dptools.devices import available_cores
 from dptools.maps.images import Grey
 from dptools.maps.readers import Crop
 from dptools.maps.words import Character
@@ -43,7 +44,7 @@ class RapidOcrReader:
         width = {"Rec.rec_img_shape": [3, self.rows, self.rows]}
         self._ocr = RapidOCR(params={**recognition, **threads, **width})
         self._latin_only = language == "eng"
-        self._threads = len(os.sched_getaffinity(0))
+        self._threads = available_cores()
 
     def read_lines(self, images: Sequence[Grey]) -> Iterable[list[Character]]:
         """Yield the characters of each rectified line, from left to right."""

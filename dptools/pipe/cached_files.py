@@ -15,7 +15,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -23,8 +23,9 @@ from pathlib import Path
 from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
 from dptools.pipe.attempt import attempt
+from dptools.pipe.file_formats import SUFFIXES, FileInfo, FileOptions
 from dptools.pipe.record import Record
-from dptools.pipe.reuse import find_output, is_reusable
+from dptools.pipe.reuse import check_replaceable, file_facts, find_output, is_reusable, origin
 from dptools.pipe.sample import ExistingOutput, Sample
 from dptools.pipe.sidecar import pop_trace, trace_lines, write_output
 from dptools.pipe.sink import target
@@ -38,12 +39,14 @@ class CachedFileStage:
     Attributes:
         options: The tool's options.
         out: The directory for images. None keeps each image in its sample, encoded.
-        force: Whether existing outputs are made again.
+        force: Whether existing outputs are made again, and other files are replaced.
+        file: What the images are like.
     """
 
     options: ToolOptions
     out: Path | None = None
     force: bool = False
+    file: FileOptions = field(default_factory=FileOptions)
 
     @property
     def tool(self) -> str:
@@ -55,17 +58,38 @@ class CachedFileStage:
         """Whether a trace was requested."""
         return self.options.trace is not None
 
-    def output_path(self, sample_id: str) -> Path | None:
+    def output_path(self, sample_id: str, info: FileInfo | None) -> Path | None:
         """Return the path of an output image; None if the output has no file.
+
+        Args:
+            sample_id: The id of the sample.
+            info: The file of the input.
 
         Raises:
             SampleError: No file name can be made from the id.
         """
-        return target(self.out, sample_id) if self.out is not None and self.options.makes_images else None
+        if self.out is None or not self.options.makes_images:
+            return None
+        suffixes = SUFFIXES[self.file.format.resolve(info).name]
+        return target(self.out, sample_id, suffixes[0], suffixes if self.file.format.name == "same" else ())
 
     def find_output(self, path: Path, sample: Sample) -> ExistingOutput | None:
         """Return the output that exists at a path, as :func:`dptools.pipe.reuse.find_output` does."""
         return find_output(path, sample.path, self.traced)
+
+    def write(self, path: Path, done: Sample, image: bytes) -> None:
+        """Write the image and the trace of a finished sample.
+
+        Raises:
+            SampleError: They cannot be written. Or another process has meanwhile written the image, from another input.
+        """
+        assert self.out is not None
+        check = None if self.force else partial(self._check, path, done)
+        write_output(path, image, done.trace, self.out, check)
+
+    def _check(self, path: Path, done: Sample) -> None:
+        if existing := find_output(path, ""):
+            check_replaceable(existing, done, path)
 
     def build(self) -> Worker:
         """Load the tool, and return the worker that runs it."""
@@ -106,22 +130,27 @@ class CachedFileWorker:
 
         if sample.finished:
             return [sample]
-        jobs = self.processor.expand(open_sample(sample, self.stage.tool))
+        opened = open_sample(sample, self.stage.tool)
+        if sample.encoded is None and (path := self.stage.output_path(sample.id, opened.info)):
+            opened = replace(opened, origin=origin(sample.path, path))
+        jobs = self.processor.expand(opened)
         return [prepared for job in jobs for prepared in attempt(self._prepare, job, self.stage.tool)]
 
     def _prepare(self, job: Sample) -> list[Sample]:
         """Complete the job's entry, and finish the job if it can reuse an existing output."""
         seed = self.stage.options.seed
         settings = {"params": self.processor.params(job)} | ({} if seed is None else {"seed": seed})
+        if self.stage.options.makes_images and (file := self.stage.file.params):
+            settings["output"] = file
         job = replace(job, entry={**(job.entry or {}), **settings})
-        if (path := self.stage.output_path(job.id)) is None:
+        if (path := self.stage.output_path(job.id, job.info)) is None:
             return [job]
         output = self.stage.find_output(path, job) if job.existing is None else job.existing.get(str(path))
         return [job if output is None or self.stage.force else self._reuse(job, path, output)]
 
     def _reuse(self, job: Sample, path: Path, output: ExistingOutput) -> Sample:
         """Return the job as finished with an existing output, or unchanged if it must be made again."""
-        if not is_reusable(output, job, path, self.stage.traced):
+        if not is_reusable(output, job, path, self.stage.traced) or not self.stage.file.record:
             return job
         results = {
             key: value for key, value in (output.record or {}).items() if key in (self.stage.options.key, "skipped")
@@ -166,19 +195,20 @@ class CachedFileWorker:
         done = Sample(_with_entry(result, seconds=seconds), trace=self._trace(result, trace))
         if not self.stage.options.makes_images:
             return [done]
-        from dptools.pipe.image import encode
+        from dptools.pipe.encoding import encode
 
         assert result.pixels is not None
-        data = encode(result.pixels, done.record)
-        if self.stage.out is None:
+        path = self.stage.output_path(job.id, job.info)
+        data = encode(result.pixels, done.record, self.stage.file, job.info, file_facts(job) if path else None)
+        if path is None:
             return [replace(done, encoded=data)]
-        path = target(self.stage.out, job.id)
         sha256 = hashlib.sha256(data).hexdigest()
-        done = replace(done, record={**_with_entry(result, seconds=seconds, sha256=sha256), "path": str(path)})
+        record = {**_with_entry(result, seconds=seconds, sha256=sha256), "path": str(path)}
+        done = replace(done, record=record, origin=job.origin)
         if job.existing is not None:  # the main process writes the image, because this worker cannot access its files
             return [replace(done, encoded=data)]
-        write_output(path, data, done.trace, self.stage.out)
-        return [done]
+        self.stage.write(path, done, data)
+        return [Sample(done.record, trace=done.trace)]
 
     def _trace(self, sample: Sample, trace: Iterable[Record]) -> tuple[Record, ...] | None:
         return trace_lines(sample.record, trace) if self.stage.traced else None

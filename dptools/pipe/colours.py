@@ -8,6 +8,12 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from dptools.errors import SampleError
+from dptools.texts import printable
+
+MAX_NAME = 60
+"""The longest name of a colour profile in a note, in characters."""
+
+_BROKEN = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 
 
 def to_8_bits(image: Image.Image) -> Image.Image:
@@ -27,15 +33,33 @@ def to_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.round(values / 257).astype(np.uint8))
 
 
-def to_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
-    """Return an 8-bit image of any mode as sRGB over white, and a note if its colour profile had to be ignored."""
+def to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """Return an 8-bit image of any mode as sRGB over white, and notes of what was changed."""
+    notes = [_EXPANDED[image.mode]] if image.mode in _EXPANDED else []
     alpha = _alpha(image)
     opaque = _OPAQUE[image.mode](image) if image.mode in _OPAQUE else image
     rgb, note = _in_srgb(opaque, image.info.get("icc_profile"))
-    if alpha is not None:
+    notes += [note] if note else []
+    if alpha is not None and alpha.getextrema()[0] != 255:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
-    return rgb, note
+        notes.append("transparency composited over white")
+    return rgb, notes
 
+
+def has_valid_profile(image: Image.Image) -> bool:
+    """Return whether an image has a colour profile that can be read."""
+    profile = image.info.get("icc_profile")
+    try:
+        return bool(profile and ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    except _BROKEN:
+        return False
+
+
+_EXPANDED = {
+    **dict.fromkeys(("1", "L", "LA", "La"), "grey expanded to RGB"),
+    **{mode: f"{mode} converted to RGB" for mode in ("CMYK", "YCbCr", "LAB", "HSV")},
+}
+"""The notes for images that are not RGB, by their mode. Expanding a palette changes no colour."""
 
 _OPAQUE: dict[str, Callable[[Image.Image], Image.Image]] = {
     "P": lambda image: image.convert("RGBA").convert("RGB"),
@@ -54,23 +78,27 @@ def _alpha(image: Image.Image) -> Image.Image | None:
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
+    """Return the image in sRGB, and a note if its colour profile was converted or had to be ignored."""
     if not profile:
         return image.convert("RGB"), None
     try:
-        transform = _transform(profile, image.mode)
-        return (transform.apply(image) if transform else image.convert("RGB")), None
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        transform, name = _transform(profile, image.mode)
+        if transform is None:
+            return image.convert("RGB"), None
+        return transform.apply(image), f"colour profile {name} converted to sRGB"
+    except _BROKEN:
         return image.convert("RGB"), "broken colour profile ignored"
 
 
 @lru_cache(16)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Return the transform from a profile to sRGB; None if it changes no RGB value by more than 1."""
+def _transform(profile: bytes, mode: str) -> tuple[ImageCms.ImageCmsTransform | None, str]:
+    """Return the transform from a profile to sRGB, None if it changes no RGB value by more than 1, and its name."""
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    name = printable(" ".join(ImageCms.getProfileDescription(source).split()))[:MAX_NAME] or "without a name"
     if mode != "RGB":
-        return transform
+        return transform, name
     levels = np.arange(0, 256, 5, dtype=np.uint8)
     colours = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(1, -1, 3)
     differences = np.asarray(transform.apply(Image.fromarray(colours))).astype(int) - colours
-    return transform if np.abs(differences).max() > 1 else None
+    return (transform if np.abs(differences).max() > 1 else None), name

@@ -1,19 +1,24 @@
-"""Decode image files of many formats to 8-bit sRGB pixels, H x W x 3, and encode pixels as PNG with a record inside."""
+"""Decode image files of many formats to 8-bit sRGB pixels, H x W x 3, and encode pixels with a record inside."""
 
 import io
 import json
 import struct
 import warnings
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from dptools.errors import SampleError
-from dptools.pipe.colours import to_8_bits, to_srgb
-from dptools.pipe.record import MAX_LINE, Record, dump, parse
+from dptools.pipe.colours import has_valid_profile, to_8_bits, to_srgb
+from dptools.pipe.embedding import jpeg_text, webp_text
+from dptools.pipe.file_formats import FileInfo
+from dptools.pipe.file_info import exif_of, file_info, xmp_of
+from dptools.pipe.heif import is_heif, register_heif
+from dptools.pipe.record import MAX_LINE, Record, parse
 
 Pixels = NDArray[np.uint8]
 
@@ -31,9 +36,6 @@ MAX_FRAMES = 1000
 
 Image.init()  # load all plug-ins; by itself, Pillow loads only the most common ones
 
-VOLATILE = {"path", "cached", "seconds"}
-"""Keys that differ between two equal runs. Image files omit them, so the same input and seed give the same bytes."""
-
 
 @dataclass(frozen=True)
 class Decoded:
@@ -41,13 +43,15 @@ class Decoded:
 
     Attributes:
         pixels: H x W x 3 uint8, sRGB.
-        record: The record inside a PNG written by dptools, None in other files.
-        notes: Choices made while decoding, such as ``first of 12 frames``.
+        record: The record inside a file written by dptools, None in other files.
+        notes: What was changed while decoding, such as ``first of 12 frames``.
+        info: What the file holds besides its pixels.
     """
 
     pixels: Pixels
     record: Record | None
     notes: tuple[str, ...]
+    info: FileInfo
 
 
 def decode(data: bytes) -> Decoded:
@@ -62,14 +66,42 @@ def decode(data: bytes) -> Decoded:
     Raises:
         SampleError: The data is empty, damaged, not an image, or a decompression bomb.
     """
+    with _opened(data) as image:
+        return _decode(image, data)
+
+
+def embedded_record(data: bytes) -> Record | None:
+    """Return the record inside an image file, without decoding its pixels; None if there is none.
+
+    Raises:
+        SampleError: As :func:`decode`.
+    """
+    with _opened(data) as image:
+        return _embedded_record(image, data)[0]
+
+
+def kind_of_file(data: bytes) -> FileInfo:
+    """Return the format of an image file, without decoding its pixels.
+
+    Raises:
+        SampleError: As :func:`decode`.
+    """
+    with _opened(data) as image:
+        return file_info(image, data)
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Image.Image]:
+    """Open an image file of any format in FORMATS, and turn all errors inside the block into SampleErrors."""
     if not data:
         raise SampleError("EmptyFile", "empty file")
+    formats = (*FORMATS, register_heif()) if is_heif(data) else FORMATS
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return _decode(image)
+            with Image.open(io.BytesIO(data), formats=formats) as image:
+                yield image
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         limit = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
         raise SampleError("DecompressionBomb", f"more than {limit} pixels: refused as a decompression bomb") from None
@@ -83,40 +115,28 @@ def decode(data: bytes) -> Decoded:
         raise SampleError("DamagedImage", f"damaged image: {_reason(error)}") from None
 
 
-def encode(pixels: Pixels, record: Record) -> bytes:
-    """Return a PNG file with the record inside, without its volatile keys: equal runs give equal bytes.
-
-    Args:
-        pixels: H x W x 3 uint8, sRGB.
-        record: The record to embed.
-    """
-    info = PngImagePlugin.PngInfo()
-    info.add_itxt(KEYWORD, dump(without_volatile(record)))
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=info)
-    return buffer.getvalue()
-
-
-def without_volatile(value: Any) -> Any:
-    """Return a record without the keys that differ between two equal runs, at any depth."""
-    if isinstance(value, dict):
-        return {key: without_volatile(item) for key, item in value.items() if key not in VOLATILE}
-    if isinstance(value, list):
-        return [without_volatile(item) for item in value]
-    return value
-
-
-def _decode(image: Image.Image) -> Decoded:
+def _decode(image: Image.Image, data: bytes) -> Decoded:
     notes = []
     if (frames := _count_frames(image)) > 1:
         notes.append(f"first of {frames}{' or more' * (frames == MAX_FRAMES)} frames")
         image.seek(0)
+    if _has_16_bits(image):
+        notes.append("16-bit samples reduced to 8 bits")
     image.load()
-    record, broken_record = _embedded_record(image)
-    upright, broken_exif = _upright(image)
-    rgb, broken_profile = to_srgb(to_8_bits(upright))
-    notes += [note for note in (broken_record, broken_exif, broken_profile) if note]
-    return Decoded(np.asarray(rgb, dtype=np.uint8), record, tuple(notes))
+    record, broken_record = _embedded_record(image, data)
+    profiled = has_valid_profile(image)
+    info = file_info(image, data, profiled)
+    upright, orientation = _upright(image)
+    rgb, changes = to_srgb(to_8_bits(upright))
+    notes += [note for note in (broken_record, orientation) if note] + changes
+    info = replace(info, exif=exif_of(upright), xmp=xmp_of(upright))
+    return Decoded(np.asarray(rgb, dtype=np.uint8), record, tuple(notes), info)
+
+
+def _has_16_bits(image: Image.Image) -> bool:
+    """Return whether an image that has not been decoded yet has samples of 16 bits."""
+    raw_modes = (str(tile[3]) for tile in getattr(image, "tile", ()))
+    return image.mode.startswith("I;16") or any(";16" in mode for mode in raw_modes)
 
 
 def _count_frames(image: Image.Image) -> int:
@@ -133,15 +153,19 @@ def _count_frames(image: Image.Image) -> int:
 
 def _upright(image: Image.Image) -> tuple[Image.Image, str | None]:
     try:
-        rotated = image.getexif().get(ExifTags.Base.Orientation, 1) != 1  # exif_transpose copies upright images too
-        return ImageOps.exif_transpose(image) if rotated else image, None
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if orientation == 1:  # exif_transpose copies upright images too
+            decoded_upright = image.info.get("original_orientation") not in (None, 1)  # as libheif does
+            return image, "EXIF orientation applied" if decoded_upright else None
+        return ImageOps.exif_transpose(image), "EXIF orientation applied"
     except Exception:  # Pillow raises many types of exception on damaged EXIF, while the pixels may be intact
         return image, "broken EXIF ignored"
 
 
-def _embedded_record(image: Image.Image) -> tuple[Record | None, str | None]:
-    text = image.info.get(KEYWORD)
-    if not isinstance(text, str):
+def _embedded_record(image: Image.Image, data: bytes) -> tuple[Record | None, str | None]:
+    """Return the record in a file, and a note if it is invalid."""
+    text = _embedded_text(image, data)
+    if not text:
         return None, None
     if len(text) > MAX_LINE:
         return None, f"embedded record ignored: longer than {MAX_LINE:,} characters"
@@ -149,6 +173,15 @@ def _embedded_record(image: Image.Image) -> tuple[Record | None, str | None]:
         return parse(json.dumps({**json.loads(text), "path": "-"})), None
     except (SampleError, ValueError, TypeError, RecursionError) as error:
         return None, f"embedded record ignored: {_reason(error)}"
+
+
+def _embedded_text(image: Image.Image, data: bytes) -> str | bytes:
+    if image.format in ("JPEG", "MPO"):
+        return jpeg_text(getattr(image, "applist", []))
+    if image.format == "WEBP":
+        return webp_text(data)
+    text = image.info.get(KEYWORD)
+    return text if isinstance(text, str) else ""
 
 
 def _reason(error: BaseException) -> str:

@@ -10,7 +10,8 @@ from importlib.metadata import version
 from typing import BinaryIO
 
 from dptools.errors import SampleError
-from dptools.pipe.image import decode
+from dptools.pipe.embedded import NOT_INHERITED
+from dptools.pipe.image import decode, embedded_record
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 
@@ -19,12 +20,6 @@ MAX_FILE = 2**30
 
 CHUNK = 2**22
 """The number of bytes per read."""
-
-PNG = b"\x89PNG"
-"""The first bytes of a PNG file."""
-
-NOT_INHERITED = ("error", "skipped", "path")
-"""Keys of an embedded record that describe the run that wrote the file, not the image."""
 
 
 def open_sample(sample: Sample, tool: str) -> Sample:
@@ -48,7 +43,9 @@ def open_sample(sample: Sample, tool: str) -> Sample:
         "input_sha256": hashlib.sha256(data).hexdigest(),
         **({"notes": list(image.notes)} if image.notes else {}),
     }
-    return replace(sample, record=record, pixels=image.pixels, encoded=None, entry=entry).without("cached")
+    return replace(sample, record=record, pixels=image.pixels, info=image.info, encoded=None, entry=entry).without(
+        "cached"
+    )
 
 
 def read_image(path: str) -> bytes:
@@ -92,7 +89,7 @@ def read_all(stream: BinaryIO, head: bytes = b"") -> bytes:
 def embedded_id(data: bytes) -> str | None:
     """Return the id in the record that an image file holds; None if there is no record."""
     try:
-        record = decode(data).record if data.startswith(PNG) else None
+        record = embedded_record(data)
     except SampleError:
         return None
     return str(record["id"]) if record else None

@@ -4,12 +4,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from dptools.errors import SampleError, SetupError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
+from dptools.pipe.file_formats import KINDS, FileInfo
 from dptools.pipe.record import Record, dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target
@@ -106,32 +107,37 @@ def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Samp
     The set of hashes is the only data that grows with the number of samples.
     """
     hashes: set[int] = set()
-    directory = _directory_of_outputs(stage)
     for sample in samples:
         if sample.failed:
             yield _with_stage(sample, stage.tool)
-        elif directory is not None and not sample.finished:
-            yield from attempt(partial(_check_unique, directory=directory, hashes=hashes), sample, stage.tool)
-        else:
+        elif sample.finished:
             yield sample
+        else:
+            yield from attempt(partial(_check_unique, stage=stage, hashes=hashes), sample, stage.tool)
 
 
-def _directory_of_outputs(stage: CachedFileStage) -> Path | None:
-    """Return one of the directories that the stage writes into; None if there are none.
-
-    One directory is enough to detect equal names, because all names of files are derived from ids in the same way.
-    """
-    out = stage.out if stage.options.makes_images else None
-    return out or next(iter(stage.options.extra_directories), None)
-
-
-def _check_unique(sample: Sample, directory: Path, hashes: set[int]) -> list[Sample]:
-    path = target(directory, sample.id)
+def _check_unique(sample: Sample, stage: CachedFileStage, hashes: set[int]) -> list[Sample]:
+    if (path := _expected_path(stage, sample.id)) is None:
+        return [sample]
     path_hash = hash(os.path.join(os.path.realpath(path.parent), path.name))
     if path_hash in hashes:
         raise SampleError("SameOutput", f"its output {path} is that of an earlier input")
     hashes.add(path_hash)
     return [sample]
+
+
+def _expected_path(stage: CachedFileStage, sample_id: str) -> Path | None:
+    """Return a file that the stage writes for a sample; None if it writes none.
+
+    One file is enough to detect equal names, because all names of files are derived from ids in the same way. For the
+    format ``same``, the suffix of the input stands for its content. If it is wrong, equal names are noticed when the
+    second file is written.
+    """
+    out = stage.out if stage.options.makes_images else None
+    if extra := next(iter(stage.options.extra_directories), None):
+        return target(out or extra, sample_id)
+    kinds = (kind for kind, suffixes in KINDS.items() if PurePath(sample_id).suffix.lower() in suffixes)
+    return stage.output_path(sample_id, FileInfo(next(kinds, "PNG")))
 
 
 def _with_stage(sample: Sample, tool: str) -> Sample:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from dptools.pipe.file_formats import FileInfo
+
     Pixels = NDArray[np.uint8]
     """An image: H x W x 3, sRGB, 8 bits."""
 
@@ -43,6 +45,9 @@ class Sample:
         entry: The entry that is appended to ``stages`` when the current tool has finished. None if no tool is running.
         existing: The existing output files, by path, for a worker that cannot read them itself. None if the worker
             looks for them itself.
+        info: What the file of the image holds besides its pixels. None before decoding and after writing.
+        origin: The path of the input file, relative to the directory of the output; see :mod:`dptools.pipe.reuse`.
+            None without an input file or an output directory.
         reported: Whether its error was already shown to the user, by this tool or by an earlier one.
         trace: The trace lines of the current tool for this sample. None if no trace was requested.
     """
@@ -52,6 +57,8 @@ class Sample:
     encoded: bytes | None = None
     entry: Record | None = None
     existing: "Mapping[str, ExistingOutput] | None" = None
+    info: "FileInfo | None" = None
+    origin: str | None = None
     reported: bool = False
     trace: tuple[Record, ...] | None = None
 

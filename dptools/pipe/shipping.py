@@ -8,9 +8,10 @@ from pathlib import Path
 from dptools.errors import SampleError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
+from dptools.pipe.file_formats import FileInfo
 from dptools.pipe.opening import read_image
+from dptools.pipe.reuse import origin
 from dptools.pipe.sample import Sample
-from dptools.pipe.sidecar import write_output
 from dptools.pipe.stage import Engine
 
 
@@ -34,9 +35,20 @@ def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:
     if sample.finished:
         return [sample]
     data = read_image(sample.path) if sample.encoded is None else sample.encoded
-    paths = filter(None, (stage.output_path(sample.id + variant) for variant in stage.options.id_suffixes))
+    info = _info(data, stage)
+    paths = list(filter(None, (stage.output_path(sample.id + variant, info) for variant in stage.options.id_suffixes)))
     existing = {str(path): output for path in paths if (output := stage.find_output(path, sample))}
-    return [replace(sample, encoded=data, existing=existing)]
+    relative = origin(sample.path, paths[0]) if paths and sample.encoded is None else None
+    return [replace(sample, encoded=data, existing=existing, origin=relative)]
+
+
+def _info(data: bytes, stage: CachedFileStage) -> FileInfo | None:
+    """Return the format of an image file, if the names of outputs depend on it."""
+    if stage.file.format.name != "same":
+        return None
+    from dptools.pipe.image import kind_of_file
+
+    return kind_of_file(data)
 
 
 def _save(sample: Sample, stage: CachedFileStage) -> Sample:
@@ -44,7 +56,7 @@ def _save(sample: Sample, stage: CachedFileStage) -> Sample:
     if sample.encoded is None or stage.out is None:
         return sample
     try:
-        write_output(Path(sample.path), sample.encoded, sample.trace, stage.out)
+        stage.write(Path(sample.path), sample, sample.encoded)
         return Sample(sample.record, trace=sample.trace)
     except SampleError as error:
         return sample.fail(stage.tool, error.kind, error.message)

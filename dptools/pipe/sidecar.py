@@ -6,7 +6,7 @@ The worker moves them to :attr:`Sample.trace` and, if the image is written into 
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dptools.pipe.record import TRACE, Record, dump
@@ -73,7 +73,9 @@ def read_sidecar(path: Path) -> tuple[Record, ...] | None:
     return trace if all(isinstance(line, dict) for line in trace) else None
 
 
-def write_output(path: Path, image: bytes, trace: Iterable[Record] | None, root: Path) -> None:
+def write_output(
+    path: Path, image: bytes, trace: Iterable[Record] | None, root: Path, check: Callable[[], None] | None = None
+) -> None:
     """Write an image and its sidecar, each complete or not at all.
 
     With a trace, an older image is removed first, then the sidecar is written, then the image. So every
@@ -84,13 +86,16 @@ def write_output(path: Path, image: bytes, trace: Iterable[Record] | None, root:
         image: The image file.
         trace: The lines of the sidecar. None removes the sidecar of an older image.
         root: The directory that the files must lie in.
+        check: Raises a SampleError if an existing image must be kept; None replaces it.
 
     Raises:
         SampleError: A file cannot be written, or a symbolic link leads out of the root.
     """
     if trace is not None:
+        if check:
+            check()
         remove(path, root)
         write(sidecar_path(path), dump_trace(trace), root)
     elif os.path.lexists(sidecar := path.with_name(path.name + SUFFIX)):
         remove(sidecar, root)
-    write(path, image, root)
+    write(path, image, root, check)

@@ -3,24 +3,32 @@
 import os
 import re
 import tempfile
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 from dptools.errors import SampleError
 from dptools.pipe.sample import Sample
 from dptools.pipe.walk import SUFFIXES
 
-_ID = re.compile(
-    rf"(?P<stem>.+?)(?:{'|'.join(map(re.escape, SUFFIXES))})?(?P<id_suffixes>(?:@[\w:+-]+)*)", re.IGNORECASE | re.DOTALL
-)
+_SUFFIX = "|".join(map(re.escape, (*SUFFIXES, ".heic", ".heif")))
+
+_ID = re.compile(rf"(?P<stem>.+?)(?P<suffix>{_SUFFIX})?(?P<id_suffixes>(?:@[\w:+-]+)*)", re.IGNORECASE | re.DOTALL)
 
 MAX_NAME = 255
 """The longest name of a file or directory on the usual file systems, in bytes."""
 
 
-def target(directory: Path, sample_id: str) -> Path:
+def target(directory: Path, sample_id: str, suffix: str = ".png", keep: Collection[str] = ()) -> Path:
     """Return the path of a sample's image below a directory: ``n01/a.jpg@x`` gives ``n01/a@x.png``.
 
     The path stays below the directory, whatever the id contains.
+
+    Args:
+        directory: The directory.
+        sample_id: The id.
+        suffix: The suffix of the file.
+        keep: Suffixes, in lower case, that stay as they are in the id.
 
     Raises:
         SampleError: No file name can be made from the id, or it is too long.
@@ -29,7 +37,8 @@ def target(directory: Path, sample_id: str) -> Path:
     match = _ID.fullmatch("/".join(parts))
     if not match:
         raise SampleError("BadId", f"no file name can be made from the id {sample_id!r}")
-    name = f"{match['stem']}{match['id_suffixes']}.png"
+    own = match["suffix"] or ""
+    name = f"{match['stem']}{match['id_suffixes']}{own if own.lower() in keep else suffix}"
     check_name_length(name)
     return directory / name
 
@@ -50,13 +59,15 @@ def check_name_length(name: str) -> None:
         raise SampleError("BadId", f"the name of its output would have more than {MAX_NAME} bytes")
 
 
-def write(path: Path, data: bytes, root: Path) -> None:
+def write(path: Path, data: bytes, root: Path, check: Callable[[], None] | None = None) -> None:
     """Write a file atomically: rename a complete temporary file, whose name begins with a dot.
 
     Args:
         path: The file. Missing directories are created.
         data: Its content.
         root: The directory that the file must lie in.
+        check: Called before an existing file is replaced, also if another process has just written it. It raises a
+            SampleError if the file must be kept. None replaces any file.
 
     Raises:
         SampleError: The file cannot be written, or a symbolic link leads out of the root.
@@ -71,13 +82,30 @@ def write(path: Path, data: bytes, root: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~umask())
-        os.replace(temporary, path)
-        temporary = None
+        if check is None or not _is_new(temporary, path, check):
+            os.replace(temporary, path)
+            temporary = None
     except (OSError, ValueError) as error:
         raise _write_error(path, error) from None
     finally:
         if temporary:
             os.unlink(temporary)
+
+
+def _is_new(temporary: str, path: Path, check: Callable[[], None]) -> bool:
+    """Give a temporary file a second name, the final one, if no file has it; else check the existing file.
+
+    A new name cannot replace a file, so of two processes that write the same name, the second notices. File systems
+    without hard links, such as exFAT, leave a gap of microseconds between check and replacement.
+
+    Returns:
+        Whether the file has its final name. Otherwise it may be renamed.
+    """
+    with suppress(OSError):
+        os.link(temporary, path)
+        return True
+    check()
+    return False
 
 
 def write_extra(path: Path, data: bytes, root: Path, sample: Sample) -> None:

@@ -60,12 +60,14 @@ class ToolOptions(Protocol):
         key: The tool's own key in the record.
         makes_images: Whether its results are images; otherwise they are records only.
         gpu_batch: The number of images that a GPU processes together most efficiently.
+        lossless_reason: Why the pixels of its images must not change when they are written; empty if they may.
     """
 
     tool: ClassVar[str]
     key: ClassVar[str]
     makes_images: ClassVar[bool] = True
     gpu_batch: ClassVar[int] = 1
+    lossless_reason: ClassVar[str] = ""
 
     @property
     def seed(self) -> int | None:

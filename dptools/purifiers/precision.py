@@ -35,4 +35,4 @@ def has_bf16(device: "torch.device") -> bool:
 
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_amx_tile_supported())
+    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())

@@ -1,10 +1,13 @@
 """Purification of large images in overlapping tiles that are blended into each other."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+logger = logging.getLogger(__name__)
 
 OVERLAP = 8
 """Neighbouring tiles overlap by the side of a tile divided by this number."""
@@ -49,6 +52,7 @@ def in_tiles(
         return purify(image, [seed])
     total, weights = torch.zeros_like(image), torch.zeros_like(image[:, :1])
     for start in range(0, len(parts), batch):
+        logger.info("tile %d of %d", start + 1, len(parts))
         group = parts[start : start + batch]
         outputs = purify(torch.cat([tile.of(image) for tile in group]), range(seed + start, seed + start + len(group)))
         for tile, output in zip(group, torch.split(outputs, 1), strict=True):

@@ -77,8 +77,10 @@ class Labels:
     def _from_directory(self, sample: Sample, classes: "Classes") -> int | None:
         if self.source not in (LabelFrom.AUTO, LabelFrom.DIRECTORY):
             return None
+        # The source in the record of an image file has no directory.
+        parents = (PurePath(str(sample.record.get(key, ""))).parent.name for key in ("source", "path"))
         try:
-            return classes.index(PurePath(str(sample.record.get("source", ""))).parent.name)
+            return classes.index(next(filter(None, parents), ""))
         except ValueError as error:
             if self.source is LabelFrom.DIRECTORY:
                 raise SampleError("UnknownLabel", f"the parent directory's name is not a label: {error}") from None

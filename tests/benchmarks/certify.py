@@ -17,6 +17,7 @@ from universality import files
 
 from dptools.certify import Smoothed
 from dptools.classifiers import load as load_classifier
+from dptools.devices import available_cores
 from dptools.purifiers import load
 
 
@@ -52,7 +53,7 @@ def main() -> None:
     add("--draws", type=int, default=1000)
     add("--model", default="efficientnet-lite0")
     add("--engine", default="local")
-    add("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    add("--jobs", type=int, default=available_cores())
     add("--estimate", action="store_true", help="print the estimate and exit")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"

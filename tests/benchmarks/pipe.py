@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 
+from dptools.devices import available_cores
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.image import Pixels, decode
 from dptools.pipe.record import Record
@@ -163,7 +164,7 @@ def print_throughput(directory: Path, images: Path) -> None:
     for copy in range(-(-MIN_IMAGES // len(paths))):
         for number, path in enumerate(paths):
             (directory / f"{copy:03}-{number:05}{path.suffix}").symlink_to(path.resolve())
-    for cores in (1, len(os.sched_getaffinity(0))):
+    for cores in (1, available_cores()):
         commands = {
             "loop": this_script("--loop", str(directory)),
             "pillow": this_script("--pillow", str(directory)),

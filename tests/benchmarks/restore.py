@@ -32,6 +32,7 @@ from PIL import Image
 from torch import Tensor
 
 from dptools.classifiers import Classifier, load, rank
+from dptools.devices import available_cores
 from dptools.evaluation.intervals import Rate
 from dptools.purifiers import DEFAULT, DeepImagePrior, Purifier
 from dptools.purifiers import load as load_purifier
@@ -253,7 +254,7 @@ def main() -> None:
     parser.add_argument("records", type=Path, help="records of dp-attack")
     parser.add_argument("--part", choices=("all", "even", "odd"), default="all", help="images to use, by name")
     parser.add_argument("--images", type=int, help="largest number of source images")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--jobs", type=int, default=available_cores())
     parser.add_argument("--out", type=Path, help="JSON file for all measurements")
     parser.add_argument("--no-steps", action="store_true", help="measure accuracy only")
     parser.add_argument("methods", nargs="*", default=list(BENCHMARKED), help=f"none, {', '.join(METHODS)}")

@@ -18,6 +18,7 @@ from universality import files, run_once
 
 from dptools.attacks import DefendedModel
 from dptools.classifiers import load as load_classifier
+from dptools.devices import available_cores
 from dptools.errors import UsageError
 from dptools.purifiers import Method, load, parse_method
 
@@ -136,7 +137,7 @@ def main() -> None:
     add("--eot", type=int, default=4, help="draws per gradient of PGD")
     add("--steps", type=int, default=30, help="steps of PGD")
     add("--queries", type=int, default=500, help="queries of Square")
-    add("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    add("--jobs", type=int, default=available_cores())
     add("--only", nargs="+", metavar="RUN", help="names of runs; by default all")
     add("--estimate", action="store_true", help="print the estimate and exit")
     options = parser.parse_args()

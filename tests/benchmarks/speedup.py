@@ -7,7 +7,6 @@ part of the speed-up. One Ray cluster serves all runs.
 """
 
 import argparse
-import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from dptools.devices import available_cores
 from dptools.pipe.walk import SUFFIXES
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     images = sorted(path for path in options.images.rglob("*") if path.suffix.lower() in SUFFIXES)
     if len(images) < 3:
         parser.error(f"{options.images} has {len(images)} images")
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     print(f"{len(images)} images on {cores} cores")
     print("seconds       start-up      total   images/s", flush=True)
     compare("local", images, "local", options.repeats)

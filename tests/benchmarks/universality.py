@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from restore import Case, Result, mean_over_attacks, process_pool, run_case
 
+from dptools.devices import available_cores
 from dptools.evaluation.intervals import Rate
 
 PGD = "--set steps=20 --set rel_stepsize=0.1"
@@ -125,7 +126,7 @@ def main() -> None:
     parser.add_argument("--part", choices=("all", "even", "odd"), default="all", help="images to use, by name")
     parser.add_argument("--development", action="store_true", help="leave out the attacks of OTHERS")
     parser.add_argument("--model", default="efficientnet-lite0", help="the classifier, which the attacks know")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--jobs", type=int, default=available_cores())
     parser.add_argument("methods", nargs="*", default=list(METHODS))
     options = parser.parse_intermixed_args()
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -41,7 +41,8 @@ def ray_cluster(environment: dict[str, str]) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PATH", environment["PATH"])
-        patch.setenv("PYTHONPATH", str(TESTS))  # Workers import the stages of the tests.
+        # Workers import the stages of the tests, and this copy of dptools even if another one is installed.
+        patch.setenv("PYTHONPATH", f"{TESTS}{os.pathsep}{TESTS.parent}")
         head = {"num_cpus": 0, "include_dashboard": False}
         cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
         yield cluster

@@ -11,7 +11,9 @@ from PIL import Image
 from toys import Invert, sample
 
 from dptools.pipe.cached_files import CachedFileStage
-from dptools.pipe.image import decode, encode, without_volatile
+from dptools.pipe.embedded import without_volatile
+from dptools.pipe.encoding import encode
+from dptools.pipe.image import decode
 from dptools.pipe.record import validate
 from dptools.pipe.sample import Sample
 

@@ -12,6 +12,7 @@ from toys import Invert, sample
 
 from dptools.engine.inline import inline
 from dptools.pipe.cached_files import CachedFileStage
+from dptools.pipe.file_formats import FileOptions, parse_format
 from dptools.pipe.run import emit_lines, run
 from dptools.pipe.sample import Sample
 
@@ -50,6 +51,26 @@ def test_second_input_with_the_same_output_is_refused(tmp_path: Path, picture: P
     assert ["error" in record for record in records] == [False, True]
     assert records[1]["error"]["type"] == "SameOutput"
     assert messages == [f"{samples[1].path}: its output {directory}/n/a.png is that of an earlier input"]
+
+
+@pytest.mark.parametrize(
+    ("names", "form", "paths"),
+    [
+        (["a.jpg", "a.png", "a.webp", "b.gif"], "same", ["a.jpg", "a.png", "a.webp", "b.png"]),
+        (["a.jpg", "a.jpeg"], "same", ["a.jpg", "a.jpeg"]),
+        (["a.HEIC", "a.jpg"], "same", ["a.jpg", None]),
+        (["a.gif", "a.png"], "same", ["a.png", None]),
+        (["a.jpg", "a.png"], "jpeg", ["a.jpg", None]),
+    ],
+)
+def test_inputs_whose_names_differ_only_in_the_suffix(
+    tmp_path: Path, picture: Picture, log: Path, names: list[str], form: str, paths: list[str | None]
+) -> None:
+    """With --force too, no output replaces that of another input of the same run."""
+    samples = [sample(name, path=str(picture(tmp_path / name.replace("HEIC", "avif")))) for name in names]
+    stage = CachedFileStage(Invert(log), tmp_path / "out", force=True, file=FileOptions(parse_format(form)))
+    _, records, _ = process(stage, *samples)
+    assert [None if "error" in record else Path(record["path"]).name for record in records] == paths
 
 
 def test_failure_of_an_earlier_tool_counts_but_is_not_reported_again(log: Path) -> None:

@@ -12,7 +12,9 @@ from toys import Invert, sample
 
 from dptools.engine.inline import inline
 from dptools.pipe.cached_files import CachedFileStage
-from dptools.pipe.image import decode, encode
+from dptools.pipe.encoding import encode
+from dptools.pipe.file_formats import DEFAULT, FileOptions, parse_format
+from dptools.pipe.image import decode
 from dptools.pipe.sample import Sample
 from dptools.pipe.shipping import shipping
 from dptools.pipe.source import open_source
@@ -39,14 +41,16 @@ def remote(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
         yield from done
 
 
-def both(stage: Invert, items: list[Sample], force: bool = False) -> list[list[dict[str, Any]]]:
+def both(
+    stage: Invert, items: list[Sample], force: bool = False, file: FileOptions = DEFAULT
+) -> list[list[dict[str, Any]]]:
     """Return the records of a run without and with shipping, each into its own directory with the same name."""
     records = []
     for engine, name in ((inline, "local"), (shipping(remote), "remote")):
         Path(name).mkdir(exist_ok=True)
         Path("out").unlink(missing_ok=True)
         Path("out").symlink_to(name)
-        done = list(engine(CachedFileStage(stage, Path("out"), force), items))
+        done = list(engine(CachedFileStage(stage, Path("out"), force, file), items))
         assert all(result.encoded is None and result.existing is None for result in done)
         records.append([without_seconds(result.record) for result in done])
     assert images("local") == images("remote")
@@ -78,6 +82,28 @@ def test_records_and_files_are_the_same(picture: Picture, log: Path) -> None:
     assert local == shipped
     assert sum(bool(record.get("cached")) for record in shipped) == 4
     assert "cached" not in str(both(stage, items, force=True))
+
+
+@pytest.mark.parametrize("name", ["jpeg", "same"])
+def test_records_and_files_are_the_same_in_other_formats(picture: Picture, log: Path, name: str) -> None:
+    items = [sample("n/a.JPG", path=str(picture(Path("a.JPG")))), sample("b.png", path=str(picture(Path("b.png"))))]
+    file = FileOptions(parse_format(name))
+    local, shipped = both(Invert(log), items, file=file)
+    assert local == shipped
+    suffixes = [Path(record["path"]).suffix for record in shipped]
+    assert suffixes == ([".JPG", ".png"] if name == "same" else [".jpg", ".jpg"])
+    assert [record.get("cached") for record in both(Invert(log), items, file=file)[1]] == [True, True]
+
+
+def test_output_of_another_input_is_not_replaced(picture: Picture, log: Path) -> None:
+    both(Invert(log), [sample("a.png", path=str(picture(Path("one/a.png"))))])
+    local, shipped = both(Invert(log), [sample("a.png", path=str(picture(Path("two/a.png"), seed=1)))])
+    assert local == shipped
+    assert shipped[0]["error"]["type"] == "OtherInput"
+    picture(Path("one/a.png"), seed=2)
+    local, shipped = both(Invert(log), [sample("a.png", path="one/a.png")])
+    assert local == shipped
+    assert "error" not in shipped[0]
 
 
 def test_file_not_made_by_dptools_is_not_overwritten(picture: Picture, log: Path) -> None:

@@ -1,5 +1,6 @@
 """The deep image prior as a purifier: early stopping, tiles, and a restart after divergence."""
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,9 @@ from dptools.purifiers.dip.settings import DIP, FitSettings
 from dptools.purifiers.dip.step import Step
 from dptools.purifiers.dip.stopping import StoppingCriterion
 from dptools.purifiers.purifier import Purifier, check_images, draw_seeds, grey_like
-from dptools.purifiers.tiling import in_tiles
+from dptools.purifiers.tiling import in_tiles, tiles
+
+logger = logging.getLogger(__name__)
 
 Observer = Callable[[Step], None]
 """A function that is called with every step of every fit, tile after tile."""
@@ -23,6 +26,9 @@ GRACE = 100
 
 After them, a fit counts as diverged if its error exceeds about twice the variance of the image.
 """
+
+LOG_EVERY = 10
+"""Iterations between two messages about the progress of a fit."""
 
 MAX_ERROR = 1.0
 """The largest mean squared error between two images in [0, 1]."""
@@ -128,15 +134,33 @@ def restore_each(
         raise ValueError(f"expected one image, 1 x 3 x H x W, got {tuple(image.shape)}")
     fits: list[list[Restoration | None]] = []
 
+    height, width = image.shape[-2:]
+    count = len(tiles(height, width, settings[0].tile or max(height, width)))
+
     def fit_tile(tile: Tensor, seeds: Sequence[int]) -> Tensor:
-        fits.append(fit_each(tile, settings, seed=seeds[0], observe=observe))
+        log = _Log(observe, f"tile {len(fits) + 1} of {count}, " if count > 1 else "", settings)
+        fits.append(fit_each(tile, settings, seed=seeds[0], observe=log))
         return tile
 
     chosen = draw_seeds(1)[0] if seed is None else seed
     with torch.inference_mode(False):  # the fit needs gradients, whatever the mode of the caller
         image = image.detach().clone()
         in_tiles(image.float(), settings[0].tile, fit_tile, chosen)
-        return [_joined(image, settings[0].tile, list(tiles)) for tiles in zip(*fits, strict=True)]
+        return [_joined(image, settings[0].tile, list(results)) for results in zip(*fits, strict=True)]
+
+
+class _Log:
+    """An observer that logs the progress of a fit, and passes each step on."""
+
+    def __init__(self, observe: Observer | None, where: str, settings: Sequence[FitSettings]) -> None:
+        self.observe, self.where = observe, where
+        self.limit = max(each.max_iterations for each in settings)
+
+    def __call__(self, step: Step) -> None:
+        if step.iteration % LOG_EVERY == 0:
+            logger.info("%siteration %d of at most %d", self.where, step.iteration, self.limit)
+        if self.observe:
+            self.observe(step)
 
 
 def _joined(image: Tensor, side: int, fits: list[Restoration | None]) -> Restoration | None:

@@ -9,6 +9,7 @@ from dptools.cli.entry import main as run
 from dptools.cli.entry import report
 from dptools.cli.image_tool import image_tool
 from dptools.cli.options import Device, Endpoint, Label, Model, Seed, Timeout, Weights
+from dptools.pipe.file_formats import LOSSLESS
 from dptools.tools.attack.defence import DefenceOptions
 from dptools.tools.attack.options import AttackOptions
 from dptools.tools.attack.settings import configured_attacks, short_attacks
@@ -114,7 +115,7 @@ def attack(
     )
 
 
-app = image_tool(attack)
+app = image_tool(attack, formats=LOSSLESS)
 
 
 def main() -> NoReturn:

@@ -37,6 +37,7 @@ class AttackOptions(ToolOptions):
     tool = "dp-attack"
     key = "attack"
     gpu_batch = 16
+    lossless_reason = "compression changes the pixels, and an attack is judged on the pixels of its file"
 
     attacks: tuple[Attack, ...]
     model: str

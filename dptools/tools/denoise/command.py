@@ -10,6 +10,7 @@ from dptools.classifiers.names import ClassifierOptions
 from dptools.cli.entry import main as run
 from dptools.cli.image_tool import image_tool
 from dptools.cli.options import Device, Endpoint, Label, Seed, Timeout, Weights
+from dptools.pipe.file_formats import NAMES
 from dptools.purifiers.dip.settings import LOSSES, NETWORKS
 from dptools.purifiers.dip.stopping_names import CRITERIA
 from dptools.purifiers.filters.registry import PARAMETERS
@@ -92,7 +93,7 @@ def denoise(
     return DenoiseOptions(method, overrides, tracing, device, seed, if_suspect)
 
 
-app = image_tool(denoise)
+app = image_tool(denoise, formats=NAMES)
 
 
 def main() -> NoReturn:

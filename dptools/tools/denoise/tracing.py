@@ -97,7 +97,7 @@ class TraceRecorder:
         return {**point, **(self.oracle.scores(step.average) if self.oracle else {})}
 
     def _keep(self, step: "Step", directory: Path) -> None:
-        from dptools.pipe.image import encode
+        from dptools.pipe.encoding import encode
 
         method = (self.sample.entry or {}).get("params", {}).get("method")
         sample = self.sample.update(id=f"{self.sample.id}@step{step.iteration:04d}", denoise={"method": method})

@@ -1,5 +1,6 @@
 """Options of dp-mapsext for reading words."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +54,9 @@ class OcrOptions:
         """Settings that belong in the cache key."""
         if not self.enabled:
             return {}
-        params: Record = {"reader": self.reader, "language": self.language, "overlay": str(self.overlay or "")}
+        # It begins like a path, so that image files hold only its last part; see dptools.pipe.embedded.
+        overlay = os.path.join(".", self.overlay) if self.overlay else ""
+        params: Record = {"reader": self.reader, "language": self.language, "overlay": overlay}
         return params | ({} if self.reader == "tesseract-page" else {"scale": self.scale})
 
     @property

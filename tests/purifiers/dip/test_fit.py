@@ -204,3 +204,11 @@ def test_settings_refuse_unknown_names(name: str, value: str) -> None:
 def test_one_image_is_fitted_at_a_time() -> None:
     with pytest.raises(ValueError, match=r"expected one image, 1 x 3 x H x W, got \(2, 3, 16, 16\)"):
         DeepImagePrior(DIP).restore(torch.rand(2, 3, 16, 16))
+
+
+def test_the_progress_of_a_fit_is_logged_for_each_tile(caplog: pytest.LogCaptureFixture) -> None:
+    settings = FitSettings(stop=Fixed(10), max_iterations=10, tile=64)
+    with caplog.at_level("INFO", logger="dptools"):
+        DeepImagePrior(settings).restore(torch.rand(1, 3, 64, 100), seed=0)
+    fits = [text for text in caplog.messages if "iteration" in text]
+    assert fits == [f"tile {number} of 2, iteration 10 of at most 10" for number in (1, 2)]
