@@ -99,7 +99,10 @@ def _run(options: ToolOptions, common: Common, output: Output, device: str, for_
         engine = with_progress(engine)
     stage = CachedFileStage(options, output.out, output.force)
     emit = emit_text(sys.stdout.buffer, options.text) if options.text else _make_emitter(as_image, for_people)
-    with traced(emit, options.trace) if options.trace else nullcontext(emit) as emit_all:
+    with (
+        options.collect(emit) as emit_collected,
+        traced(emit_collected, options.trace) if options.trace else nullcontext(emit_collected) as emit_all,
+    ):
         return run(stage, source.samples, engine, emit_all, report)
 
 
