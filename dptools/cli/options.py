@@ -30,7 +30,7 @@ Model = Annotated[
     str,
     typer.Option(
         "--model",
-        metavar="NAME",
+        metavar="NAME|FILE",
         help=f"Classifier: {', '.join(BUNDLED)}, a torchvision model, {OWN}, oip+http://... or clarifai:...",
     ),
 ]

@@ -1,7 +1,5 @@
 """Make a classifier from a network whose input and output are not known in advance, such as the user's own."""
 
-import sys
-from contextlib import redirect_stdout
 from typing import Any
 
 import torch
@@ -17,8 +15,6 @@ from dptools.errors import DptoolsError, UsageError
 
 class OwnNetwork(nn.Module):
     """A network whose input is contiguous and whose output is logits.
-
-    What the network prints goes to standard error, because standard output may hold results.
 
     Attributes:
         network: maps images to logits or to probabilities; it may also return an object with the field ``logits``.
@@ -37,8 +33,7 @@ class OwnNetwork(nn.Module):
 
     def output(self, images: Tensor) -> Any:
         """Return what the network returns."""
-        with redirect_stdout(sys.stderr):
-            output = self.network(images.contiguous())
+        output = self.network(images.contiguous())
         return getattr(output, "logits", output)
 
 
@@ -111,7 +106,9 @@ def _try(network: OwnNetwork, size: int, name: str) -> Tensor:
         raise UsageError(f"{name} returns an object of type {type(scores).__name__}; expected a tensor of scores")
     if scores.ndim != 2 or len(scores) != 1 or scores.shape[1] < 2:
         shape = " x ".join(map(str, scores.shape)) or "a scalar"
-        raise UsageError(f"{name} returns {shape} for one image; expected 1 x the number of classes")
+        raise UsageError(
+            f"{name} returns {shape} for one image of {size} x {size} pixels; expected 1 x the number of classes"
+        )
     if not scores.isfinite().all():
         raise UsageError(f"{name} returns scores that are not finite")
     return scores.float()

@@ -4,8 +4,8 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
@@ -37,14 +37,13 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     """
     source, _, function = name.rpartition(":")
     short = f"{Path(source).name}:{function}" if source.endswith(".py") else name
-    before = set(sys.modules)
     with _users_code(short, (options.directory or Path.cwd()).absolute()):
         module = _import_file(source, options) if source.endswith(".py") else _import_module(source)
         network = _call(_find(module, function, source), short)
     if options.weights:
         path = options.path(options.weights)
         weights_files.fill(network, weights_files.read(path), path)
-    code = _hash_of_sources(module, set(sys.modules) - before)
+    code = _hash_of_sources([module, *(sys.modules[type(part).__module__] for part in network.modules())])
     weights = hashlib.sha256((code + weights_files.fingerprint_of(network)).encode()).hexdigest()[:16]
     return own_classifier(network.float(), short, weights, options, _preprocessing(network, options, short))
 
@@ -108,7 +107,7 @@ def _call(function: Any, name: str) -> nn.Module:
 
 @contextmanager
 def _users_code(name: str, directory: Path) -> Iterator[None]:
-    """Run code of the user: modules of the directory come first, nothing is printed to standard output.
+    """Run code of the user: modules of the directory come first.
 
     Afterwards, the user's directories come last, so that their modules cannot shadow others.
 
@@ -118,8 +117,7 @@ def _users_code(name: str, directory: Path) -> Iterator[None]:
     before = list(sys.path)
     sys.path.insert(0, str(directory))
     try:
-        with redirect_stdout(sys.stderr):
-            yield
+        yield
     except (UsageError, SetupError):
         raise
     except (Exception, SystemExit) as error:
@@ -128,12 +126,18 @@ def _users_code(name: str, directory: Path) -> Iterator[None]:
         sys.path[:] = [*before, *(path for path in sys.path if path not in before)]
 
 
-def _hash_of_sources(module: ModuleType, imported: set[str]) -> str:
-    """Return a hash of the source file of the module and of the user's modules that it has imported."""
-    files = {Path(module.__file__)} if module.__file__ else set()
-    for name in imported:
-        path = getattr(sys.modules.get(name), "__file__", None)
-        if path and is_users(Path(path)):
-            files.add(Path(path))
-    hashes = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file())
+def _hash_of_sources(modules: Sequence[ModuleType]) -> str:
+    """Return a hash of the source files of the first module, and of the user's modules that the modules refer to."""
+    pending, files = list(modules), dict[str, Path]()
+    while pending:
+        module = pending.pop()
+        path = Path(getattr(module, "__file__", None) or "")
+        if module.__name__ in files or not (is_users(path) or (module is modules[0] and path.is_file())):
+            continue
+        files[module.__name__] = path
+        for value in vars(module).values():
+            name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(name, str) and name in sys.modules:
+                pending.append(sys.modules[name])
+    hashes = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values())
     return "".join(hashes)

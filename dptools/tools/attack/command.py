@@ -92,7 +92,9 @@ def attack(
     ] = False,
     transfer_from: Annotated[
         str | None,
-        typer.Option("--transfer-from", metavar="NAME", help="The attacker has this classifier instead of --model."),
+        typer.Option(
+            "--transfer-from", metavar="NAME|FILE", help="The attacker has this classifier instead of --model."
+        ),
     ] = None,
     evade_suspicion: Annotated[
         bool, typer.Option("--evade-suspicion", help="The attacker also knows dp-classify --suspect.")

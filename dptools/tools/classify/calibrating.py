@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dptools.cli.entry import report
 from dptools.detection.calibration import measure
 from dptools.pipe.record import Record
 from dptools.pipe.run import Emit
@@ -37,4 +36,3 @@ def calibrating(emit: Emit, path: Path) -> Iterator[Emit]:
         detector = params.pop("suspect", {})
         params.pop("top_k", None)
         file.write(measure(scores, params, detector).encode())
-    report(f"{path}: calibrated with {len(scores)} clean images")

@@ -90,7 +90,9 @@ def denoise(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="NAME", help=f"Classifier for the oracle and the trace, e.g. {CLASSIFIER}."),
+        typer.Option(
+            "--model", metavar="NAME|FILE", help=f"Classifier for the oracle and the trace, e.g. {CLASSIFIER}."
+        ),
     ] = None,
     weights: Weights = None,
     classes: ClassNames = None,
