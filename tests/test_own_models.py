@@ -223,6 +223,9 @@ MISTAKES = {
     "--model mine.py:network --size 32 --mean 1,2": (2, "--mean 1,2: give three numbers for red, green and blue"),
     "--model mine.py:network --size 32 --suspect": (2, "dp-classify --calibrate FILE"),
     "--model resnet18 --weights mine.pth": (3, "weights mine.pth do not fit the model"),
+    "--model clarifai:x --size 32": (2, "size, resize, mean and std apply to local models only"),
+    "--model mine.py:leaves --size 32": (3, "mine.py:leaves: mine.py:36: SystemExit: 5"),
+    "--model http://localhost:8000/v2/models/x": (2, "name it oip+http://localhost:8000/v2/models/x"),
     "--model timm:resnet1t": (2, "unknown model 'timm:resnet1t' (did you mean "),
 }
 

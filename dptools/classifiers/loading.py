@@ -111,15 +111,18 @@ def check_options(name: str, options: ClassifierOptions) -> None:
     Raises:
         UsageError: an option does not, or the name is that of a file which is no model by itself.
     """
-    if is_service(name) and (options.weights or options.settings):
-        option = "weights" if options.weights else next(iter(options.settings))
-        raise UsageError(f"{option} apply to local models only, and {name} is a service")
+    if is_service(name) and options.weights:
+        raise UsageError(f"weights apply to local models only, and {name} is a service")
+    if is_service(name) and options.settings:
+        raise UsageError(f"classes, size, resize, mean and std apply to local models only, and {name} is a service")
     if options.endpoint and not name.startswith(CLARIFAI):
         raise UsageError(f"an endpoint applies to {CLARIFAI}MODEL only, and the model is {name}")
     if is_file(name) and options.weights:
         raise UsageError(f"{name} contains its weights, so it takes no other weights")
     if options.std and min(options.std) <= 0:
         raise UsageError("standard deviations must be above 0")
+    if name.startswith(("http://", "https://")):
+        raise UsageError(f"{name} is an address: if it is a model of the Open Inference Protocol, name it {OIP}{name}")
     suffix = Path(name).suffix
     if suffix == ".py":
         raise UsageError(f"{name}: name the function that returns the network: {name}:FUNCTION")

@@ -44,6 +44,9 @@ def broken():
 
 def wrong():
     return nn.Conv2d(3, 8, 3)
+
+def leaves():
+    exit(5)
 """
 
 

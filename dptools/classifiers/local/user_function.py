@@ -43,7 +43,8 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     if options.weights:
         path = options.path(options.weights)
         weights_files.fill(network, weights_files.read(path), path)
-    code = _hash_of_sources([module, *(sys.modules[type(part).__module__] for part in network.modules())])
+    names = {type(part).__module__ for part in network.modules()} & set(sys.modules)
+    code = _hash_of_sources([module, *map(sys.modules.__getitem__, sorted(names))])
     weights = hashlib.sha256((code + weights_files.fingerprint_of(network)).encode()).hexdigest()[:16]
     return own_classifier(network.float(), short, weights, options, _preprocessing(network, options, short))
 
@@ -65,10 +66,10 @@ def _import_file(source: str, options: ClassifierOptions) -> ModuleType:
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(f"_dptools_user_{path.stem}", path)
     assert spec
-    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    # The loader of the spec could run byte code of an older version of the file, if both have the same size and second.
+    exec(compile(path.read_bytes(), path, "exec"), vars(module))
     return module
 
 
