@@ -42,7 +42,8 @@ def ray_cluster(environment: dict[str, str]) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PATH", environment["PATH"])
-        patch.setenv("PYTHONPATH", str(TESTS))  # Workers import the stages of the tests.
+        # Workers import the stages of the tests, and the package of this checkout, not an installed one.
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(TESTS), str(TESTS.parent)]))
         head = {"num_cpus": 0, "include_dashboard": False}
         cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
         yield cluster
