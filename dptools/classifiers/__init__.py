@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from dptools.classifiers.class_file import read_classes
 from dptools.classifiers.classes import Classes, imagenet
 from dptools.classifiers.names import BUNDLED, DEFAULT
 from dptools.lazy import lazy
@@ -35,5 +36,6 @@ __all__ = [
     "installed",
     "load",
     "rank",
+    "read_classes",
     "read_label_map",
 ]

@@ -27,23 +27,26 @@ class Classes:
     def index(self, text: str | int) -> int:
         """Return the index of the class given by index, WordNet id or name.
 
-        Names are compared without regard to case, and underscores count as spaces.
+        Names are compared without regard to case, and underscores count as spaces. A text that is the name of a class
+        is that class, even if it is a number.
 
         Raises:
             ValueError: no class or more than one class matches. The message can be shown to users.
         """
         key = normalized(str(text))
-        if re.fullmatch(r"\d{1,9}", key):
+        matches = self._indices.get(key, []) if isinstance(text, str) else []
+        if not matches and re.fullmatch(r"\d{1,9}", key):
             if int(key) < len(self):
                 return int(key)
             raise ValueError(f"label {text} is not between 0 and {len(self) - 1}")
-        matches = self._indices.get(key, [])
         if len(matches) == 1:
             return matches[0]
         if matches:
             choices = ", ".join(self.wnids[index] if self.wnids else str(index) for index in matches)
             raise ValueError(f"label {text!r} is the name of {len(matches)} classes: use one of {choices}")
-        raise ValueError(f"unknown label {text!r}: neither index, wnid nor class name")
+        if self.wnids:
+            raise ValueError(f"unknown label {text!r}: neither index, wnid nor class name")
+        raise ValueError(f"unknown label {text!r}: neither an index from 0 to {len(self) - 1} nor a class of the model")
 
     def similar(self, text: str) -> list[str]:
         """Return at most three class names with a spelling similar to the text."""

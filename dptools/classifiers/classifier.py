@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,6 +72,7 @@ class Classifier(nn.Module):
         weights: identifies the weights: a version, or the first 16 digits of the file's SHA-256.
         geometry: resizes and crops images to the input size.
         classes: the meaning of the output indices.
+        settings: what the user changed about the preprocessing and the classes, for cache keys.
         remote: whether a service computes the scores. A service can fail for single images.
     """
 
@@ -88,18 +90,25 @@ class Classifier(nn.Module):
         geometry: Geometry,
         mean: tuple[float, float, float],
         std: tuple[float, float, float],
+        memory_format: torch.memory_format = torch.channels_last,  # 10 to 15 % faster
     ) -> None:
         super().__init__()
         self.network = network
         self.name, self.weights, self.classes, self.geometry = name, weights, classes, geometry
+        self.settings: dict[str, Any] = {}
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
-        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # 10 to 15 % faster
+        self.eval().requires_grad_(False).to(memory_format=memory_format)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits, B x classes, of images in [0, 1], B x 3 x S x S with S = ``geometry.crop``."""
         logits: Tensor = self.network((images - self.mean) / self.std)
         return logits
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What predictions depend on, besides the image, for cache keys: name, fingerprint of the weights, settings."""
+        return {"model": self.name, "weights": self.weights, **self.settings}
 
     @property
     def device(self) -> torch.device:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from dptools.attacks.registry import ATTACKS, EPSILONS
-from dptools.classifiers.names import BUNDLED, SERVICES
+from dptools.classifiers.names import BUNDLED, SERVICES, TIMM
 from dptools.cli.engines import ENGINES
 from dptools.detection.detector import DETECTORS
 from dptools.evaluation import figure_options
@@ -28,7 +28,7 @@ def _attacks() -> Iterable[str]:
 def _models() -> Iterable[str]:
     from torchvision import models
 
-    return [*BUNDLED, *SERVICES, *models.list_models(module=models)]
+    return [*BUNDLED, TIMM, *SERVICES, *models.list_models(module=models)]
 
 
 NAMES: dict[str, Callable[[], Iterable[str]]] = {

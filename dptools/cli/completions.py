@@ -26,6 +26,9 @@ FOLDERS = {"eval": "evaluate"}
 FILES, DIRECTORIES = ("FILE", "FILE|DIR", "GROUNDTRUTH"), ("DIR",)
 """The metavars of options whose values are files, and of those whose values are directories."""
 
+NAMES_OR_FILES = "NAME|FILE"
+"""The metavar of options whose values are known names or files. Bash completes files if no name matches."""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -125,8 +128,9 @@ def _zsh_line(option: Option) -> str:
 
 
 def _zsh_action(option: Option) -> str:
+    names = " ".join(name.replace(":", r"\:") for name in option.names)
     if option.names:
-        return f"({' '.join(name.replace(':', chr(92) + ':') for name in option.names)})"
+        return f"{{compadd -- {names}; _files}}" if option.value == NAMES_OR_FILES else f"({names})"
     return "_files -/" if option.value in DIRECTORIES else "_files" if option.value in FILES else " "
 
 
@@ -149,6 +153,8 @@ def _fish_line(option: Option) -> str:
 
 
 def _fish_action(option: Option) -> str:
+    if option.names and option.value == NAMES_OR_FILES:
+        return f" -r -F -a '{' '.join(option.names)}'"
     if option.names:
         return f" -x -a '{' '.join(option.names)}'"
     if option.value in DIRECTORIES:

@@ -152,7 +152,10 @@ def _run(stage: CachedFileStage, common: Common, device: str, text: Show | None)
     if progress_is_useful() and not common.quiet:
         engine = with_progress(engine, (lambda: 1) if source.one_image else count, options.id_suffixes)
     emit = emit_text(sys.stdout.buffer, options.text) if options.text else _make_emitter(as_image, text)
-    with traced(emit, options.trace) if options.trace else nullcontext(emit) as emit_all:
+    with (
+        options.collect(emit) as emit_collected,
+        traced(emit_collected, options.trace) if options.trace else nullcontext(emit_collected) as emit_all,
+    ):
         return run(stage, source.samples, engine, emit_all, report)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dptools.classifiers.names import BUNDLED
+from dptools.classifiers.names import BUNDLED, OWN
 from dptools.pipe.sniff import InputFormat
 
 
@@ -30,13 +30,33 @@ Model = Annotated[
     str,
     typer.Option(
         "--model",
-        metavar="NAME",
-        help=f"Classifier: {', '.join(BUNDLED)}, a torchvision model, or a service: oip+http://..., clarifai:...",
+        metavar="NAME|FILE",
+        help=f"Classifier: {', '.join(BUNDLED)}, a torchvision model, {OWN}, oip+http://... or clarifai:...",
     ),
 ]
 Weights = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FILE", help="State dict to load instead of the model's published weights."),
+]
+ClassNames = Annotated[
+    Path | None, typer.Option("--classes", metavar="FILE", help="Names of the model's classes: lines, or JSON.")
+]
+Size = Annotated[
+    int | None, typer.Option("--size", min=8, max=4096, metavar="N", help="Side of the model's input in pixels.")
+]
+Resize = Annotated[
+    int | None,
+    typer.Option("--resize", min=8, max=8192, metavar="N", help="Shorter side before the central square is cropped."),
+]
+Mean = Annotated[
+    str | None, typer.Option("--mean", metavar="R,G,B", help="Mean to subtract from the channels, which are 0 to 1.")
+]
+Std = Annotated[
+    str | None, typer.Option("--std", metavar="R,G,B", help="Standard deviation to divide the channels by.")
+]
+Calibration = Annotated[
+    Path | None,
+    typer.Option("--calibration", metavar="FILE", help="Calibration of the suspicion, by dp-classify --calibrate."),
 ]
 Endpoint = Annotated[
     str | None, typer.Option("--endpoint", metavar="URL", help="Base URL of the service, instead of the default.")

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from dptools.detection.calibration import Calibration, read_calibration
 from dptools.detection.detector import DETECTORS, Detector, load_detector
 from dptools.lazy import lazy
 
@@ -11,4 +12,13 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazy(__name__, scores=("calibrated_score", "disagreement_score"), watched_model=("WatchedModel",))
 
-__all__ = ["DETECTORS", "Detector", "WatchedModel", "calibrated_score", "disagreement_score", "load_detector"]
+__all__ = [
+    "DETECTORS",
+    "Calibration",
+    "Detector",
+    "WatchedModel",
+    "calibrated_score",
+    "disagreement_score",
+    "load_detector",
+    "read_calibration",
+]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dptools.classifiers.names import BUNDLED
+from dptools.detection.calibration import Calibration
 from dptools.errors import UsageError, check_name
 from dptools.purifiers.filters import Filter, parse_filter
 
@@ -37,17 +38,20 @@ class Detector:
         classifier: the classifier that may have been attacked.
         other_classifiers: networks with the same classes, each of which predicts one view.
         filters: filters for feature squeezing. If there are any, the mirrored image is a view, too.
+        calibration: the distribution of the scores of clean images; None for that of the default classifier.
     """
 
     name: str
     classifier: "Classifier" = field(repr=False)
     other_classifiers: "tuple[Classifier, ...]" = field(default=(), repr=False)
     filters: tuple[Filter, ...] = ()
+    calibration: Calibration | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """The settings that the score depends on, besides the image and the classifier."""
-        return {"detector": self.name, "models": [other.name for other in self.other_classifiers]}
+        settings = {"detector": self.name, "models": [other.name for other in self.other_classifiers]}
+        return {**settings, **({"calibration": self.calibration.fingerprint} if self.calibration else {})}
 
     def __call__(self, pixels: "Pixels", probabilities: "Tensor | None" = None) -> float:
         """Return the calibrated score of an image, in [0, 1].
@@ -59,13 +63,19 @@ class Detector:
         Raises:
             ValueError: the image has another shape or type.
         """
-        from dptools.detection.scores import calibrated_score, disagreement_score
+        from dptools.detection.scores import calibrated_score
+
+        quantiles = self.calibration.quantiles if self.calibration else None
+        return round(calibrated_score(self.name, self.disagreement(pixels, probabilities), quantiles), 4)
+
+    def disagreement(self, pixels: "Pixels", probabilities: "Tensor | None" = None) -> float:
+        """Return the disagreement score of an image, in [0, 1]; the arguments are those of the calibrated score."""
+        from dptools.detection.scores import disagreement_score
 
         _check_pixels(pixels)
         if probabilities is None:
             probabilities = _predict(self.classifier, pixels)
-        views = list(self.views(self.classifier.geometry(pixels)))
-        return round(calibrated_score(self.name, disagreement_score(probabilities, views)), 4)
+        return disagreement_score(probabilities, list(self.views(self.classifier.geometry(pixels))))
 
     def views(self, pixels: "Pixels") -> "Iterator[Tensor]":
         """Yield the prediction of each view, shape (classes,).
@@ -83,31 +93,39 @@ class Detector:
             yield _predict(self.classifier, apply(squeezing_filter, pixels))
 
 
-def load_detector(name: str | None, classifier: "Classifier", device: str = "auto") -> Detector:
+def load_detector(
+    name: str | None, classifier: "Classifier", device: str = "auto", calibration: Calibration | None = None
+) -> Detector:
     """Load a detector.
 
     Args:
-        name: one of :data:`DETECTORS`. None stands for ``both`` if another bundled network is installed and the
-            classifier has ImageNet's classes, and otherwise for ``squeezing``.
+        name: one of :data:`DETECTORS`. None stands for the detector of the calibration, or else for ``both`` if another
+            bundled network is installed and the classifier has ImageNet's classes, and otherwise for ``squeezing``.
         classifier: the classifier that may have been attacked.
         device: the device for other networks: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        calibration: the distribution of the scores of clean images; None for that of the default classifier.
 
     Raises:
-        UsageError: the name is unknown, or other networks have classes different from the classifier's.
+        UsageError: the name is unknown, or other networks have classes different from the classifier's, or the
+            calibration is that of another classifier or detector.
         SetupError: no other network is installed.
     """
     from dptools.classifiers import imagenet, installed, load
 
-    comparable = len(classifier.classes) == len(imagenet())
+    comparable = classifier.classes == imagenet()
     others = [model for model in BUNDLED if model != classifier.name]
     available = [model for model in others if installed(model)]
+    name = name or (str(calibration.detector.get("detector")) if calibration else None)
     name = check_name("detector", name or ("both" if comparable and available else "squeezing"), DETECTORS)
     if name != "squeezing" and not comparable:
         raise UsageError(f"detector {name} needs a classifier with ImageNet's 1,000 classes: choose squeezing")
     networks = [] if name == "squeezing" else available or others
     filters = () if name == "disagreement" else SQUEEZING_FILTERS
     other_classifiers = tuple(load(model, device=device) for model in networks)
-    return Detector(name, classifier, other_classifiers, tuple(map(parse_filter, filters)))
+    detector = Detector(name, classifier, other_classifiers, tuple(map(parse_filter, filters)), calibration)
+    if calibration:
+        calibration.check(classifier.params, detector.settings)
+    return detector
 
 
 def _check_pixels(pixels: "Pixels") -> None:

@@ -9,34 +9,13 @@ class in the mean of all views. On the same images, this separated clean and att
 """
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-QUANTILE_LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 1.0)
-"""Fractions of clean images for which :data:`CLEAN_QUANTILES` holds a score."""
-
-CLEAN_QUANTILES = {
-    "disagreement": (
-        *(0.0, 0.0754, 0.1116, 0.1432, 0.1712, 0.2038, 0.2503, 0.3084, 0.3775),
-        *(0.4276, 0.477, 0.5029, 0.5349, 0.5701, 0.6234, 1.0),
-    ),
-    "squeezing": (
-        *(0.0, 0.0183, 0.0355, 0.0565, 0.0864, 0.1386, 0.1978, 0.2858, 0.3607),
-        *(0.3959, 0.4384, 0.456, 0.4769, 0.5152, 0.5514, 1.0),
-    ),
-    "both": (
-        *(0.0, 0.0453, 0.068, 0.0861, 0.1149, 0.1607, 0.2203, 0.2904, 0.3656),
-        *(0.408, 0.4352, 0.4564, 0.4863, 0.5072, 0.5386, 1.0),
-    ),
-}
-"""Quantiles of the disagreement score of clean images, by detector, at :data:`QUANTILE_LEVELS`.
-
-They were measured for efficientnet-lite0 on 450 photographs, each of a different ImageNet class. Photographs that the
-network classifies wrongly are included (``make bench-suspicion``).
-"""
+from dptools.detection.quantiles import CLEAN_QUANTILES, QUANTILE_LEVELS
 
 
 def disagreement_score(probabilities: Tensor, views: Sequence[Tensor]) -> float:
@@ -59,7 +38,7 @@ def disagreement_score(probabilities: Tensor, views: Sequence[Tensor]) -> float:
     return float((1 - (mean[label] - others.max())) / 2)
 
 
-def calibrated_score(detector: str, score: float) -> float:
+def calibrated_score(detector: str, score: float, quantiles: Sequence[float] | None = None) -> float:
     """Return the fraction of clean images with a lower disagreement score.
 
     The result has the same meaning for every detector: 5 % of clean images have a calibrated score of 0.95 or more.
@@ -67,14 +46,17 @@ def calibrated_score(detector: str, score: float) -> float:
     Args:
         detector: the detector that computed the score, a key of :data:`CLEAN_QUANTILES`.
         score: a disagreement score in [0, 1]. It is NaN if a network has invalid output; the result is then 1.
+        quantiles: scores of clean images at :data:`QUANTILE_LEVELS`, not decreasing; None for those of the detector.
 
     Returns:
         A fraction in [0, 1], linearly interpolated between the measured quantiles.
     """
     if math.isnan(score):
         return 1.0
-    quantiles = CLEAN_QUANTILES[detector]
-    upper = min(bisect_right(quantiles, score), len(quantiles) - 1)
+    quantiles = CLEAN_QUANTILES[detector] if quantiles is None else quantiles
+    upper = min(bisect_left(quantiles, score), len(quantiles) - 1)
+    if upper == 0 or quantiles[upper] == score:  # of equal quantiles, the first: the others are not lower
+        return QUANTILE_LEVELS[upper]
     low, high = quantiles[upper - 1 : upper + 1]
     low_level, high_level = QUANTILE_LEVELS[upper - 1 : upper + 1]
     return min(1.0, max(0.0, low_level + (high_level - low_level) * (score - low) / (high - low)))

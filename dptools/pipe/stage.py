@@ -1,6 +1,7 @@
 """The interfaces between the pipe, the engines and the tools."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -116,6 +117,13 @@ class ToolOptions(Protocol):
     def id_suffixes(self) -> tuple[str, ...]:
         """The suffixes that :meth:`Processor.expand` appends to the id, one for each output."""
         return ("",)
+
+    def collect(self, emit: Callable[[Sample], None]) -> AbstractContextManager[Callable[[Sample], None]]:
+        """Return a context that provides the function to which results are given, around the whole run.
+
+        A tool that sums up its results, such as a calibration, collects them there and passes them on to ``emit``.
+        """
+        return nullcontext(emit)
 
     def load(self) -> Processor:
         """Load everything the tool needs.

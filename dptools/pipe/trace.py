@@ -27,7 +27,7 @@ def traced(emit: Emit, path: Path) -> Iterator[Emit]:
     Raises:
         DptoolsError: The file cannot be written.
     """
-    with _replaced(path) as file:
+    with replaced(path) as file:
 
         def emit_traced(sample: Sample) -> None:
             if sample.trace:
@@ -38,8 +38,12 @@ def traced(emit: Emit, path: Path) -> Iterator[Emit]:
 
 
 @contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file that replaces the path on success. A path that is no regular file is opened directly."""
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file that replaces the path on success. A path that is no regular file is opened directly.
+
+    Raises:
+        DptoolsError: The file cannot be written.
+    """
     try:
         if path.exists() and not path.is_file():
             file, temporary = path.open("wb"), None

@@ -1,4 +1,4 @@
-"""Measure the quantiles of the disagreement scores of clean images: `CLEAN_QUANTILES` in `dptools.detection.scores`.
+"""Measure the quantiles of the disagreement scores of clean images: `CLEAN_QUANTILES` in `dptools.detection.quantiles`.
 
 python tests/benchmarks/suspicion.py IMAGES > quantiles.jsonl
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from dptools.classifiers import DEFAULT, load
 from dptools.detection import DETECTORS, disagreement_score, load_detector
-from dptools.detection.scores import QUANTILE_LEVELS
+from dptools.detection.quantiles import QUANTILE_LEVELS
 from dptools.engine.worker_setup import limit_torch_to_one_thread
 from dptools.errors import SampleError
 from dptools.pipe.image import decode

@@ -26,7 +26,7 @@ def test_scripts_in_the_repository_are_up_to_date(sh: Run, tmp_path: Path) -> No
 @pytest.mark.parametrize("tool", TOOLS)
 def test_names_are_listed_for_each_option_that_takes_a_name(tool: str) -> None:
     for option in options(tool):
-        takes_name = option.value.partition("[")[0] in {"NAME", "METHOD", "CRITERION", "P", "KEY"}
+        takes_name = option.value.partition("[")[0] in {"NAME", "NAME|FILE", "METHOD", "CRITERION", "P", "KEY"}
         assert bool(option.names) == takes_name, option
 
 
@@ -69,6 +69,7 @@ def test_bash_completes(words: str, offered: str, sh: Run) -> None:
         ("dp-denoise --through", set()),
         ("dp-denoise --network ", {"small", "paper", "decoder"}),
         ("dp-attack --model resnet15", {"resnet152"}),
+        ("dp-attack --model rea", {"read.me"}),
         ("dp-eval --by ", {"attack", "method"}),
         ("dp-eval --report re", {"read.me"}),
         ("dp-eval re", {"read.me"}),
@@ -101,6 +102,7 @@ print -r -- "$answer"
         ("dp-attack --through pho", "--through photo"),
         ("dp-denoise --method=bil", "--method=bilateral"),
         ("dp-classify --model resnet15", "--model resnet152"),
+        ("dp-classify --model rea", "--model read.me"),
         ("dp-mapsext --form", "--format"),
         ("dp-eval re", "read.me"),
         ("dp-denoise -o di", "-o directory"),

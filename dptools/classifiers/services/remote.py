@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from PIL import Image
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 
 from dptools.classifiers.classifier import Classifier, Geometry, Pixels
 from dptools.classifiers.predictions import Prediction
-from dptools.errors import SampleError
+from dptools.classifiers.without_gradient import WithoutGradient
 
 
 class RemoteNetwork(nn.Module):
@@ -27,21 +26,11 @@ class RemoteNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits, B x classes, of images B x 3 x H x W. The backward pass raises a ``SampleError``."""
-        logits: Tensor = _WithoutGradient.apply(images, self)
+        logits: Tensor = WithoutGradient.apply(images, self._scores, self.host)
         return logits
 
-
-class _WithoutGradient(torch.autograd.Function):
-    """Calls the service in the forward pass, and raises an error in the backward pass."""
-
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, network: RemoteNetwork) -> Tensor:
-        ctx.host = network.host
-        return torch.stack([network.score(image.detach().cpu()) for image in images]).to(images.device)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004
-        raise SampleError("NoGradient", f"{ctx.host} gives no gradients: choose an attack that needs none")
+    def _scores(self, images: Tensor) -> Tensor:
+        return torch.stack([self.score(image.cpu()) for image in images]).to(images.device)
 
 
 class RemoteClassifier(Classifier):

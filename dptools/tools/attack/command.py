@@ -8,11 +8,27 @@ from dptools.classifiers.names import DEFAULT, ClassifierOptions
 from dptools.cli.entry import main as run
 from dptools.cli.entry import report
 from dptools.cli.image_tool import image_tool
-from dptools.cli.options import Device, Endpoint, Label, Model, Seed, Timeout, Weights
+from dptools.cli.options import (
+    Calibration,
+    ClassNames,
+    Device,
+    Endpoint,
+    Label,
+    Mean,
+    Model,
+    Resize,
+    Seed,
+    Size,
+    Std,
+    Timeout,
+    Weights,
+)
+from dptools.detection import read_calibration
 from dptools.pipe.file_formats import LOSSLESS
 from dptools.tools.attack.defence import DefenceOptions
 from dptools.tools.attack.options import AttackOptions
 from dptools.tools.attack.settings import configured_attacks, short_attacks
+from dptools.tools.classifier_options import classifier_options
 from dptools.tools.shared import LabelFrom, Labels
 
 
@@ -77,13 +93,21 @@ def attack(
     ] = False,
     transfer_from: Annotated[
         str | None,
-        typer.Option("--transfer-from", metavar="NAME", help="The attacker has this classifier instead of --model."),
+        typer.Option(
+            "--transfer-from", metavar="NAME|FILE", help="The attacker has this classifier instead of --model."
+        ),
     ] = None,
     evade_suspicion: Annotated[
         bool, typer.Option("--evade-suspicion", help="The attacker also knows dp-classify --suspect.")
     ] = False,
+    calibration: Calibration = None,
     model: Model = DEFAULT,
     weights: Weights = None,
+    classes: ClassNames = None,
+    size: Size = None,
+    resize: Resize = None,
+    mean: Mean = None,
+    std: Std = None,
     endpoint: Endpoint = None,
     timeout: Timeout = ClassifierOptions.timeout,
     label: Label = None,
@@ -104,13 +128,14 @@ def attack(
     return AttackOptions(
         configured,
         model,
-        ClassifierOptions(weights, endpoint, timeout),
+        classifier_options(weights, endpoint, timeout, classes, size, resize, mean, std),
         device,
         Labels(label, label_from),
         target,
         DefenceOptions(through, eot, gradient, judge, fixed_draws),
         transfer_from,
         evade_suspicion,
+        read_calibration(calibration) if calibration else None,
         seed,
     )
 

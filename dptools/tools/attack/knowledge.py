@@ -44,7 +44,9 @@ class Knowledge:
     def params(self, device: "torch.device") -> Record:
         """Return what else the result depends on, for the cache key."""
         defence = self.defence.options.params(device) if self.defence else {}
-        return {**defence, **({"source_weights": self.source.weights} if self.source else {})}
+        source = {"source_weights": self.source.weights} if self.source else {}
+        calibration = self.detector.calibration if self.detector else None
+        return {**defence, **source, **({"calibration": calibration.fingerprint} if calibration else {})}
 
     def victim(self, classifier: "nn.Module", attack: str, sample: Sample, seed: int) -> "nn.Module":
         """Return the classifier behind the defence.

@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dptools.attacks.attack import Attack
-from dptools.classifiers.names import ClassifierOptions, is_service
-from dptools.detection import load_detector
+from dptools.attacks.registry import ATTACKS
+from dptools.classifiers.names import ClassifierOptions, has_gradients, is_file, is_service
+from dptools.detection import Calibration, load_detector
 from dptools.errors import UsageError
 from dptools.pipe.stage import ToolOptions
 from dptools.tools.attack.defence import DefenceOptions
 from dptools.tools.attack.settings import option_errors
+from dptools.tools.classifier_options import check_calibrated
 from dptools.tools.shared import Labels, class_index
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class AttackOptions(ToolOptions):
         defence: The defence that the attacker knows.
         transfer_from: Name of the classifier that the attacker has instead of ``model``; None if it has ``model``.
         evade_suspicion: Whether the attacker also attacks the views of the detector of dp-classify.
+        calibration: The calibration of that detector; None for that of the default classifier.
         seed: Seed of the run.
     """
 
@@ -48,6 +51,7 @@ class AttackOptions(ToolOptions):
     defence: DefenceOptions = field(default_factory=DefenceOptions)
     transfer_from: str | None = None
     evade_suspicion: bool = False
+    calibration: Calibration | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -55,6 +59,27 @@ class AttackOptions(ToolOptions):
             raise UsageError("--evade-suspicion excludes --through and --transfer-from")
         if self.evade_suspicion and is_service(self.model):
             raise UsageError(f"--evade-suspicion needs networks on this machine, and {self.model} is a service")
+        if self.evade_suspicion:
+            check_calibrated("--evade-suspicion", self.model, self.classifier_options, self.calibration)
+        elif self.calibration:
+            raise UsageError("--calibration requires --evade-suspicion")
+        self._check_gradients()
+
+    def _check_gradients(self) -> None:
+        """Check that the classifier with which the attacks compute has gradients if they need them.
+
+        Raises:
+            UsageError: It has none.
+        """
+        model = self.transfer_from or self.model
+        for attack in self.attacks:
+            if attack.uses_gradients and is_file(model) and not has_gradients(model):
+                without = [each.name for each in ATTACKS.values() if not each.uses_gradients]
+                raise UsageError(
+                    f"{attack.name} needs gradients, and {model} has none, because ONNX Runtime computes it: "
+                    f"choose {', '.join(without)} or a class of Foolbox such as HopSkipJumpAttack or BoundaryAttack, "
+                    "or transfer the attack from another classifier with --transfer-from"
+                )
 
     @property
     def id_suffixes(self) -> tuple[str, ...]:
@@ -77,7 +102,7 @@ class AttackOptions(ToolOptions):
             for attack in self.attacks:
                 attack.check(targeted=target is not None, values_per_image=3 * classifier.geometry.crop**2)
         defence = self.defence.load(classifier.device)
-        detector = load_detector(None, classifier, self.device) if self.evade_suspicion else None
+        detector = load_detector(None, classifier, self.device, self.calibration) if self.evade_suspicion else None
         knowledge = Knowledge(defence, source, detector)
         return AttackProcessor(classifier, self.attacks, self.labels, target, self.seed, knowledge)
 
@@ -87,7 +112,11 @@ class AttackOptions(ToolOptions):
 
         if self.transfer_from is None:
             return None
-        source = load(self.transfer_from, device=self.device)
+        given = self.classifier_options
+        size = classifier.geometry.crop if ":" in self.transfer_from or is_file(self.transfer_from) else None
+        source = load(
+            self.transfer_from, device=self.device, classes=given.classes, size=size, directory=given.directory
+        )
         if source.classes != classifier.classes:
             raise UsageError(f"--transfer-from {self.transfer_from}: its classes differ from those of {self.model}")
         return source

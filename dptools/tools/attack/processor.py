@@ -52,9 +52,8 @@ class AttackProcessor:
             yield cropped.update(id=f"{sample.id}@{attack.name}", label=label, attack=planned)
 
     def params(self, sample: Sample) -> Record:
-        model = {"model": self.classifier.name, "weights": self.classifier.weights}
         known = self.knowledge.params(self.classifier.device)
-        return {**sample.record["attack"], **model, **known, "label": sample.record["label"]}
+        return {**sample.record["attack"], **self.classifier.params, **known, "label": sample.record["label"]}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         """Attack the samples; consecutive samples with the same attack form one batch."""

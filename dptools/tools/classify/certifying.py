@@ -43,8 +43,7 @@ class CertifyProcessor:
         return [sample]
 
     def params(self, sample: Sample) -> Record:
-        model = {"model": self.classifier.name, "weights": self.classifier.weights}
-        return {**model, "top_k": self.top_k, **self.options.facts}
+        return {**self.classifier.params, "top_k": self.top_k, **self.options.facts}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         return map(self._classify, samples)

@@ -10,12 +10,27 @@ from dptools.classifiers.names import DEFAULT, ClassifierOptions, is_service
 from dptools.cli.entry import main as run
 from dptools.cli.entry import report
 from dptools.cli.image_tool import image_tool
-from dptools.cli.options import Device, Endpoint, Label, Model, Seed, Timeout, Weights
-from dptools.detection import DETECTORS
+from dptools.cli.options import (
+    Calibration,
+    ClassNames,
+    Device,
+    Endpoint,
+    Label,
+    Mean,
+    Model,
+    Resize,
+    Seed,
+    Size,
+    Std,
+    Timeout,
+    Weights,
+)
+from dptools.detection import DETECTORS, read_calibration
 from dptools.pipe.record import Record
 from dptools.pipe.run import Emit
 from dptools.pipe.sample import Sample
 from dptools.texts import printable
+from dptools.tools.classifier_options import classifier_options
 from dptools.tools.classify.certification import parse_certification
 from dptools.tools.classify.processor import ClassifyOptions
 from dptools.tools.classify.table import as_csv
@@ -25,6 +40,11 @@ from dptools.tools.shared import Labels
 def classify(
     model: Model = DEFAULT,
     weights: Weights = None,
+    classes: ClassNames = None,
+    size: Size = None,
+    resize: Resize = None,
+    mean: Mean = None,
+    std: Std = None,
     top_k: Annotated[int, typer.Option("-k", "--top-k", min=1, metavar="N", help="Number of classes to list.")] = 5,
     label: Label = None,
     endpoint: Endpoint = None,
@@ -40,6 +60,11 @@ def classify(
     ] = False,
     detector: Annotated[
         str | None, typer.Option("--detector", metavar="NAME", help=f"Detector for --suspect: {', '.join(DETECTORS)}.")
+    ] = None,
+    calibration: Calibration = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option("--calibrate", metavar="FILE", help="Measure the suspicion of clean images, and write FILE."),
     ] = None,
     certify: Annotated[
         list[str] | None,
@@ -69,11 +94,23 @@ def classify(
     device: Device = "auto",
 ) -> ClassifyOptions:
     """Classify images: list the most probable classes, and the rank of the true class if it is known."""
-    classifier = ClassifierOptions(weights, endpoint, timeout)
+    classifier = classifier_options(weights, endpoint, timeout, classes, size, resize, mean, std)
     certification = parse_certification(certify or [], smooth, purifier, draws, alpha, until, seed)
     if certification and is_service(model):
         report(f"up to {certification.requests} requests to {model} for each image")
-    return ClassifyOptions(model, classifier, device, top_k, Labels(label), labels, suspect, detector, certification)
+    return ClassifyOptions(
+        model,
+        classifier,
+        device,
+        top_k,
+        Labels(label),
+        labels,
+        suspect,
+        detector,
+        certification,
+        read_calibration(calibration) if calibration else None,
+        calibrate,
+    )
 
 
 def show(stream: TextIO) -> Emit:

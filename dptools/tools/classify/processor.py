@@ -1,16 +1,20 @@
 """Classify samples: add the most probable classes, the rank of the label, and the suspicion to their records."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dptools.classifiers.names import ClassifierOptions, is_service
-from dptools.detection import DETECTORS, Detector, load_detector
+from dptools.detection import DETECTORS, Calibration, Detector, load_detector
 from dptools.errors import SampleError, UsageError, check_name
 from dptools.pipe.record import Record
+from dptools.pipe.run import Emit
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolOptions
+from dptools.tools.classifier_options import check_calibrated
+from dptools.tools.classify.calibrating import calibrating
 from dptools.tools.classify.certification import CertificationOptions
 from dptools.tools.classify.certifying import CertifyProcessor
 from dptools.tools.shared import PREDICTIONS, Labels
@@ -34,6 +38,8 @@ class ClassifyOptions(ToolOptions):
         suspect: Whether to compute the suspicion, the calibrated score of a detector.
         detector: Name of the detector; None for the default of :func:`dptools.detection.load_detector`.
         certification: Options for randomised smoothing; None for an ordinary prediction.
+        calibration: The distribution of the scores of clean images; None for that of the default classifier.
+        calibrate: The file for a new calibration; None to measure none.
 
     Raises:
         UsageError: The options cannot be combined.
@@ -53,19 +59,27 @@ class ClassifyOptions(ToolOptions):
     suspect: bool = False
     detector: str | None = None
     certification: CertificationOptions | None = None
+    calibration: Calibration | None = None
+    calibrate: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.detector is not None and not self.suspect:
-            raise UsageError("--detector requires --suspect")
+        if self.detector is not None and not (self.suspect or self.calibrate):
+            raise UsageError("--detector requires --suspect or --calibrate")
         if self.detector is not None:
             check_name("detector", self.detector, DETECTORS)
-        if self.certification and (self.suspect or self.label_map):
-            raise UsageError("--certify and --smooth exclude --suspect and --labels")
-        if self.suspect and is_service(self.model):
+        if self.certification and (self.suspect or self.label_map or self.calibrate):
+            raise UsageError("--certify and --smooth exclude --suspect, --calibrate and --labels")
+        if self.calibrate and (self.suspect or self.calibration or self.label_map):
+            raise UsageError("--calibrate excludes --suspect, --calibration and --labels")
+        if self.calibration and not self.suspect:
+            raise UsageError("--calibration requires --suspect")
+        if (self.suspect or self.calibrate) and is_service(self.model):
             raise UsageError(
                 f"--suspect needs networks on this machine, and {self.model} is a service: "
                 "run --suspect with a local model first, then the service without it"
             )
+        if self.suspect:
+            check_calibrated("--suspect", self.model, self.classifier_options, self.calibration)
 
     @property
     def seed(self) -> int | None:
@@ -74,6 +88,9 @@ class ClassifyOptions(ToolOptions):
     @property
     def io_bound(self) -> bool:
         return is_service(self.model)
+
+    def collect(self, emit: Emit) -> AbstractContextManager[Emit]:
+        return calibrating(emit, self.calibrate) if self.calibrate else nullcontext(emit)
 
     def load(self) -> "ClassifyProcessor | CertifyProcessor":
         from dptools.classifiers import imagenet, load, read_label_map
@@ -84,7 +101,11 @@ class ClassifyOptions(ToolOptions):
         self.labels.check(classes)
         if self.certification:
             return self._certifier(self.certification, classifier)
-        detector = load_detector(self.detector, classifier, self.device) if self.suspect else None
+        detector = (
+            load_detector(self.detector, classifier, self.device, self.calibration)
+            if self.suspect or self.calibrate
+            else None
+        )
         return ClassifyProcessor(self, classifier, classes, label_map, detector)
 
     def _certifier(self, certification: CertificationOptions, classifier: "Classifier") -> CertifyProcessor:
@@ -118,8 +139,7 @@ class ClassifyProcessor:
 
     def params(self, sample: Sample) -> Record:
         suspect = {"suspect": self.detector.settings} if self.detector else {}
-        model = {"model": self.classifier.name, "weights": self.classifier.weights}
-        return {**model, "top_k": self.options.top_k, **suspect}
+        return {**self.classifier.params, "top_k": self.options.top_k, **suspect}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         if self.classifier.remote:
@@ -143,7 +163,8 @@ class ClassifyProcessor:
         classified = {"model": self.classifier.name, "top": mapped.top(self.options.top_k), "label_rank": rank}
         suspected = self._suspect(sample, prediction, rank) if self.detector else {}
         # A certificate or a vote in the record belongs to an earlier prediction.
-        return sample.without(*PREDICTIONS).update(
+        outdated = (*PREDICTIONS, "suspicion", "suspect") if self.options.calibrate else PREDICTIONS
+        return sample.without(*outdated).update(
             classify=classified, **suspected, **({} if label is None else {"label": label})
         )
 
@@ -156,6 +177,11 @@ class ClassifyProcessor:
 
         assert self.detector
         assert isinstance(prediction, ClassProbabilities)
+        if self.options.calibrate:
+            if "attack" in sample.record:
+                raise SampleError("NotClean", "a calibration needs clean images, and this one was attacked")
+            score = self.detector.disagreement(_pixels(sample), prediction.probabilities)
+            return {"suspect": {**self.detector.settings, "disagreement": round(score, 6)}}
         suspicion = self.detector(_pixels(sample), prediction.probabilities)
         return {"suspicion": suspicion, "suspect": {**self.detector.settings, "label_rank": rank}}
 

@@ -9,13 +9,26 @@ from dptools.classifiers.names import DEFAULT as CLASSIFIER
 from dptools.classifiers.names import ClassifierOptions
 from dptools.cli.entry import main as run
 from dptools.cli.image_tool import image_tool
-from dptools.cli.options import Device, Endpoint, Label, Seed, Timeout, Weights
+from dptools.cli.options import (
+    ClassNames,
+    Device,
+    Endpoint,
+    Label,
+    Mean,
+    Resize,
+    Seed,
+    Size,
+    Std,
+    Timeout,
+    Weights,
+)
 from dptools.pipe.file_formats import NAMES
 from dptools.purifiers.dip.settings import LOSSES, NETWORKS
 from dptools.purifiers.dip.stopping_names import CRITERIA
 from dptools.purifiers.filters.registry import PARAMETERS
 from dptools.purifiers.method import DEFAULT
 from dptools.purifiers.precision import PRECISIONS
+from dptools.tools.classifier_options import classifier_options
 from dptools.tools.denoise.options import DenoiseOptions
 from dptools.tools.denoise.overrides import Overrides
 from dptools.tools.denoise.tracing import TraceOptions
@@ -78,9 +91,16 @@ def denoise(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="NAME", help=f"Classifier for the oracle and the trace, e.g. {CLASSIFIER}."),
+        typer.Option(
+            "--model", metavar="NAME|FILE", help=f"Classifier for the oracle and the trace, e.g. {CLASSIFIER}."
+        ),
     ] = None,
     weights: Weights = None,
+    classes: ClassNames = None,
+    size: Size = None,
+    resize: Resize = None,
+    mean: Mean = None,
+    std: Std = None,
     endpoint: Endpoint = None,
     timeout: Timeout = ClassifierOptions.timeout,
     label: Label = None,
@@ -89,7 +109,8 @@ def denoise(
 ) -> DenoiseOptions:
     """Remove noise and adversarial perturbations from images, before they are classified."""
     overrides = Overrides(tuple(stop or ()), iterations, average, precision, network, loss, tile)
-    tracing = TraceOptions(every, trace, keep, model, ClassifierOptions(weights, endpoint, timeout), Labels(label))
+    given = classifier_options(weights, endpoint, timeout, classes, size, resize, mean, std)
+    tracing = TraceOptions(every, trace, keep, model, given, Labels(label))
     return DenoiseOptions(method, overrides, tracing, device, seed, if_suspect)
 
 

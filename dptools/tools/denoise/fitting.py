@@ -62,8 +62,7 @@ class FitProcessor:
         params = {"method": self.name, **settings, "device": self.device.type, **self.tracing.params}
         if self.classifier:
             oracle = OracleClassifier.of(sample, self.classifier, self.tracing.labels)
-            params |= {"model": self.classifier.name, "weights": self.classifier.weights}
-            params |= {"label": oracle.label, "adversarial": oracle.adversarial}
+            params |= {**self.classifier.params, "label": oracle.label, "adversarial": oracle.adversarial}
         return params
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:

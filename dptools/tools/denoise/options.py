@@ -138,7 +138,10 @@ class DenoiseOptions(ToolOptions):
         """Check that options of a classifier come with ``--model``, and that something uses the classifier."""
         tracing = self.tracing
         if tracing.model is None and (tracing.given != ClassifierOptions() or tracing.labels.given is not None):
-            raise UsageError("--weights, --endpoint, --timeout and --label need a classifier: add --model NAME")
+            raise UsageError(
+                "--weights, --classes, --size, --resize, --mean, --std, --endpoint, --timeout and --label need a "
+                "classifier: add --model NAME"
+            )
         if tracing.model and not tracing and not oracle:
             raise UsageError(
                 "--model has no effect without --stop oracle, --trace or --keep: nothing else uses a classifier"

@@ -1,0 +1,70 @@
+"""How an image becomes the input of a network: size, crop and normalisation."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from dptools.classifiers.classifier import Geometry
+from dptools.classifiers.names import RGB, ClassifierOptions
+from dptools.errors import UsageError
+
+RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+"""Interpolation methods by the names that torchvision and timm give them."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The preprocessing of a network.
+
+    Attributes:
+        size: side of the input, in pixels.
+        resize: length of the shorter side before the central square is cropped, in pixels.
+        mean: mean of the channels, which is subtracted.
+        std: standard deviation of the channels, by which is divided.
+        resample: the interpolation method.
+    """
+
+    size: int
+    resize: int
+    mean: RGB = (0.0, 0.0, 0.0)
+    std: RGB = (1.0, 1.0, 1.0)
+    resample: Image.Resampling = Image.Resampling.BICUBIC
+
+    @classmethod
+    def of_timm(cls, config: Mapping[str, Any], name: str) -> "Preprocessing":
+        """Return the preprocessing that a configuration of timm describes: ``input_size``, ``crop_pct`` and others.
+
+        Raises:
+            UsageError: the input is not a square image with three channels.
+        """
+        channels, height, width = config["input_size"]
+        if channels != 3 or height != width:
+            raise UsageError(f"{name}: its input is {channels} x {height} x {width}; expected a square RGB image")
+        mean, std = tuple(config.get("mean", cls.mean)), tuple(config.get("std", cls.std))
+        resample = RESAMPLING.get(config.get("interpolation", ""), Image.Resampling.BICUBIC)
+        return cls(height, math.floor(height / config.get("crop_pct", 1.0)), mean, std, resample)
+
+    @property
+    def geometry(self) -> Geometry:
+        """The resizing and cropping."""
+        return Geometry(self.resize, self.size, self.resample)
+
+    def changed(self, options: ClassifierOptions) -> "Preprocessing":
+        """Return the preprocessing with the changes that the user requests. With a new size, the crop is in proportion.
+
+        Raises:
+            UsageError: images would be smaller than the crop.
+        """
+        size = options.size or self.size
+        resize = options.resize or round(self.resize * size / self.size)
+        if resize < size:
+            raise UsageError(f"images resized to {resize} pixels are smaller than the input of {size} pixels")
+        return Preprocessing(size, resize, options.mean or self.mean, options.std or self.std, self.resample)

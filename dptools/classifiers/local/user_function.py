@@ -1,0 +1,144 @@
+"""Networks that a function of the user returns: ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``. This runs their code."""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from dptools.classifiers.classifier import Classifier
+from dptools.classifiers.local import weights as weights_files
+from dptools.classifiers.local.own import own_classifier
+from dptools.classifiers.local.preprocessing import Preprocessing
+from dptools.classifiers.local.user_errors import describe, is_users
+from dptools.classifiers.names import ClassifierOptions
+from dptools.errors import SetupError, UsageError
+from dptools.texts import did_you_mean
+
+
+def load(name: str, options: ClassifierOptions) -> Classifier:
+    """Load a network from a function of the user, which takes no arguments and returns an ``nn.Module``.
+
+    The function is called with the random state of seed 0, so that networks with random weights are equal in all
+    processes. The preprocessing is that of the options, or else of the module's attribute ``pretrained_cfg``, as in
+    timm. By default, images in [0, 1] are not normalised, and not cropped beyond a square.
+
+    Raises:
+        UsageError: the function or the input size is missing, or the network does not classify images.
+        SetupError: the user's code fails, or returns no ``nn.Module``, or the weights do not fit.
+    """
+    source, _, function = name.rpartition(":")
+    short = f"{Path(source).name}:{function}" if source.endswith(".py") else name
+    with _users_code(short, (options.directory or Path.cwd()).absolute()):
+        module = _import_file(source, options) if source.endswith(".py") else _import_module(source)
+        network = _call(_find(module, function, source), short)
+    if options.weights:
+        path = options.path(options.weights)
+        weights_files.fill(network, weights_files.read(path), path)
+    names = {type(part).__module__ for part in network.modules()} & set(sys.modules)
+    code = _hash_of_sources([module, *map(sys.modules.__getitem__, sorted(names))])
+    weights = hashlib.sha256((code + weights_files.fingerprint_of(network)).encode()).hexdigest()[:16]
+    return own_classifier(network.float(), short, weights, options, _preprocessing(network, options, short))
+
+
+def _preprocessing(network: nn.Module, options: ClassifierOptions, name: str) -> Preprocessing:
+    config = getattr(network, "pretrained_cfg", None)
+    if isinstance(config, dict) and config.get("input_size"):
+        return Preprocessing.of_timm(config, name)
+    if options.size is None:
+        raise UsageError(f"{name} does not state its input size: set the size, the side of the input in pixels")
+    return Preprocessing(options.size, options.size)
+
+
+def _import_file(source: str, options: ClassifierOptions) -> ModuleType:
+    """Run a source file, and return it as a module. Modules beside the file can be imported from it."""
+    path = options.path(source).absolute()
+    if not path.is_file():
+        raise SetupError(f"{source}: {'this is a directory' if path.is_dir() else 'No such file or directory'}")
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(f"_dptools_user_{path.stem}", path)
+    assert spec
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    # The loader of the spec could run byte code of an older version of the file, if both have the same size and second.
+    exec(compile(path.read_bytes(), path, "exec"), vars(module))
+    return module
+
+
+def _import_module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            raise UsageError(
+                f"no module {error.name!r} in the current directory or among the installed packages"
+            ) from None
+        raise
+
+
+def _find(module: ModuleType, function: str, source: str) -> Any:
+    if hasattr(module, function):
+        return getattr(module, function)
+    own = [
+        name
+        for name, value in vars(module).items()
+        if callable(value) and not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
+    ]
+    hint = did_you_mean(get_close_matches(function, own, n=3)) or (f": it defines {', '.join(own[:20])}" if own else "")
+    raise UsageError(f"{source} has no function {function!r}{hint}")
+
+
+def _call(function: Any, name: str) -> nn.Module:
+    """Call the function. A value that already is a module is returned as it is."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = function() if callable(function) and not isinstance(function, nn.Module) else function
+    if not isinstance(network, nn.Module):
+        raise SetupError(f"{name} is or returns an object of type {type(network).__name__}; expected an nn.Module")
+    return network
+
+
+@contextmanager
+def _users_code(name: str, directory: Path) -> Iterator[None]:
+    """Run code of the user: modules of the directory come first.
+
+    Afterwards, the user's directories come last, so that their modules cannot shadow others.
+
+    Raises:
+        SetupError: the code fails. The message names file, line and error.
+    """
+    before = list(sys.path)
+    sys.path.insert(0, str(directory))
+    try:
+        yield
+    except (UsageError, SetupError):
+        raise
+    except (Exception, SystemExit) as error:
+        raise SetupError(f"{name}: {describe(error)}") from error
+    finally:
+        sys.path[:] = [*before, *(path for path in sys.path if path not in before)]
+
+
+def _hash_of_sources(modules: Sequence[ModuleType]) -> str:
+    """Return a hash of the source files of the first module, and of the user's modules that the modules refer to."""
+    pending, files = list(modules), dict[str, Path]()
+    while pending:
+        module = pending.pop()
+        path = Path(getattr(module, "__file__", None) or "")
+        if module.__name__ in files or not (is_users(path) or (module is modules[0] and path.is_file())):
+            continue
+        files[module.__name__] = path
+        for value in vars(module).values():
+            name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(name, str) and name in sys.modules:
+                pending.append(sys.modules[name])
+    hashes = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values())
+    return "".join(hashes)

@@ -1,0 +1,188 @@
+"""Classifiers that users bring: class names, weights, preprocessing and fingerprints."""
+
+import json
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from classifiers.own_models import NAMES, write_mine, write_onnx
+from safetensors.torch import save_file
+from torch import nn
+from torchvision import models
+
+from dptools.classifiers import Classes, Geometry, load, read_classes
+from dptools.errors import SampleError, SetupError, UsageError
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current directory, which holds ``mine.py``, ``mine.pth`` and ``names.txt``."""
+    monkeypatch.chdir(tmp_path)
+    write_mine(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join(NAMES) + "\n\n",
+        "\ufeff" + "\r\n".join(NAMES),
+        json.dumps(NAMES),
+        json.dumps({str(index): name for index, name in enumerate(NAMES)}),
+        json.dumps({name: index for index, name in reversed(list(enumerate(NAMES)))}),
+    ],
+)
+def test_classes_are_read_from_lines_and_json(tmp_path: Path, text: str) -> None:
+    (tmp_path / "names").write_text(text)
+    assert read_classes(tmp_path / "names") == Classes((), NAMES)
+
+
+def test_classes_may_have_wordnet_ids(tmp_path: Path) -> None:
+    (tmp_path / "names.json").write_text('{"0": ["n01440764", "tench"], "1": ["n01443537", "goldfish"]}')
+    classes = read_classes(tmp_path / "names.json")
+    assert classes.index("n01443537") == classes.index("goldfish") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"cat\n\ndog", "class 1 has no name"),
+        (b"cat", "gives 1 names"),
+        (b"[1, 2]", "class 0 has no name: 1"),
+        (b"[", "not valid JSON"),
+        (b'{"0": "cat", "2": "dog"}', "each index from 0 to 1 once"),
+        (b'{"cat": "dog"}', "from index to name or from name to index"),
+        (b"\xff\xfe", "not a text file"),
+    ],
+)
+def test_malformed_classes_are_reported(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "names").write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        read_classes(tmp_path / "names")
+
+
+def test_a_name_that_is_a_number_counts_before_an_index() -> None:
+    digits = Classes((), ("1", "0"))
+    assert (digits.index("1"), digits.index(1)) == (0, 1)
+
+
+def test_weights_with_another_number_of_classes_rebuild_the_last_layer(tmp_path: Path) -> None:
+    state = models.resnet18(num_classes=7).state_dict()
+    save_file(state, tmp_path / "seven.safetensors")
+    torch.save({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in state.items()}}, tmp_path / "c.pth")
+    images = torch.rand(1, 3, 64, 64)
+    first, second = (load("resnet18", tmp_path / name, "cpu", size=64) for name in ("seven.safetensors", "c.pth"))
+    assert len(first.classes) == 7
+    assert torch.equal(first(images), second(images))
+    assert first.geometry.resize == 73
+    squeezed = models.squeezenet1_1(num_classes=5).state_dict()
+    torch.save(squeezed, tmp_path / "five.pth")
+    assert len(load("squeezenet1_1", tmp_path / "five.pth", "cpu").classes) == 5
+
+
+@pytest.mark.skipif(not find_spec("timm"), reason="timm is not installed")
+def test_timm_gives_the_network_and_the_preprocessing(tmp_path: Path) -> None:
+    import timm
+
+    network = timm.create_model("resnet10t", num_classes=7).eval()
+    torch.save(network.state_dict(), tmp_path / "seven.pth")
+    classifier = load("timm:resnet10t", tmp_path / "seven.pth", "cpu")
+    config = timm.data.resolve_model_data_config(network)
+    assert classifier.geometry.crop == config["input_size"][-1]
+    images = torch.rand(1, 3, 64, 64)
+    normalise = [torch.tensor(config[name]).view(1, 3, 1, 1) for name in ("mean", "std")]
+    expected = network((images - normalise[0]) / normalise[1])
+    assert torch.allclose(classifier(images), expected, atol=1e-5)
+    assert load("timm:resnet10t", tmp_path / "seven.pth", "cpu", size=32).geometry.crop == 32
+    vit = timm.create_model("vit_tiny_patch16_224", num_classes=7, img_size=32)
+    torch.save(vit.state_dict(), tmp_path / "vit.pth")
+    assert len(load("timm:vit_tiny_patch16_224", tmp_path / "vit.pth", "cpu", size=32).classes) == 7
+
+
+def test_a_network_can_state_its_preprocessing_and_the_user_can_change_it(here: Path) -> None:
+    classifier = load("mine.py:described", device="cpu")
+    assert classifier.geometry == Geometry(32, 32)
+    assert classifier.mean.flatten().tolist() == [0.5] * 3
+    changed = load("mine.py:described", device="cpu", resize=36, std=(1.0, 1.0, 1.0))
+    assert changed.geometry == Geometry(36, 32)
+    assert changed.params == {
+        "model": "mine.py:described", "weights": classifier.weights, "resize": 36, "std": (1.0, 1.0, 1.0)
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="smaller than the input"):
+        load("mine.py:described", device="cpu", resize=20)
+
+
+def test_probabilities_become_logits(here: Path) -> None:
+    images = torch.rand(2, 3, 32, 32)
+    logits, logarithms = (load(f"mine.py:{name}", device="cpu", size=32)(images) for name in ("network", "softmax"))
+    assert torch.allclose(logits.softmax(1), logarithms.softmax(1), atol=1e-5)
+
+
+def test_random_weights_are_the_same_in_every_process(here: Path) -> None:
+    first = load("mine.py:network", device="cpu", size=32)
+    torch.rand(5)
+    assert load("mine.py:network", device="cpu", size=32).weights == first.weights
+
+
+def test_the_fingerprint_covers_code_and_weights(here: Path) -> None:
+    def weights() -> str:
+        return load("mine.py:network", Path("mine.pth"), "cpu", size=32).weights
+
+    before = weights()
+    assert weights() == before
+    code = Path("mine.py").read_text()
+    Path("mine.py").write_text(code.replace("20 *", "21 *"))
+    assert weights() != before
+    Path("mine.py").write_text(code)
+    state = torch.load("mine.pth")
+    state["fc.bias"] += 1
+    torch.save(state, "mine.pth")
+    assert weights() != before
+
+
+def test_onnx_weights_in_another_file_belong_to_the_fingerprint(here: Path) -> None:
+    network = write_mine(here)
+    write_onnx(here / "big.onnx", network, external=True)
+    graph = (here / "big.onnx").read_bytes()
+    before = load("big.onnx", device="cpu").weights
+    nn.init.zeros_(network.fc.bias)
+    write_onnx(here / "big.onnx", network, external=True)
+    assert (here / "big.onnx").read_bytes() == graph
+    assert load("big.onnx", device="cpu").weights != before
+
+
+@pytest.mark.parametrize("batch", [1, 2, "batch"])
+def test_onnx_accepts_any_number_of_images_but_gives_no_gradient(here: Path, batch: int | str) -> None:
+    network = write_mine(here)
+    write_onnx(here / "net.onnx", network, batch)
+    images = torch.rand(3, 3, 32, 32, requires_grad=True)
+    scores = load("net.onnx", device="cpu")(images)
+    assert torch.allclose(scores, network(images), atol=1e-4)
+    with pytest.raises(SampleError, match=r"net\.onnx gives no gradients"):
+        scores.sum().backward()
+
+
+def test_a_program_with_pickled_objects_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "evil.pt2", "w") as archive:
+        archive.writestr("evil/archive_format", "pt2")
+        archive.writestr("evil/data/constants/opaque_obj_0", b"cos\nsystem\n(S'touch gone'\ntR.")
+    with pytest.raises(SetupError, match="opaque_obj_0, which could run code"):
+        load(str(tmp_path / "evil.pt2"), device="cpu")
+
+
+def test_modules_beside_the_file_can_be_imported_and_do_not_shadow_others_later(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setattr("sys.path", list(sys.path))
+    (here / "sub").mkdir()
+    (here / "sub" / "part.py").write_text("def network():\n    import mine\n    return mine.network()\n")
+    (here / "sub" / "mine.py").write_text((here / "mine.py").read_text())
+    (here / "sub" / "top.py").write_text("from part import network\n")
+    assert len(load("sub/top.py:network", device="cpu", size=32).classes) == 7
+    assert sys.path.index(str(here / "sub")) >= len(sys.path) - 2
+    for name in ("part", "mine"):
+        sys.modules.pop(name)
