@@ -8,12 +8,17 @@ from dptools.purifiers.dip.stopping import Fixed, HeldOut, StopDecision, Stoppin
 from dptools.purifiers.dip.stopping_literature import DIPDefend, LossThreshold, Oracle, Plateau, Variance
 
 if TYPE_CHECKING:
+    from dptools.purifiers.dip.fit import Restoration
     from dptools.purifiers.dip.loop import steps
-    from dptools.purifiers.dip.purifier import DeepImagePrior, Restoration, restore_each
+    from dptools.purifiers.dip.purifier import DeepImagePrior, restore_each
     from dptools.purifiers.dip.step import Step
 else:
     __getattr__ = lazy(
-        __name__, loop=("steps",), purifier=("DeepImagePrior", "Restoration", "restore_each"), step=("Step",)
+        __name__,
+        fit=("Restoration",),
+        loop=("steps",),
+        purifier=("DeepImagePrior", "restore_each"),
+        step=("Step",),
     )
 
 __all__ = [

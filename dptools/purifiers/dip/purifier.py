@@ -1,15 +1,13 @@
-"""The deep image prior as a purifier: early stopping, tiles, and a restart after divergence."""
+"""The deep image prior as a purifier, with tiles."""
 
 import logging
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from dptools.errors import SampleError
-from dptools.purifiers.dip.loop import steps
+from dptools.purifiers.dip.fit import Observer, Restoration, fit_each, result_or_error
 from dptools.purifiers.dip.settings import DIP, FitSettings
 from dptools.purifiers.dip.step import Step
 from dptools.purifiers.dip.stopping import StoppingCriterion
@@ -18,41 +16,8 @@ from dptools.purifiers.tiling import in_tiles, tiles
 
 logger = logging.getLogger(__name__)
 
-Observer = Callable[[Step], None]
-"""A function that is called with every step of every fit, tile after tile."""
-
-GRACE = 100
-"""Number of first iterations in which the error of a fit may reach MAX_ERROR.
-
-After them, a fit counts as diverged if its error exceeds about twice the variance of the image.
-"""
-
 LOG_EVERY = 10
 """Iterations between two messages about the progress of a fit."""
-
-MAX_ERROR = 1.0
-"""The largest mean squared error between two images in [0, 1]."""
-
-
-@dataclass(frozen=True)
-class Restoration:
-    """The result of a fit.
-
-    Attributes:
-        image: 1 x 3 x H x W in [0, 1].
-        step: the iteration that the image comes from.
-        iterations: number of iterations of the fit.
-        reason: why the fit stopped.
-        restarted: whether a fit diverged and was repeated with a tenth of the learning rate.
-        tiles: number of fits, one per tile. Step, iterations and reason are those of the longest fit.
-    """
-
-    image: Tensor = field(repr=False)
-    step: int
-    iterations: int
-    reason: str
-    restarted: bool = False
-    tiles: int = 1
 
 
 class DeepImagePrior(Purifier):
@@ -106,7 +71,7 @@ class DeepImagePrior(Purifier):
             2
         """
         (restoration,) = restore_each(image, [self.settings], seed=seed, observe=observe)
-        return _or_raise(restoration)
+        return result_or_error(restoration)
 
 
 def restore_each(
@@ -177,84 +142,3 @@ def _joined(image: Tensor, side: int, fits: list[Restoration | None]) -> Restora
     longest = max(done, key=lambda tile_fit: tile_fit.iterations)
     restarted = any(tile_fit.restarted for tile_fit in done)
     return replace(longest, image=grey_like(output, image), restarted=restarted, tiles=len(done))
-
-
-def fit(image: Tensor, settings: FitSettings, *, seed: int, observe: Observer | None = None) -> Restoration:
-    """Fit one image or tile until the stopping criterion is met; see :func:`fit_each`.
-
-    Raises:
-        SampleError: the fit diverged twice.
-    """
-    (restoration,) = fit_each(image, [settings], seed=seed, observe=observe)
-    return _or_raise(restoration)
-
-
-def fit_each(
-    image: Tensor, settings: Sequence[FitSettings], *, seed: int, observe: Observer | None = None
-) -> list[Restoration | None]:
-    """Fit one image or tile until each stopping criterion is met; see :func:`restore_each`.
-
-    A fit that diverges is repeated with a tenth of the learning rate, for the criteria that were not met before.
-    """
-    results: list[Restoration | None] = [None] * len(settings)
-    for share in dict.fromkeys(each.stop.held_out for each in settings):
-        group = [index for index, each in enumerate(settings) if each.stop.held_out == share]
-        _fit(image, settings, group, results, seed, observe)
-        if pending := [index for index in group if results[index] is None]:
-            slower = [replace(each, learning_rate=each.learning_rate / 10) for each in settings]
-            _fit(image, slower, pending, results, seed, observe)
-            for index in pending:
-                restarted = results[index]
-                results[index] = None if restarted is None else replace(restarted, restarted=True)
-    return results
-
-
-def _fit(
-    image: Tensor,
-    settings: Sequence[FitSettings],
-    group: Sequence[int],
-    results: list[Restoration | None],
-    seed: int,
-    observe: Observer | None,
-) -> None:
-    """Run one fit, and enter the result of each criterion of a group, until all are met or the fit diverges."""
-    watchers = {index: _Watcher(settings[index]) for index in group}
-    spread = image.var(dim=(-2, -1)).mean().item() if image[0, 0].numel() > 1 else 0.0
-    for step in steps(image, settings[group[0]], seed=seed):
-        limit = 2 * spread + 0.01 if step.iteration > GRACE else MAX_ERROR
-        if not math.isfinite(step.loss) or step.error > limit:
-            return
-        if observe:
-            observe(step)
-        for index, watcher in list(watchers.items()):
-            if (done := watcher(step)) is not None:
-                results[index] = done
-                del watchers[index]
-        if not watchers:
-            return
-
-
-class _Watcher:
-    """One stopping criterion, with the best step so far."""
-
-    def __init__(self, settings: FitSettings) -> None:
-        self.decide, self.limit = settings.stop.start(), settings.max_iterations
-        self.best: Step | None = None
-
-    def __call__(self, step: Step) -> Restoration | None:
-        """Look at a step, and return the result if the fit stops here."""
-        decision = self.decide(step)
-        self.best = step if decision.keep or self.best is None else self.best
-        reason = decision.stop or ("iteration limit reached" if step.iteration >= self.limit else None)
-        return Restoration(self.best.average, self.best.iteration, step.iteration, reason) if reason else None
-
-
-def _or_raise(restoration: Restoration | None) -> Restoration:
-    """Return the restoration.
-
-    Raises:
-        SampleError: there is none, because the fit diverged twice.
-    """
-    if restoration is None:
-        raise SampleError("Diverged", "the fit diverged, even with a tenth of the learning rate")
-    return restoration
