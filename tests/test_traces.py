@@ -100,8 +100,8 @@ def test_the_oracle_stops_when_the_label_is_found(attacked: Path, sh: Run) -> No
     [
         ("--method dip --stop oracle", "--stop oracle needs a classifier: add --model NAME"),
         ("--method dip --model efficientnet-lite0", "--model has no effect without --stop oracle, --trace or --keep"),
-        ("--method median:3 --trace t.jsonl", "--trace requires a method that fits a network"),
-        ("--trace t.jsonl", "--trace requires a method that fits a network"),
+        ("--method median:3 --trace t.jsonl", "--trace requires a deep image prior"),
+        ("--trace t.jsonl", "--trace requires a deep image prior"),
         ("--tile 9", "--tile 9: the smallest tile is 64 pixels"),
         ("--label 3", "--weights, --endpoint, --timeout and --label need a classifier: add --model NAME"),
         ("--method median:3 --tile 64", "--tile requires a method with a network"),

@@ -145,7 +145,7 @@ def test_missing_package_error_names_the_package() -> None:
 
 def test_device_errors() -> None:
     assert resolve_device("cpu").type == "cpu"
-    with pytest.raises(UsageError, match="choose auto, cpu, cuda or cuda:N"):
+    with pytest.raises(UsageError, match="choose auto, cpu, cuda, cuda:N or mps"):
         resolve_device("gpu")
     with pytest.raises(SetupError, match="device cuda:99 does not exist"):
         resolve_device("cuda:99")

@@ -109,8 +109,8 @@ def test_version_and_short_help(tool: str, sh: Run) -> None:
         ),
         ("dp-denoise --method jpeg:0 x.png -o o", "dp-denoise: method jpeg:0: give quality from 1 to 95"),
         ("dp-denoise --method tv --stop fixed:9 x.png -o o", "dp-denoise: --stop requires a method with a network"),
-        ("dp-denoise --stop held-out x.png -o o", "dp-denoise: --stop requires a method that fits a network"),
-        ("dp-denoise --network small x.png -o o", "dp-denoise: --network requires a method that fits a network"),
+        ("dp-denoise --stop held-out x.png -o o", "dp-denoise: --stop requires a deep image prior"),
+        ("dp-denoise --network small x.png -o o", "dp-denoise: --network requires a deep image prior"),
         (
             "dp-denoise --method dip --stop never x.png -o o",
             "dp-denoise: unknown stopping criterion 'never': choose fixed:N, held-out",

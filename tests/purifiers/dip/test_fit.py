@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dptools.errors import SampleError, UsageError
 from dptools.purifiers.dip import DIP, PAPER, DeepImagePrior, FitSettings, Fixed, HeldOut, Oracle, Restoration, Step
-from dptools.purifiers.dip import purifier as module
+from dptools.purifiers.dip import fit as module
 from dptools.purifiers.dip import steps as fit_steps
 from dptools.purifiers.dip.held_out import draw_held_out
 from dptools.purifiers.dip.losses import FACTORIES as LOSS_FACTORIES

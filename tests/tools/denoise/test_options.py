@@ -47,8 +47,8 @@ def test_options_replace_the_settings_of_the_method() -> None:
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
-        ("denoiser", {"stops": ["fixed:3"]}, "--stop requires a method that fits a network: choose --method dip"),
-        ("photo", {"iterations": 3}, "--iterations requires a method that fits a network"),
+        ("denoiser", {"stops": ["fixed:3"]}, "--stop requires a deep image prior: choose --method dip"),
+        ("photo", {"iterations": 3}, "--iterations requires a deep image prior"),
         (
             "jpeg:50",
             {"precision": "bf16"},
@@ -70,8 +70,8 @@ def test_options_that_a_method_does_not_have_are_refused(method: str, options: d
 @pytest.mark.parametrize(
     ("method", "tracing", "message"),
     [
-        ("denoiser", TraceOptions(trace=Path("t")), "--trace requires a method that fits a network"),
-        ("median:3", TraceOptions(keep=Path("k")), "--keep requires a method that fits a network"),
+        ("denoiser", TraceOptions(trace=Path("t")), "--trace requires a deep image prior"),
+        ("median:3", TraceOptions(keep=Path("k")), "--keep requires a deep image prior"),
         (
             "dip",
             TraceOptions(model="efficientnet-lite0"),
@@ -117,15 +117,15 @@ def test_several_criteria_observe_one_fit_and_give_the_results_of_separate_fits(
 
 
 def test_one_fit_serves_all_criteria(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dptools.purifiers.dip import purifier
+    from dptools.purifiers.dip import fit
 
-    fits, steps = [], purifier.steps
+    fits, steps = [], fit.steps
 
     def counted(*arguments: object, **named: object) -> object:
         fits.append(named["seed"])
         return steps(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(purifier, "steps", counted)
+    monkeypatch.setattr(fit, "steps", counted)
     processor = DenoiseOptions("dip", Overrides(("fixed:2", "fixed:3"))).load()
     for name in ("a.png", "b.png"):
         for job in processor.expand(sample(name)):
