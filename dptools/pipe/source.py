@@ -1,7 +1,7 @@
 """Make samples from what a command line names: files, directories, or standard input.
 
-Standard input holds one image, a list of paths, or records as JSON Lines. An input that cannot be read
-becomes an error record, and the following ones are read.
+Standard input holds one image, a list of paths, records as JSON Lines, or a shard. An input that cannot be read becomes
+an error record, and the following ones are read.
 """
 
 import os
@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from dptools.errors import SampleError
+from dptools.errors import SampleError, UsageError
+from dptools.pipe.formats import mistaken_for_paths, unsupported_files
 from dptools.pipe.lines import lines
 from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION, Record, parse
 from dptools.pipe.sample import Sample
+from dptools.pipe.shard_names import is_shard
+from dptools.pipe.shard_source import read_shard
 from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.walk import walk
 
@@ -52,9 +55,15 @@ def open_source(
         form: The format of standard input; None detects it from the first bytes.
         null: Whether standard input holds paths that end in NUL instead of newline.
         leave_out: The output directories. They are not walked, so that outputs do not become inputs of the next run.
+
+    Raises:
+        UsageError: Standard input holds nothing that can be read.
     """
     if list(operands) == ["-"]:
-        return Source(_read_image(stdin), one_image=True)
+        found, head = sniff(stdin)
+        if found is InputFormat.TAR:
+            return Source(read_shard(stdin, "-", "", head), form=found)
+        return Source(_read_image(stdin, head), one_image=True)
     if operands:
         excluded = [os.path.realpath(directory) for directory in leave_out]
         return Source(sample for operand in operands for sample in _read_operand(operand, stdin, excluded))
@@ -65,11 +74,19 @@ def open_source(
         form, head = sniff(stdin)
         if not head:
             return Source(iter(()), empty=True)
+        if form is InputFormat.PATHS and (mistake := mistaken_for_paths(head)):
+            raise UsageError(mistake)
     if form is InputFormat.IMAGE:
         return Source(_read_image(stdin, head), one_image=True, form=form)
+    return Source(_read_stdin(stdin, head, form, null), form=form)
+
+
+def _read_stdin(stdin: BinaryIO, head: bytes, form: InputFormat, null: bool) -> Iterator[Sample]:
+    if form is InputFormat.TAR:
+        return read_shard(stdin, "-", "", head)
     if form is InputFormat.JSONL:
-        return Source(read_jsonl(stdin, head), form=form)
-    return Source(_read_paths(stdin, head, b"\0" if null else b"\n"), form=form)
+        return read_jsonl(stdin, head)
+    return _read_paths(stdin, head, b"\0" if null else b"\n")
 
 
 def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iterator[Sample]:
@@ -79,11 +96,19 @@ def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iter
         stream: A buffered binary stream.
         head: Bytes that were already read from the stream.
         name: The name of the stream, for error messages.
+
+    Raises:
+        UsageError: The stream is a JSON array, or one object on several lines.
     """
+    first = True
     for number, line in enumerate(lines(stream, head, b"\n"), start=1):
         text = line.removeprefix(BOM).strip()
         if not text:
             continue
+        if first and (text == b"{" or text.startswith(b"[")):
+            step = "-c ." if text == b"{" else "-c '.[]'"
+            raise UsageError(f"{name}: this JSON is not one record per line: convert it with jq {step}")
+        first = False
         try:
             if len(line) > MAX_LINE:
                 raise SampleError("BadJSON", f"longer than {MAX_LINE:,} bytes")
@@ -114,6 +139,8 @@ def _read_operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> 
         yield from _read_image(stdin)
     elif _is_stream(operand):
         yield from _read_stream(operand)
+    elif is_shard(operand) and os.path.isfile(operand):
+        yield from _read_shard_file(operand, PurePath(operand).name)
     elif os.path.isdir(operand):
         yield from _read_directory(operand, leave_out)
     elif operand:
@@ -133,7 +160,19 @@ def _is_stream(path: str) -> bool:
 def _read_stream(path: str) -> Iterator[Sample]:
     try:
         with open(path, "rb") as stream:
-            yield from _read_image(stream, name=path, path=path)
+            form, head = sniff(stream)
+            if form is InputFormat.TAR:
+                yield from read_shard(stream, path, f"{path}#", head)
+            else:
+                yield from _read_image(stream, head, name=path, path=path)
+    except OSError as error:
+        yield _unreadable(path, error)
+
+
+def _read_shard_file(path: str, name: str) -> Iterator[Sample]:
+    try:
+        with open(path, "rb") as stream:
+            yield from read_shard(stream, path, f"{name}#")
     except OSError as error:
         yield _unreadable(path, error)
 
@@ -147,7 +186,7 @@ def _read_directory(root: str, leave_out: Collection[str]) -> Iterator[Sample]:
         else:
             yield _file(os.path.relpath(path, root), path)
     if empty:
-        yield _failed(root, root, "NoImages", "directory without images")
+        yield _failed(root, root, "NoImages", unsupported_files(root))
 
 
 def _read_paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
@@ -158,7 +197,8 @@ def _read_paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
         elif path and os.path.isdir(path):
             yield _failed(path, path, "IsADirectory", "is a directory; name it as an operand to walk it")
         elif path:
-            yield _file(re.sub(r"^(\./+)+(?=.)", "", path), path)
+            name = re.sub(r"^(\./+)+(?=.)", "", path)
+            yield from _read_shard_file(path, name) if is_shard(path) and os.path.isfile(path) else [_file(name, path)]
 
 
 def _file(name: str, path: str) -> Sample:
