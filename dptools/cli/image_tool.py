@@ -5,26 +5,28 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, TypeVar, get_type_hints
+from typing import IO, Any, BinaryIO, TextIO, TypeVar, get_type_hints
 
 import typer
 
 from dptools.cli.engines import make_engine, with_progress
 from dptools.cli.entry import check_input, errors_on_one_line, new_app, report
-from dptools.cli.options import OPERANDS, Common, Json, Output, tool_name
+from dptools.cli.options import OPERANDS, Common, Json, Output
+from dptools.cli.output_checks import check_output, filter_usage
 from dptools.devices import check_device
 from dptools.errors import UsageError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.progress import progress_is_useful
 from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
+from dptools.pipe.shard_names import is_shard
+from dptools.pipe.shard_sink import packed
 from dptools.pipe.sniff import InputFormat
 from dptools.pipe.source import Source, open_source
 from dptools.pipe.stage import ToolOptions
 from dptools.pipe.trace import traced
-from dptools.pipe.walk import SUFFIXES
 
 Show = Callable[[TextIO], Emit]
 """A function that returns an emitter, which writes readable text for each record to a terminal."""
@@ -86,7 +88,7 @@ def _run(options: ToolOptions, common: Common, output: Output, device: str, for_
     if common.null and common.input_format not in (None, InputFormat.PATHS):
         raise UsageError(f"-0 is for paths: it cannot be combined with --from {common.input_format}")
     if output.out:
-        _check_directory(output.out)
+        check_output(output.out, common.operands or [])
     directories = [*options.extra_directories, *([output.out] if output.out else [])]
     source = open_source(common.operands or [], _stdin(), common.input_format, common.null, leave_out=directories)
     if source.empty:
@@ -98,16 +100,13 @@ def _run(options: ToolOptions, common: Common, output: Output, device: str, for_
     if progress_is_useful() and not common.quiet:
         engine = with_progress(engine)
     stage = CachedFileStage(options, output.out, output.force)
-    emit = emit_text(sys.stdout.buffer, options.text) if options.text else _make_emitter(as_image, for_people)
-    with traced(emit, options.trace) if options.trace else nullcontext(emit) as emit_all:
-        return run(stage, source.samples, engine, emit_all, report)
-
-
-def _check_directory(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"-o {out}: not a directory")
-    if out.suffix.lower() in SUFFIXES and not out.exists():
-        raise UsageError(f"-o {out}: expected a directory; for one image: {_filter_usage(out)}")
+    with ExitStack() as opened:
+        stdout: IO[bytes] = sys.stdout.buffer
+        if output.out and is_shard(output.out):
+            engine, stdout = opened.enter_context(packed(output.out, engine, output.force, sys.stdout.buffer))
+        emit = emit_text(stdout, options.text) if options.text else _make_emitter(stdout, as_image, for_people)
+        emit = opened.enter_context(traced(emit, options.trace)) if options.trace else emit
+        return run(stage, source.samples, engine, emit, report)
 
 
 def _is_one_file(operands: list[str] | None) -> bool:
@@ -125,7 +124,7 @@ def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Sour
     if not source.one_image:
         hint = "standard input is not an image and was read as paths; " if source.form is InputFormat.PATHS else ""
         raise UsageError(
-            f"{hint}-o DIR is needed: images go there, and records to standard output; for one image: {_filter_usage()}"
+            f"{hint}-o DIR is needed: images go there, and records to standard output; for one image: {filter_usage()}"
         )
     if len(options.id_suffixes) != 1:
         raise UsageError(f"-o DIR is needed: one image would become {len(options.id_suffixes)}")
@@ -134,15 +133,10 @@ def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Sour
     return True
 
 
-def _filter_usage(target: Path = Path("OUT.png")) -> str:
-    """Return the command that reads one image from standard input and writes one to standard output."""
-    return f"{tool_name()} < IMAGE > {target}"
-
-
-def _make_emitter(as_image: bool, for_people: Show | None) -> Emit:
+def _make_emitter(stdout: IO[bytes], as_image: bool, for_people: Show | None) -> Emit:
     if as_image:
-        return emit_image(sys.stdout.buffer)
-    return for_people(sys.stdout) if for_people else emit_lines(sys.stdout.buffer)
+        return emit_image(stdout)
+    return for_people(sys.stdout) if for_people else emit_lines(stdout)
 
 
 def _stdin() -> BinaryIO:

@@ -22,10 +22,12 @@ from pathlib import Path
 
 from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
+from dptools.pipe import shard_names
 from dptools.pipe.attempt import attempt
 from dptools.pipe.record import Record
 from dptools.pipe.reuse import find_output, is_reusable
 from dptools.pipe.sample import ExistingOutput, Sample
+from dptools.pipe.shard_names import is_shard
 from dptools.pipe.sidecar import pop_trace, trace_lines, write_output
 from dptools.pipe.sink import target
 from dptools.pipe.stage import Processor, ToolOptions, Worker
@@ -37,7 +39,7 @@ class CachedFileStage:
 
     Attributes:
         options: The tool's options.
-        out: The directory for images. None keeps each image in its sample, encoded.
+        out: The directory or the shard for images. None keeps each image in its sample, encoded.
         force: Whether existing outputs are made again.
     """
 
@@ -61,7 +63,9 @@ class CachedFileStage:
         Raises:
             SampleError: No file name can be made from the id.
         """
-        return target(self.out, sample_id) if self.out is not None and self.options.makes_images else None
+        if self.out is None or not self.options.makes_images:
+            return None
+        return shard_names.output_path(self.out, sample_id) if is_shard(self.out) else target(self.out, sample_id)
 
     def find_output(self, path: Path, sample: Sample) -> ExistingOutput | None:
         """Return the output that exists at a path, as :func:`dptools.pipe.reuse.find_output` does."""
@@ -170,9 +174,8 @@ class CachedFileWorker:
 
         assert result.pixels is not None
         data = encode(result.pixels, done.record)
-        if self.stage.out is None:
+        if self.stage.out is None or (path := self.stage.output_path(job.id)) is None:
             return [replace(done, encoded=data)]
-        path = target(self.stage.out, job.id)
         sha256 = hashlib.sha256(data).hexdigest()
         done = replace(done, record={**_with_entry(result, seconds=seconds, sha256=sha256), "path": str(path)})
         if job.existing is not None:  # the main process writes the image, because this worker cannot access its files

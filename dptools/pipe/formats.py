@@ -30,7 +30,7 @@ _MAGIC = {
 """Descriptions by regular expression."""
 
 _SUFFIXES = {
-    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIC is not supported: convert them first (heif-convert IN.heic OUT.png)"),
+    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIC is not supported: convert them (heif-convert IN.heic OUT.png)"),
     **dict.fromkeys((".mp4", ".mov", ".avi", ".mkv", ".webm"), "extract the frames first (ffmpeg -i IN %06d.png)"),
     **dict.fromkeys((".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"), "develop raw photographs first"),
     **dict.fromkeys((".tar", ".gz", ".tgz", ".zst", ".tzst"), "name shards (tar files) as operands"),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from dptools.errors import SampleError, SetupError
 from dptools.pipe.attempt import attempt
@@ -55,7 +55,7 @@ def complaint(sample: Sample) -> str:
     return printable(f"{path}: {message}" if path else message)
 
 
-def emit_lines(stream: BinaryIO) -> Emit:
+def emit_lines(stream: IO[bytes]) -> Emit:
     """Return an emitter that writes each record as a line of JSON."""
 
     def emit(sample: Sample) -> None:
@@ -64,7 +64,7 @@ def emit_lines(stream: BinaryIO) -> Emit:
     return emit
 
 
-def emit_text(stream: BinaryIO, text: Callable[[Record], str]) -> Emit:
+def emit_text(stream: IO[bytes], text: Callable[[Record], str]) -> Emit:
     """Return an emitter that writes a text for each record, and nothing for failed or skipped ones."""
 
     def emit(sample: Sample) -> None:
@@ -74,7 +74,7 @@ def emit_text(stream: BinaryIO, text: Callable[[Record], str]) -> Emit:
     return emit
 
 
-def emit_image(stream: BinaryIO) -> Emit:
+def emit_image(stream: IO[bytes]) -> Emit:
     """Return an emitter that writes the encoded image of each sample, and nothing for failed samples."""
 
     def emit(sample: Sample) -> None:
@@ -84,7 +84,7 @@ def emit_image(stream: BinaryIO) -> Emit:
     return emit
 
 
-def put(stream: BinaryIO, data: bytes) -> None:
+def put(stream: IO[bytes], data: bytes) -> None:
     """Write data to a stream, and flush it.
 
     Raises:
@@ -106,27 +106,29 @@ def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Samp
     The set of hashes is the only data that grows with the number of samples.
     """
     hashes: set[int] = set()
-    directory = _directory_of_outputs(stage)
+    path_of = _output_paths(stage)
     for sample in samples:
         if sample.failed:
             yield _with_stage(sample, stage.tool)
-        elif directory is not None and not sample.finished:
-            yield from attempt(partial(_check_unique, directory=directory, hashes=hashes), sample, stage.tool)
+        elif path_of is not None and not sample.finished:
+            yield from attempt(partial(_check_unique, path_of=path_of, hashes=hashes), sample, stage.tool)
         else:
             yield sample
 
 
-def _directory_of_outputs(stage: CachedFileStage) -> Path | None:
-    """Return one of the directories that the stage writes into; None if there are none.
+def _output_paths(stage: CachedFileStage) -> Callable[[str], Path | None] | None:
+    """Return a function that returns the path of one of the outputs of an id; None if the stage writes no files.
 
-    One directory is enough to detect equal names, because all names of files are derived from ids in the same way.
+    One output is enough to detect equal names, because all names of files are derived from ids in the same way.
     """
-    out = stage.out if stage.options.makes_images else None
-    return out or next(iter(stage.options.extra_directories), None)
+    if stage.out is not None and stage.options.makes_images:
+        return stage.output_path
+    return next((partial(target, directory) for directory in stage.options.extra_directories), None)
 
 
-def _check_unique(sample: Sample, directory: Path, hashes: set[int]) -> list[Sample]:
-    path = target(directory, sample.id)
+def _check_unique(sample: Sample, path_of: Callable[[str], Path | None], hashes: set[int]) -> list[Sample]:
+    path = path_of(sample.id)
+    assert path is not None
     path_hash = hash(os.path.join(os.path.realpath(path.parent), path.name))
     if path_hash in hashes:
         raise SampleError("SameOutput", f"its output {path} is that of an earlier input")

@@ -5,16 +5,18 @@ MAX_HEADER and MAX_RATIO.
 """
 
 import gzip
+import io
+import os
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import BinaryIO, Protocol, cast
 
 from dptools.errors import SampleError, SetupError
 
 MAX_MEMBER = 2**28
-"""The longest member that is read, in bytes: the uncompressed size of the largest accepted image. Others are skipped."""
+"""The longest member that is read, in bytes: the uncompressed size of the largest image. Longer ones are skipped."""
 
 MAX_HEADER = 2**18
 """The longest header block that is read, in bytes. It holds a long name, for example."""
@@ -40,7 +42,8 @@ class Raw:
     """A stream that begins with bytes that were already read from it. It counts the bytes that were read."""
 
     def __init__(self, stream: Readable, head: bytes = b"") -> None:
-        self._read = cast(Readable, stream).read if not hasattr(stream, "read1") else stream.read1  # does not wait
+        self._stream = stream
+        self._read = getattr(stream, "read1", stream.read)  # read1 does not wait until it has all bytes
         self._head = head
         self.count = 0
 
@@ -50,6 +53,13 @@ class Raw:
         data = data or self._read(size)
         self.count += len(data)
         return data
+
+    def skip(self, size: int) -> bool:
+        """Skip bytes if the stream is a file, even past its end; return whether they were skipped."""
+        if self._head or not isinstance(self._stream, io.BufferedReader) or not self._stream.seekable():
+            return False
+        self._stream.seek(size, os.SEEK_CUR)
+        return True
 
     def starts_with(self, magic: bytes) -> bool:
         """Return whether the rest of the stream starts with these bytes, without consuming them."""
@@ -85,6 +95,9 @@ class ForwardFile:
         """Move forward, at most to the end of the stream."""
         if position < self._position:
             raise SampleError("DamagedTar", "damaged tar file: a member of negative size")
+        rest = position - self._position
+        if rest > CHUNK and not self._ahead and not self.compressed and self._raw.skip(rest):
+            self._position = position
         while (rest := position - self._position) and self._read(min(rest, CHUNK)):
             pass
 
@@ -204,7 +217,7 @@ def _decompressed(raw: Raw) -> Readable:
         import zstandard
     except ImportError:
         raise SetupError("Zstandard files need a package: pip install 'deep-protection[shards]' (zstandard)") from None
-    return cast(Readable, zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+    return cast(Readable, zstandard.ZstdDecompressor().stream_reader(cast(BinaryIO, raw), read_across_frames=True))
 
 
 @contextmanager

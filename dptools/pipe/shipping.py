@@ -10,6 +10,7 @@ from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.opening import read_image
 from dptools.pipe.sample import Sample
+from dptools.pipe.shard_names import is_shard
 from dptools.pipe.sidecar import write_output
 from dptools.pipe.stage import Engine
 
@@ -34,6 +35,8 @@ def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:
     if sample.finished:
         return [sample]
     data = read_image(sample.path) if sample.encoded is None else sample.encoded
+    if sample.existing is not None:  # the writer of the shard has looked for them
+        return [replace(sample, encoded=data)]
     paths = filter(None, (stage.output_path(sample.id + variant) for variant in stage.options.id_suffixes))
     existing = {str(path): output for path in paths if (output := stage.find_output(path, sample))}
     return [replace(sample, encoded=data, existing=existing)]
@@ -41,7 +44,7 @@ def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:
 
 def _save(sample: Sample, stage: CachedFileStage) -> Sample:
     """Write the image and the trace that a worker sent, and return the sample without its image."""
-    if sample.encoded is None or stage.out is None:
+    if sample.encoded is None or stage.out is None or is_shard(stage.out):
         return sample
     try:
         write_output(Path(sample.path), sample.encoded, sample.trace, stage.out)
