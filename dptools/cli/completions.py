@@ -53,7 +53,7 @@ def options(tool: str) -> Iterator[Option]:
         tool: The name of the tool without its prefix, such as ``attack``.
     """
     for parameter in get_command(import_module(f"dptools.tools.{FOLDERS.get(tool, tool)}.command").app).params:
-        if parameter.param_type_name == "option":
+        if parameter.param_type_name == "option" and not getattr(parameter, "hidden", False):
             flag = getattr(parameter, "is_flag", False)
             names = () if flag else tuple(NAMES.get(parameter.opts[-1], tuple)())
             text = re.sub(r"\.?(\s*\[default: .*)?$", "", getattr(parameter, "help", None) or "")

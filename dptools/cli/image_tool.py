@@ -14,7 +14,7 @@ import typer
 
 from dptools.cli.engines import make_engine, with_progress
 from dptools.cli.entry import check_input, errors_on_one_line, new_app, report
-from dptools.cli.options import OPERANDS, Common, Json, Output
+from dptools.cli.options import OPERANDS, Common, Json, NoOutput, Output, tool_name
 from dptools.cli.output_checks import check_output, filter_usage
 from dptools.devices import check_device
 from dptools.errors import UsageError
@@ -22,7 +22,6 @@ from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.progress import progress_is_useful
 from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
 from dptools.pipe.shard_names import is_shard
-from dptools.pipe.shard_sink import packed
 from dptools.pipe.sniff import InputFormat
 from dptools.pipe.source import Source, open_source
 from dptools.pipe.stage import ToolOptions
@@ -44,8 +43,11 @@ def image_tool(function: Callable[..., ToolOptions], show: Show | None = None) -
 
     def command(ctx: typer.Context, **values: Any) -> None:
         common, output = _take(Common, values), _take(Output, values) if show is None else Output()
+        no_output = values.pop("out") if show else None
         for_people = show if show and not values.pop("json") and sys.stdout.isatty() else None
         with errors_on_one_line(common.debug):
+            if no_output:
+                raise UsageError(f"-o is for tools that make images; for the records: {tool_name()} ... > FILE.jsonl")
             check_input(ctx, common.operands, "name images or directories, or pipe something in")
             check_device(values["device"])
             raise typer.Exit(_run(function(**values), common, output, values["device"], for_people))
@@ -55,7 +57,7 @@ def image_tool(function: Callable[..., ToolOptions], show: Show | None = None) -
         "ctx": (typer.Context, inspect.Parameter.empty),
         "operands": common.pop("operands"),
         **{name: (own.annotation, own.default) for name, own in inspect.signature(function).parameters.items()},
-        **(_parameters(Output) if show is None else {"json": (Json, False)}),
+        **(_parameters(Output) if show is None else {"json": (Json, False), "out": (NoOutput, None)}),
         **common,
     }
     command.__doc__ = f"{function.__doc__}\n\n{OPERANDS}"
@@ -103,6 +105,8 @@ def _run(options: ToolOptions, common: Common, output: Output, device: str, for_
     with ExitStack() as opened:
         stdout: IO[bytes] = sys.stdout.buffer
         if output.out and is_shard(output.out):
+            from dptools.pipe.shard_sink import packed  # it imports NumPy
+
             engine, stdout = opened.enter_context(packed(output.out, engine, output.force, sys.stdout.buffer))
         emit = emit_text(stdout, options.text) if options.text else _make_emitter(stdout, as_image, for_people)
         emit = opened.enter_context(traced(emit, options.trace)) if options.trace else emit
@@ -124,7 +128,7 @@ def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Sour
     if not source.one_image:
         hint = "standard input is not an image and was read as paths; " if source.form is InputFormat.PATHS else ""
         raise UsageError(
-            f"{hint}-o DIR is needed: images go there, and records to standard output; for one image: {filter_usage()}"
+            f"{hint}-o DIR or -o FILE.tar is needed: images go there, and records to standard output; for one image: {filter_usage()}"
         )
     if len(options.id_suffixes) != 1:
         raise UsageError(f"-o DIR is needed: one image would become {len(options.id_suffixes)}")

@@ -52,7 +52,7 @@ def describe(data: bytes) -> str | None:
         data: The file, or its first 512 bytes.
     """
     if is_header(data[:512]):
-        return "a tar file: name it as an operand, with the suffix .tar, or use it as standard input"
+        return "a tar file: use it as standard input, or rename it to FILE.tar"
     return next((text for magic, text in _MAGIC.items() if re.match(magic, data[:512], re.DOTALL)), None)
 
 
@@ -67,7 +67,7 @@ def mistaken_for_paths(head: bytes) -> str | None:
         return f"standard input is a JSON array: make a line of each element (jq {option} '.[]')"
     if known := describe(head):
         return f"standard input is {known}"
-    if b"\0" not in head:
+    if not re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", head):
         return None
     if re.fullmatch(rb"[^\x01-\x1f]+", head):
         return "standard input contains NUL bytes: add -0 if each path ends in NUL (find -print0)"

@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageErro
 
 from dptools.errors import SampleError
 from dptools.pipe.colours import to_8_bits, to_srgb
+from dptools.pipe.formats import describe
 from dptools.pipe.record import MAX_LINE, Record, dump, parse
 
 Pixels = NDArray[np.uint8]
@@ -74,7 +75,7 @@ def decode(data: bytes) -> Decoded:
         limit = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
         raise SampleError("DecompressionBomb", f"more than {limit} pixels: refused as a decompression bomb") from None
     except UnidentifiedImageError:
-        raise SampleError("NotAnImage", "not an image, or in an unsupported format") from None
+        raise SampleError("NotAnImage", describe(data) or "not an image, or in an unsupported format") from None
     except SampleError:
         raise
     except MemoryError:

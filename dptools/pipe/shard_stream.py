@@ -193,7 +193,8 @@ def is_header(block: bytes) -> bool:
 def _archive(file: ForwardFile) -> Iterator[Member]:
     with _damage_reported():
         if file.tell() == 0 and not is_header(file.peek(tarfile.BLOCKSIZE)):
-            raise SampleError("NotATar", "not a tar file")
+            advice = "compressed data, but no tar file: decompress it first (gzip -dc or zstd -dc)"
+            raise SampleError("NotATar", advice if file.compressed else "not a tar file")
         archive = tarfile.TarFile(fileobj=file, encoding="utf-8", errors="surrogateescape")  # type: ignore[arg-type]
     while True:
         with _damage_reported():

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from dptools.errors import SampleError, UsageError
+from dptools.pipe.concatenated import holds_several
 from dptools.pipe.formats import mistaken_for_paths, unsupported_files
 from dptools.pipe.lines import lines
 from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION, Record, parse
@@ -126,6 +127,8 @@ def _read_image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: 
 
     try:
         data = read_all(stream, head)
+        if holds_several(data):
+            raise SampleError("SeveralImages", "several images in a row: name the files as operands")
         if data or path != "-":
             yield Sample(_new_record(embedded_id(data) or name, path), encoded=data)
     except SampleError as error:

@@ -13,6 +13,7 @@ from dptools.evaluation.keys import Record
 from dptools.evaluation.learning_curves import learning_curves
 from dptools.evaluation.paired import Comparison
 from dptools.evaluation.summary import Summary
+from dptools.pipe.formats import mistaken_for_paths
 from dptools.pipe.run import complaint
 from dptools.pipe.sniff import InputFormat, sniff
 from dptools.pipe.source import read_jsonl
@@ -79,6 +80,12 @@ class EvaluationInputs:
             input_format, head = sniff(stream)
             if input_format is InputFormat.IMAGE:
                 raise UsageError(f"{name}: this is an image, not a file of records: run dp-classify on it first")
+            if input_format is InputFormat.TAR:
+                raise UsageError(
+                    f"{name}: a tar or compressed file, not a file of records: run dp-classify on it first"
+                )
+            if input_format is InputFormat.PATHS and (mistake := mistaken_for_paths(head)):
+                raise UsageError(f"{name}: not a file of records: {mistake}")
             for sample in read_jsonl(stream, head, name="stdin" if name == "-" else name):
                 if sample.failed and not sample.reported:
                     self.report(complaint(sample))
