@@ -17,7 +17,7 @@ complete -c dp-classify -l until -x -d 'End as soon as this radius is certified,
 complete -c dp-classify -l seed -x -d 'Seed of the run; each image derives its own from it'
 complete -c dp-classify -l device -x -a 'auto cpu cuda' -d 'auto, cpu, cuda or cuda:N'
 complete -c dp-classify -l json -d 'Write JSON, even on a terminal'
-complete -c dp-classify -l from -x -a 'image paths jsonl' -d 'Format of stdin; detected from its first bytes by default'
+complete -c dp-classify -l from -x -a 'image paths jsonl tar' -d 'Format of stdin; detected from its first bytes by default'
 complete -c dp-classify -s 0 -l null -d 'Read paths that end in NUL, as from find -print0'
 complete -c dp-classify -s j -l jobs -x -d 'Number of workers'
 complete -c dp-classify -l batch-size -x -d 'Images per batch of a worker'

@@ -127,9 +127,9 @@ def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Sour
         return False
     if not source.one_image:
         hint = "standard input is not an image and was read as paths; " if source.form is InputFormat.PATHS else ""
-        raise UsageError(
-            f"{hint}-o DIR or -o FILE.tar is needed: images go there, and records to standard output; for one image: {filter_usage()}"
-        )
+        what = "a shard" if source.form is InputFormat.TAR else "one image"
+        how = f"{tool_name()} -o FILE.tar" if source.form is InputFormat.TAR else filter_usage()
+        raise UsageError(f"{hint}-o DIR is needed: images go there, and records to standard output; for {what}: {how}")
     if len(options.id_suffixes) != 1:
         raise UsageError(f"-o DIR is needed: one image would become {len(options.id_suffixes)}")
     if sys.stdout.isatty():

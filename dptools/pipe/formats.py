@@ -69,7 +69,7 @@ def mistaken_for_paths(head: bytes) -> str | None:
         return f"standard input is {known}"
     if not re.search(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", head):
         return None
-    if re.fullmatch(rb"[^\x01-\x1f]+", head):
+    if re.fullmatch(rb"[^\x01-\x1f]+", head) and head.strip(b"\0"):
         return "standard input contains NUL bytes: add -0 if each path ends in NUL (find -print0)"
     return "standard input is binary data in an unknown format, not a list of paths; for an image, add --from image"
 

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -24,11 +25,12 @@ class ShardIndex:
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        """Start at the beginning of a file, which the index then owns."""
+        """Start at the beginning of a file, which is closed with the index."""
+        weakref.finalize(self, file.close)
         self._file = file
         self._lock = threading.Lock()
         self._found: dict[str, tuple[int, int]] = {}
-        self._rest = self._scan()
+        self._rest = _scan(file)
 
     def names(self) -> Iterator[str]:
         """Return the names of all images and records."""
@@ -56,16 +58,6 @@ class ShardIndex:
         data = os.pread(self._file.fileno(), size, offset)
         return data if len(data) == size else None
 
-    def _scan(self) -> Iterator[tuple[str, tuple[int, int]]]:
-        """Yield the name, the offset and the size of each member that is read, up to the first damage."""
-        try:
-            for member in members(self._file):
-                info = member.info
-                if info.isreg() and not info.issparse() and info.name.lower().endswith(INDEXED):
-                    yield info.name.removeprefix("./"), (info.offset_data, info.size)
-        except SampleError:
-            return
-
 
 def read_member(shard: str, name: str) -> bytes:
     """Return the content of a member of a shard.
@@ -85,6 +77,17 @@ def read_member(shard: str, name: str) -> bytes:
     if data is None:
         raise SampleError("FileNotFoundError", "the shard has no such member")
     return data
+
+
+def _scan(file: BinaryIO) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the name, the offset and the size of each image and record, up to the first damage."""
+    try:
+        for member in members(file):
+            info = member.info
+            if info.isreg() and not info.issparse() and info.name.lower().endswith(INDEXED):
+                yield info.name.removeprefix("./"), (info.offset_data, info.size)
+    except SampleError:
+        return
 
 
 @lru_cache(maxsize=2)

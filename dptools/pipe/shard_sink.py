@@ -13,7 +13,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -74,7 +74,8 @@ class _OutputShard:
         self.path, self._force = path, force
         self._target = Path(os.path.realpath(path))
         self._kept = 0
-        with self._errors():
+        self._locks = ExitStack()
+        with self._locks, self._errors():
             self._old = ShardIndex(self._target.open("rb")) if self._target.exists() else None
             if not force and self._old and not _made_by_dptools(self._old):
                 raise UsageError(f"-o {path}: exists and was not made by dptools; --force replaces it")
@@ -84,7 +85,9 @@ class _OutputShard:
                 dir=self._target.parent, prefix=self._prefix, suffix=".part", delete=False
             )
             fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._partial = ShardIndex(max(self._leftovers, key=_size)) if self._leftovers else None
+            longest = max(self._leftovers, key=lambda file: file.stat().st_size, default=None)
+            self._partial = ShardIndex(longest.open("rb")) if longest else None
+            self._locks = self._locks.pop_all()
         self._writer = ShardWriter(self._file)  # type: ignore[arg-type]
 
     def __enter__(self) -> "_OutputShard":
@@ -92,7 +95,7 @@ class _OutputShard:
 
     def __exit__(self, *_: object) -> None:
         """Close the temporary file. It stays if it holds images and was not renamed."""
-        with suppress(OSError):
+        with self._locks, suppress(OSError):
             self._file.close()
         if not self._writer.count:
             Path(self._file.name).unlink(missing_ok=True)
@@ -126,8 +129,8 @@ class _OutputShard:
             if not self._target.exists() or not filecmp.cmp(self._file.name, self._target, shallow=False):
                 os.chmod(self._file.name, 0o666 & ~umask())
                 os.replace(self._file.name, self._target)
-            for name in (self._file.name, *(leftover.name for leftover in self._leftovers)):
-                Path(name).unlink(missing_ok=True)
+            for temporary in (Path(self._file.name), *self._leftovers):
+                temporary.unlink(missing_ok=True)
 
     def _load(self, sample: Sample, stage: CachedFileStage) -> list[Sample]:
         """Return the sample with its outputs that earlier runs have made."""
@@ -165,20 +168,20 @@ class _OutputShard:
     def _prefix(self) -> str:
         return f".{self._target.name[:200]}."
 
-    def _lock_leftovers(self) -> list[BinaryIO]:
-        """Open and lock the temporary files of killed runs.
+    def _lock_leftovers(self) -> list[Path]:
+        """Return the temporary files of killed runs, after locking them.
 
         Raises:
             SetupError: The run that writes one of them has not ended.
         """
-        leftovers: list[BinaryIO] = []
-        for file in sorted(self._target.parent.iterdir()):
-            if file.name.startswith(self._prefix) and file.name.endswith(".part"):
-                leftovers.append(file.open("rb"))
-                try:
-                    fcntl.flock(leftovers[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise SetupError(f"-o {self.path}: another run is writing it") from None
+        names = (name for name in os.listdir(self._target.parent) if name.startswith(self._prefix))
+        leftovers = [self._target.parent / name for name in names if name.endswith(".part")]
+        for leftover in leftovers:
+            file = self._locks.enter_context(leftover.open("rb"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SetupError(f"-o {self.path}: another run is writing it") from None
         return leftovers
 
     @contextmanager
@@ -187,10 +190,6 @@ class _OutputShard:
             yield
         except OSError as error:
             raise SetupError(f"-o {self.path}: {error.strerror or error}") from error
-
-
-def _size(file: BinaryIO) -> int:
-    return os.fstat(file.fileno()).st_size
 
 
 def _made_by_dptools(index: ShardIndex) -> bool:

@@ -86,7 +86,7 @@ class _Shard:
         """Add a member, and yield the sample of the previous group if the member begins another one."""
         name = member.info.name.removeprefix("./")
         directory, slash, base = name.rpartition("/")
-        stem, dot, ending = base.rpartition(".")
+        stem, dot, ending = base.rpartition(".") if "." in base else (base, "", "")
         suffix = f"{dot}{ending}".lower()
         if member.info.isdir() or any(part.startswith(".") and part != ".." for part in name.split("/")):
             return
@@ -100,7 +100,8 @@ class _Shard:
         except SampleError as error:
             if error.kind in ("CutOff", "DamagedTar", "DecompressionBomb"):
                 raise  # no other member can be read
-            self.found = self.group.failed = True
+            self.found = True
+            self.group.failed |= error.kind != "DuplicateKey"  # the first image of a key is read
             yield self._failed(name, error)
 
     def end_group(self) -> Iterator[Sample]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dptools.errors import SampleError, UsageError
 from dptools.pipe.sample import Sample
+from dptools.pipe.shard_names import inside
 from dptools.texts import did_you_mean
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Labels:
         if self.source not in (LabelFrom.AUTO, LabelFrom.DIRECTORY):
             return None
         try:
-            return classes.index(PurePath(str(sample.record.get("source", ""))).parent.name)
+            return classes.index(PurePath(inside(str(sample.record.get("source", "")))).parent.name)
         except ValueError as error:
             if self.source is LabelFrom.DIRECTORY:
                 raise SampleError("UnknownLabel", f"the parent directory's name is not a label: {error}") from None
