@@ -4,8 +4,8 @@ import inspect
 import io
 import os
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TextIO, TypeVar, get_type_hints
@@ -21,10 +21,10 @@ from dptools.errors import UsageError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.progress import progress_is_useful
 from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
-from dptools.pipe.shard_names import is_shard
+from dptools.pipe.shard_names import STDOUT, is_output_shard, is_shard
 from dptools.pipe.sniff import InputFormat
 from dptools.pipe.source import Source, open_source
-from dptools.pipe.stage import ToolOptions
+from dptools.pipe.stage import Engine, ToolOptions
 from dptools.pipe.trace import traced
 
 Show = Callable[[TextIO], Emit]
@@ -91,30 +91,53 @@ def _run(options: ToolOptions, common: Common, output: Output, device: str, for_
         raise UsageError(f"-0 is for paths: it cannot be combined with --from {common.input_format}")
     if output.out:
         check_output(output.out, common.operands or [])
+        if output.out == STDOUT and options.text is not None:
+            raise UsageError("-o -: standard output takes the text: name a directory or FILE.tar for the images")
     directories = [*options.extra_directories, *([output.out] if output.out else [])]
     source = open_source(common.operands or [], _stdin(), common.input_format, common.null, leave_out=directories)
     if source.empty:
         return 0
     if options.single_image_option and not (source.one_image or _is_one_file(common.operands)):
         raise UsageError(f"{options.single_image_option} is one file, for one image: name a directory")
-    as_image = _writes_image_to_stdout(options, output.out, source)
+    out = output.out or _default_shard(options, source)
+    as_image = _writes_image_to_stdout(options, out, source)
     engine = make_engine(options, source.one_image, common, device)
     if progress_is_useful() and not common.quiet:
         engine = with_progress(engine)
-    stage = CachedFileStage(options, output.out, output.force)
+    stage = CachedFileStage(options, out, output.force)
     with ExitStack() as opened:
         stdout: IO[bytes] = sys.stdout.buffer
-        if output.out and is_shard(output.out):
-            from dptools.pipe.shard_sink import packed  # it imports NumPy
-
-            engine, stdout = opened.enter_context(packed(output.out, engine, output.force, sys.stdout.buffer))
+        if out and is_output_shard(out):
+            engine, stdout = opened.enter_context(_into_shard(out, engine, output.force))
         emit = emit_text(stdout, options.text) if options.text else _make_emitter(stdout, as_image, for_people)
         emit = opened.enter_context(traced(emit, options.trace)) if options.trace else emit
         return run(stage, source.samples, engine, emit, report)
 
 
 def _is_one_file(operands: list[str] | None) -> bool:
-    return len(operands or []) == 1 and not os.path.isdir((operands or [""])[0])
+    return len(operands or []) == 1 and not os.path.isdir((operands or [""])[0]) and not is_shard((operands or [""])[0])
+
+
+def _default_shard(options: ToolOptions, source: Source) -> Path | None:
+    """Return standard output as the place for images if a shard on standard input becomes one; else None."""
+    if not options.makes_images or options.text is not None or source.form is not InputFormat.TAR:
+        return None
+    check_output(STDOUT, [])
+    return STDOUT
+
+
+@contextmanager
+def _into_shard(out: Path, engine: Engine, force: bool) -> Iterator[tuple[Engine, IO[bytes]]]:
+    """Yield an engine that writes a shard, and a stream for the records."""
+    from dptools.pipe.shard_sink import packed  # these modules import NumPy
+    from dptools.pipe.shard_stdout import streamed
+
+    if out != STDOUT:
+        with packed(out, engine, force, sys.stdout.buffer) as (packing, records):
+            yield packing, records
+    else:  # the shard holds the records
+        with streamed(engine, sys.stdout.buffer) as streaming, open(os.devnull, "wb") as nowhere:
+            yield streaming, nowhere
 
 
 def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Source) -> bool:
@@ -127,9 +150,9 @@ def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Sour
         return False
     if not source.one_image:
         hint = "standard input is not an image and was read as paths; " if source.form is InputFormat.PATHS else ""
-        what = "a shard" if source.form is InputFormat.TAR else "one image"
-        how = f"{tool_name()} -o FILE.tar" if source.form is InputFormat.TAR else filter_usage()
-        raise UsageError(f"{hint}-o DIR is needed: images go there, and records to standard output; for {what}: {how}")
+        raise UsageError(
+            f"{hint}-o DIR is needed: images go there, and records to standard output; for one image: {filter_usage()}"
+        )
     if len(options.id_suffixes) != 1:
         raise UsageError(f"-o DIR is needed: one image would become {len(options.id_suffixes)}")
     if sys.stdout.isatty():

@@ -1,12 +1,13 @@
 """Check the place that ``-o`` names before a run starts."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from dptools.cli.options import tool_name
 from dptools.errors import UsageError
-from dptools.pipe.shard_names import COMPRESSED, is_shard
+from dptools.pipe.shard_names import COMPRESSED, STDOUT, is_shard
 from dptools.pipe.walk import SUFFIXES
 
 
@@ -14,12 +15,16 @@ def check_output(out: Path, operands: Sequence[str]) -> None:
     """Check that images can be written to a directory or a shard without loss.
 
     Args:
-        out: The directory or the shard.
+        out: The directory or the shard, ``-`` for standard output.
         operands: The inputs.
 
     Raises:
         UsageError: They cannot; the message suggests a remedy.
     """
+    if out == STDOUT:
+        if sys.stdout.isatty():
+            raise UsageError("the shard would go to the terminal: redirect it to a file, or name one with -o")
+        return
     if out.suffix.lower() in SUFFIXES and not out.is_dir():
         raise UsageError(f"-o {out}: expected a directory; {_advice(out, operands)}")
     if str(out).lower().endswith(COMPRESSED):

@@ -22,12 +22,11 @@ from pathlib import Path
 
 from dptools.devices import free_memory, out_of_memory
 from dptools.errors import DptoolsError, SampleError
-from dptools.pipe import shard_names
 from dptools.pipe.attempt import attempt
 from dptools.pipe.record import Record
 from dptools.pipe.reuse import find_output, is_reusable
 from dptools.pipe.sample import ExistingOutput, Sample
-from dptools.pipe.shard_names import is_shard
+from dptools.pipe.shard_names import is_output_shard, output_path
 from dptools.pipe.sidecar import pop_trace, trace_lines, write_output
 from dptools.pipe.sink import target
 from dptools.pipe.stage import Processor, ToolOptions, Worker
@@ -65,7 +64,7 @@ class CachedFileStage:
         """
         if self.out is None or not self.options.makes_images:
             return None
-        return shard_names.output_path(self.out, sample_id) if is_shard(self.out) else target(self.out, sample_id)
+        return output_path(self.out, sample_id) if is_output_shard(self.out) else target(self.out, sample_id)
 
     def find_output(self, path: Path, sample: Sample) -> ExistingOutput | None:
         """Return the output that exists at a path, as :func:`dptools.pipe.reuse.find_output` does."""

@@ -13,6 +13,9 @@ COMPRESSED = (".tar.gz", ".tgz", ".tar.zst", ".tzst")
 SHARD_SUFFIXES = (".tar", *COMPRESSED)
 """The suffixes by which an operand or a listed path is recognised as a shard."""
 
+STDOUT = Path("-")
+"""The name of an output shard that is written to standard output."""
+
 _SHARD_ID = re.compile(rf".*?(?:{'|'.join(map(re.escape, SHARD_SUFFIXES))})#", re.IGNORECASE | re.DOTALL)
 _ATTACK = re.compile(r"(.*?)((?:@[\w:+-]+)*)", re.DOTALL)
 
@@ -39,8 +42,22 @@ def inside(path: str) -> str:
     return parts[1] if parts else path
 
 
+def is_output_shard(path: Path) -> bool:
+    """Return whether an output is a shard, not a directory."""
+    return path == STDOUT or is_shard(path)
+
+
 def output_path(shard: Path, sample_id: str) -> Path:
     """Return the path of a sample's image in an output shard: ``a.tar#n01/b@x`` gives ``SHARD#n01/b@x.png``.
+
+    Raises:
+        SampleError: No member name can be made from the id, or it is too long.
+    """
+    return Path(f"{shard}#{key_of(sample_id)}.png")
+
+
+def key_of(sample_id: str) -> str:
+    """Return the key of a sample in an output shard: ``a.tar#n01/b@x`` gives ``n01/b@x``.
 
     WebDataset takes everything before the first dot of the base name as the key. Other dots become underscores.
 
@@ -54,6 +71,6 @@ def output_path(shard: Path, sample_id: str) -> Path:
     if parts[-1].lower().endswith(SUFFIXES):
         parts[-1] = parts[-1].rpartition(".")[0] or parts[-1]
     parts[-1] = parts[-1].replace(".", "_")
-    name = "/".join(parts) + attacks + ".png"
-    check_name_length(name)
-    return Path(f"{shard}#{name}")
+    key = "/".join(parts) + attacks
+    check_name_length(f"{key}.json")
+    return key

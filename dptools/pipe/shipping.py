@@ -10,7 +10,7 @@ from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.opening import read_image
 from dptools.pipe.sample import Sample
-from dptools.pipe.shard_names import is_shard
+from dptools.pipe.shard_names import is_output_shard
 from dptools.pipe.sidecar import write_output
 from dptools.pipe.stage import Engine
 
@@ -44,7 +44,7 @@ def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:
 
 def _save(sample: Sample, stage: CachedFileStage) -> Sample:
     """Write the image and the trace that a worker sent, and return the sample without its image."""
-    if sample.encoded is None or stage.out is None or is_shard(stage.out):
+    if sample.encoded is None or stage.out is None or is_output_shard(stage.out):
         return sample
     try:
         write_output(Path(sample.path), sample.encoded, sample.trace, stage.out)

@@ -67,7 +67,7 @@ def test_version_and_short_help(tool: str, sh: Run) -> None:
         ),
         (
             "dp-denoise x.jpg -o y.png",
-            "dp-denoise: -o y.png: expected a directory; for one image: dp-denoise < IMAGE > y",
+            "dp-denoise: -o y.png: expected a directory; for one image: dp-denoise < x.jpg > y",
         ),
         ("dp-classify --label marmott x.png", "class name (did you mean marmot, marmoset?)"),
         ("echo GIF89a > a.gif; dp-eval a.gif", "dp-eval: a.gif: this is an image, not a file of records"),
@@ -107,7 +107,10 @@ def test_version_and_short_help(tool: str, sh: Run) -> None:
         ("printf '{\n}' | dp-classify", "stdin: this JSON is not one record per line: convert it with jq -c ."),
         ("echo '[{}]' | dp-eval", "dp-eval: -: not a file of records: standard input is a JSON array"),
         ("tar c . | dp-eval", "dp-eval: -: a tar or compressed file, not a file of records"),
-        ("touch a.txt; tar c a.txt | dp-denoise", "; for a shard: dp-denoise -o FILE.tar"),
+        (
+            "dp-mapsext --words --format txt -o - x.png",
+            "dp-mapsext: -o -: standard output takes the text: name a direc",
+        ),
         (
             "dp-denoise --method dip --network unet x.png -o o",
             "dp-denoise: unknown network 'unet': choose small, paper, decoder",
