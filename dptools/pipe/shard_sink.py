@@ -31,7 +31,7 @@ from dptools.pipe.shard_writer import ShardWriter
 from dptools.pipe.sink import umask
 from dptools.pipe.stage import Engine
 
-SPOOL = 2**24
+SPOOL = 2**20
 """The number of bytes of records that are held in memory. More of them go to a temporary file."""
 
 

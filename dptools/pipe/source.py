@@ -62,9 +62,8 @@ def open_source(
     """
     if list(operands) == ["-"]:
         found, head = sniff(stdin)
-        if found is InputFormat.TAR:
-            return Source(read_shard(stdin, "-", "", head), form=found)
-        return Source(_read_image(stdin, head), one_image=True)
+        is_tar = found is InputFormat.TAR
+        return Source(_read_tar_or_image(stdin, "-", found, head), one_image=not is_tar, form=found if is_tar else None)
     if operands:
         excluded = [os.path.realpath(directory) for directory in leave_out]
         return Source(sample for operand in operands for sample in _read_operand(operand, stdin, excluded))
@@ -77,17 +76,15 @@ def open_source(
             return Source(iter(()), empty=True)
         if form is InputFormat.PATHS and (mistake := mistaken_for_paths(head)):
             raise UsageError(mistake)
-    if form is InputFormat.IMAGE:
-        return Source(_read_image(stdin, head), one_image=True, form=form)
-    return Source(_read_stdin(stdin, head, form, null), form=form)
+    return Source(_read_stdin(stdin, head, form, null), one_image=form is InputFormat.IMAGE, form=form)
 
 
 def _read_stdin(stdin: BinaryIO, head: bytes, form: InputFormat, null: bool) -> Iterator[Sample]:
-    if form is InputFormat.TAR:
-        return read_shard(stdin, "-", "", head)
     if form is InputFormat.JSONL:
         return read_jsonl(stdin, head)
-    return _read_paths(stdin, head, b"\0" if null else b"\n")
+    if form is InputFormat.PATHS:
+        return _read_paths(stdin, head, b"\0" if null else b"\n")
+    return _read_tar_or_image(stdin, "-", form, head)
 
 
 def read_jsonl(stream: BinaryIO, head: bytes = b"", name: str = "stdin") -> Iterator[Sample]:
@@ -139,7 +136,7 @@ def _read_image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: 
 
 def _read_operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> Iterator[Sample]:
     if operand == "-":
-        yield from _read_image(stdin)
+        yield from _read_tar_or_image(stdin, "-", *sniff(stdin))
     elif _is_stream(operand):
         yield from _read_stream(operand)
     elif is_shard(operand) and os.path.isfile(operand):
@@ -163,13 +160,15 @@ def _is_stream(path: str) -> bool:
 def _read_stream(path: str) -> Iterator[Sample]:
     try:
         with open(path, "rb") as stream:
-            form, head = sniff(stream)
-            if form is InputFormat.TAR:
-                yield from read_shard(stream, path, f"{path}#", head)
-            else:
-                yield from _read_image(stream, head, name=path, path=path)
+            yield from _read_tar_or_image(stream, path, *sniff(stream))
     except OSError as error:
         yield _unreadable(path, error)
+
+
+def _read_tar_or_image(stream: BinaryIO, path: str, form: InputFormat, head: bytes) -> Iterator[Sample]:
+    if form is InputFormat.TAR:
+        return read_shard(stream, path, "" if path == "-" else f"{path}#", head)
+    return _read_image(stream, head, name="stdin" if path == "-" else path, path=path)
 
 
 def _read_shard_file(path: str, name: str) -> Iterator[Sample]:

@@ -152,6 +152,12 @@ def test_every_cut_is_reported_and_complete_images_are_read(compress: "type[byte
         assert [sample.encoded for sample in complete] == [jpeg(number) for number in range(len(complete))], length
 
 
+def test_missing_end_mark_is_reported() -> None:
+    samples = read(tar([("a.jpg", JPG), ("b.txt", b"x" * 512)]).rstrip(b"\0"))
+    assert [sample.id for sample in samples] == ["a", "-"]
+    assert "has no end mark" in samples[-1].record["error"]["message"]
+
+
 def test_random_damage_gives_samples_and_errors_only() -> None:
     chance, whole = random.Random(0), tar(labelled("abcdef"))
     for data in (whole, gzip.compress(whole), zstandard.compress(whole)):
