@@ -20,7 +20,8 @@ FOLDERS = {"attack": "attack", "classify": "classify", "denoise": "denoise", "ev
 @pytest.mark.parametrize("tool", FOLDERS)
 def test_page_lists_exactly_the_options_of_its_tool(tool: str) -> None:
     command = get_command(import_module(f"dptools.tools.{FOLDERS[tool]}.command").app)
-    options = {name for param in command.params for name in (*param.opts, *param.secondary_opts) if name[0] == "-"}
+    shown = [param for param in command.params if not getattr(param, "hidden", False)]
+    options = {name for param in shown for name in (*param.opts, *param.secondary_opts) if name[0] == "-"}
     items = re.findall(r"^\.It (Fl .*)", (ROOT / f"man/dp-{tool}.1").read_text(), re.MULTILINE)
     documented = [f"-{name}" for item in items for name in re.findall(r"\bFl (\S+)", item)]
     assert sorted(documented) == sorted(options | {"-h", "--help"})

@@ -56,7 +56,7 @@ def options(tool: str) -> Iterator[Option]:
         tool: The name of the tool without its prefix, such as ``attack``.
     """
     for parameter in get_command(import_module(f"dptools.tools.{FOLDERS.get(tool, tool)}.command").app).params:
-        if parameter.param_type_name == "option":
+        if parameter.param_type_name == "option" and not getattr(parameter, "hidden", False):
             flag = getattr(parameter, "is_flag", False)
             name = parameter.opts[-1]
             names = () if flag else tuple(NAMES.get(f"{tool} {name}", NAMES.get(name, tuple))())

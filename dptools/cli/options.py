@@ -70,6 +70,8 @@ Label = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, even on a terminal.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Write CSV with a header, one line per image, for spreadsheets.")]
+NoOutput = Annotated[str | None, typer.Option("-o", "--out", hidden=True)]
+"""An option of tools that make images, for a message of the tools that do not."""
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show no progress bar.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Version = Annotated[
@@ -77,7 +79,10 @@ Version = Annotated[
 ]
 
 
-OPERANDS = "Operands are image files, directories to walk, or - for one image on stdin. Without any, stdin is read."
+OPERANDS = (
+    "Operands are image files, tar files of images, directories to walk, or - for one image on stdin. "
+    "Without any, stdin is read."
+)
 """The paragraph about operands in the help."""
 
 
@@ -126,7 +131,9 @@ class Common:
 class Output:
     """The additional options of tools that make images."""
 
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory for the images.")] = None
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory for the images, or FILE.tar.")
+    ] = None
     force: Annotated[
         bool, typer.Option("--force", help="Recompute outputs that exist in DIR, and replace other files.")
     ] = False

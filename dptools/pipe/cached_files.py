@@ -27,6 +27,7 @@ from dptools.pipe.file_formats import SUFFIXES, FileInfo, FileOptions
 from dptools.pipe.record import Record
 from dptools.pipe.reuse import check_replaceable, file_facts, find_output, is_reusable, origin
 from dptools.pipe.sample import ExistingOutput, Sample
+from dptools.pipe.shard_names import is_output_shard, output_path
 from dptools.pipe.sidecar import pop_trace, trace_lines, write_output
 from dptools.pipe.sink import target
 from dptools.pipe.stage import Processor, ToolOptions, Worker
@@ -38,7 +39,7 @@ class CachedFileStage:
 
     Attributes:
         options: The tool's options.
-        out: The directory for images. None keeps each image in its sample, encoded.
+        out: The directory or the shard for images. None keeps each image in its sample, encoded.
         force: Whether existing outputs are made again, and other files are replaced.
         file: What the images are like.
     """
@@ -70,6 +71,8 @@ class CachedFileStage:
         """
         if self.out is None or not self.options.makes_images:
             return None
+        if is_output_shard(self.out):
+            return output_path(self.out, sample_id)
         suffixes = SUFFIXES[self.file.format.resolve(info).name]
         return target(self.out, sample_id, suffixes[0], suffixes if self.file.format.name == "same" else ())
 

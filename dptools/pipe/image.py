@@ -17,6 +17,7 @@ from dptools.pipe.colours import has_valid_profile, to_8_bits, to_srgb
 from dptools.pipe.embedding import jpeg_text, webp_text
 from dptools.pipe.file_formats import FileInfo
 from dptools.pipe.file_info import exif_of, file_info, xmp_of
+from dptools.pipe.formats import describe
 from dptools.pipe.heif import is_heif, register_heif
 from dptools.pipe.record import MAX_LINE, Record, parse
 
@@ -106,7 +107,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         limit = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
         raise SampleError("DecompressionBomb", f"more than {limit} pixels: refused as a decompression bomb") from None
     except UnidentifiedImageError:
-        raise SampleError("NotAnImage", "not an image, or in an unsupported format") from None
+        raise SampleError("NotAnImage", describe(data) or "not an image, or in an unsupported format") from None
     except SampleError:
         raise
     except MemoryError:

@@ -14,6 +14,8 @@ from dptools.pipe.embedded import NOT_INHERITED
 from dptools.pipe.image import decode, embedded_record
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
+from dptools.pipe.shard_index import read_member
+from dptools.pipe.shard_names import split
 
 MAX_FILE = 2**30
 """The largest accepted image file, in bytes: about four times the uncompressed size of the largest image."""
@@ -49,7 +51,7 @@ def open_sample(sample: Sample, tool: str) -> Sample:
 
 
 def read_image(path: str) -> bytes:
-    """Return the bytes of an image file.
+    """Return the bytes of an image file, or of an image in a shard, such as ``a.tar#b.png``.
 
     Raises:
         OSError: The file cannot be read.
@@ -59,6 +61,10 @@ def read_image(path: str) -> bytes:
         raise SampleError("FileNotFoundError", "the image came through standard input and has no file")
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe without a writer would block
+    except FileNotFoundError:
+        if parts := split(path):
+            return read_member(*parts)
+        raise
     except ValueError as error:  # the name contains NUL or half of a surrogate pair
         raise SampleError("BadPath", str(error)) from None
     with open(handle, "rb") as file:

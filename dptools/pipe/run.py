@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import IO
 
 from dptools.errors import SampleError, SetupError
 from dptools.pipe.attempt import attempt
@@ -56,7 +56,7 @@ def complaint(sample: Sample) -> str:
     return printable(f"{path}: {message}" if path else message)
 
 
-def emit_lines(stream: BinaryIO) -> Emit:
+def emit_lines(stream: IO[bytes]) -> Emit:
     """Return an emitter that writes each record as a line of JSON."""
 
     def emit(sample: Sample) -> None:
@@ -65,7 +65,7 @@ def emit_lines(stream: BinaryIO) -> Emit:
     return emit
 
 
-def emit_text(stream: BinaryIO, text: Callable[[Record], str]) -> Emit:
+def emit_text(stream: IO[bytes], text: Callable[[Record], str]) -> Emit:
     """Return an emitter that writes a text for each record, and nothing for failed or skipped ones."""
 
     def emit(sample: Sample) -> None:
@@ -75,7 +75,7 @@ def emit_text(stream: BinaryIO, text: Callable[[Record], str]) -> Emit:
     return emit
 
 
-def emit_image(stream: BinaryIO) -> Emit:
+def emit_image(stream: IO[bytes]) -> Emit:
     """Return an emitter that writes the encoded image of each sample, and nothing for failed samples."""
 
     def emit(sample: Sample) -> None:
@@ -85,7 +85,7 @@ def emit_image(stream: BinaryIO) -> Emit:
     return emit
 
 
-def put(stream: BinaryIO, data: bytes) -> None:
+def put(stream: IO[bytes], data: bytes) -> None:
     """Write data to a stream, and flush it.
 
     Raises:

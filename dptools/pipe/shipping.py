@@ -12,6 +12,7 @@ from dptools.pipe.file_formats import FileInfo
 from dptools.pipe.opening import read_image
 from dptools.pipe.reuse import origin
 from dptools.pipe.sample import Sample
+from dptools.pipe.shard_names import is_output_shard
 from dptools.pipe.stage import Engine
 
 
@@ -35,6 +36,8 @@ def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:
     if sample.finished:
         return [sample]
     data = read_image(sample.path) if sample.encoded is None else sample.encoded
+    if sample.existing is not None:  # the writer of the shard has looked for them
+        return [replace(sample, encoded=data)]
     info = _info(data, stage)
     paths = list(filter(None, (stage.output_path(sample.id + variant, info) for variant in stage.options.id_suffixes)))
     existing = {str(path): output for path in paths if (output := stage.find_output(path, sample))}
@@ -53,7 +56,7 @@ def _info(data: bytes, stage: CachedFileStage) -> FileInfo | None:
 
 def _save(sample: Sample, stage: CachedFileStage) -> Sample:
     """Write the image and the trace that a worker sent, and return the sample without its image."""
-    if sample.encoded is None or stage.out is None:
+    if sample.encoded is None or stage.out is None or is_output_shard(stage.out):
         return sample
     try:
         stage.write(Path(sample.path), sample, sample.encoded)

@@ -11,7 +11,7 @@ from dptools.errors import SampleError
 from dptools.pipe.sample import Sample
 from dptools.pipe.walk import SUFFIXES
 
-_SUFFIX = "|".join(map(re.escape, (*SUFFIXES, ".heic", ".heif")))
+_SUFFIX = "|".join(map(re.escape, SUFFIXES))
 
 _ID = re.compile(rf"(?P<stem>.+?)(?P<suffix>{_SUFFIX})?(?P<id_suffixes>(?:@[\w:+-]+)*)", re.IGNORECASE | re.DOTALL)
 

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import BinaryIO
 
+from dptools.pipe.shard_stream import GZIP, ZSTD, is_header
+
 _MAGIC = (
     *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM????\0\0\0\0", b"II*\0", b"MM\0*", b"RIFF????WEBP"),
     *(b"\0\0\0?ftyp", b"\0\0\0\x0cjP  ", b"\0\0\x01\0"),
@@ -11,6 +13,9 @@ _MAGIC = (
 """The first bytes of the image formats that are detected. A question mark stands for any byte."""
 
 _MAX_MAGIC = max(map(len, _MAGIC))
+
+_BLOCK = 512
+"""The number of bytes that suffice to recognise a tar file."""
 
 BOM = b"\xef\xbb\xbf"
 """The byte order mark of UTF-8, which some programs put before JSON."""
@@ -22,23 +27,41 @@ class InputFormat(StrEnum):
     IMAGE = "image"
     PATHS = "paths"
     JSONL = "jsonl"
+    TAR = "tar"
 
 
 def sniff(stream: BinaryIO) -> tuple[InputFormat, bytes]:
     """Return what a stream holds, and the bytes that were read from it to find out.
 
-    It reads byte by byte and no further than necessary, so it does not wait for a slow writer.
+    It reads byte by byte and no further than necessary, so it does not wait for a slow writer: a list of paths is read
+    up to its first newline.
     """
-    head, blank = bytearray(), True
-    while not _is_image(head) and (blank or _may_be_image(head) or BOM.startswith(head)):
-        if not (byte := stream.read(1)):
-            break
+    head, blank, form = bytearray(), True, None
+    while form is None and (byte := stream.read(1)):
         head += byte
         blank = (blank and not byte.strip()) or head == BOM
+        form = None if blank else _detect(bytes(head))
+    if form is None:
+        form = InputFormat.TAR if is_header(bytes(head)) else InputFormat.PATHS
+    return form, bytes(head)
+
+
+def _detect(head: bytes) -> InputFormat | None:
+    """Return what a stream that starts with these bytes holds; None if more bytes are needed."""
     if _is_image(head):
-        return InputFormat.IMAGE, bytes(head)
-    text = bytes(head).removeprefix(BOM).lstrip()
-    return (InputFormat.JSONL if text.startswith(b"{") else InputFormat.PATHS), bytes(head)
+        return InputFormat.IMAGE
+    text = head.removeprefix(BOM).lstrip()
+    if text.startswith(b"{"):
+        return InputFormat.JSONL
+    if head.startswith((GZIP, ZSTD)):
+        return InputFormat.TAR
+    if _may_be_image(head) or any(start.startswith(head) for start in (BOM, GZIP, ZSTD)):
+        return None
+    if text.startswith(b"[") and not text[1:].strip():
+        return None  # the next character shows whether this is a JSON array
+    if len(head) >= _BLOCK:
+        return InputFormat.TAR if is_header(head[:_BLOCK]) else InputFormat.PATHS
+    return InputFormat.PATHS if b"\n" in head and b"\0" not in head else None
 
 
 def _is_image(head: bytes | bytearray) -> bool:

@@ -1,7 +1,7 @@
 """Make samples from what a command line names: files, directories, or standard input.
 
-Standard input holds one image, a list of paths, or records as JSON Lines. An input that cannot be read
-becomes an error record, and the following ones are read.
+Standard input holds one image, a list of paths, records as JSON Lines, or a shard. An input that cannot be read becomes
+an error record, and the following ones are read.
 """
 
 import os
@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from dptools.errors import SampleError
+from dptools.errors import SampleError, UsageError
+from dptools.pipe.concatenated import holds_several
+from dptools.pipe.formats import mistaken_for_paths, unsupported_files
 from dptools.pipe.lines import lines
 from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION, Record, parse
 from dptools.pipe.sample import Sample
+from dptools.pipe.shard_names import is_shard
+from dptools.pipe.shard_source import read_shard
 from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.walk import walk
 
@@ -52,9 +56,14 @@ def open_source(
         form: The format of standard input; None detects it from the first bytes.
         null: Whether standard input holds paths that end in NUL instead of newline.
         leave_out: The output directories. They are not walked, so that outputs do not become inputs of the next run.
+
+    Raises:
+        UsageError: Standard input holds nothing that can be read.
     """
     if list(operands) == ["-"]:
-        return Source(_read_image(stdin), one_image=True)
+        found, head = sniff(stdin)
+        is_tar = found is InputFormat.TAR
+        return Source(_read_tar_or_image(stdin, "-", found, head), one_image=not is_tar, form=found if is_tar else None)
     if operands:
         excluded = [os.path.realpath(directory) for directory in leave_out]
         return Source(sample for operand in operands for sample in _read_operand(operand, stdin, excluded))
@@ -65,11 +74,17 @@ def open_source(
         form, head = sniff(stdin)
         if not head:
             return Source(iter(()), empty=True)
-    if form is InputFormat.IMAGE:
-        return Source(_read_image(stdin, head), one_image=True, form=form)
+        if form is InputFormat.PATHS and (mistake := mistaken_for_paths(head)):
+            raise UsageError(mistake)
+    return Source(_read_stdin(stdin, head, form, null), one_image=form is InputFormat.IMAGE, form=form)
+
+
+def _read_stdin(stdin: BinaryIO, head: bytes, form: InputFormat, null: bool) -> Iterator[Sample]:
     if form is InputFormat.JSONL:
-        return Source(read_jsonl(stdin, head), form=form)
-    return Source(_read_paths(stdin, head, b"\0" if null else b"\n"), form=form)
+        return read_jsonl(stdin, head)
+    if form is InputFormat.PATHS:
+        return _read_paths(stdin, head, b"\0" if null else b"\n")
+    return _read_tar_or_image(stdin, "-", form, head)
 
 
 def read_jsonl(
@@ -82,11 +97,19 @@ def read_jsonl(
         head: Bytes that were already read from the stream.
         name: The name of the stream, for error messages.
         needs_path: Whether records need the path of an image.
+
+    Raises:
+        UsageError: The stream is a JSON array, or one object on several lines.
     """
+    first = True
     for number, line in enumerate(lines(stream, head, b"\n"), start=1):
         text = line.removeprefix(BOM).strip()
         if not text:
             continue
+        if first and (text == b"{" or text.startswith(b"[")):
+            step = "-c ." if text == b"{" else "-c '.[]'"
+            raise UsageError(f"{name}: this JSON is not one record per line: convert it with jq {step}")
+        first = False
         try:
             if len(line) > MAX_LINE:
                 raise SampleError("BadJSON", f"longer than {MAX_LINE:,} bytes")
@@ -104,6 +127,8 @@ def _read_image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: 
 
     try:
         data = read_all(stream, head)
+        if holds_several(data):
+            raise SampleError("SeveralImages", "several images in a row: name the files as operands")
         if data or path != "-":
             yield Sample(_new_record(embedded_id(data) or name, path), encoded=data)
     except SampleError as error:
@@ -114,9 +139,11 @@ def _read_image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: 
 
 def _read_operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> Iterator[Sample]:
     if operand == "-":
-        yield from _read_image(stdin)
+        yield from _read_tar_or_image(stdin, "-", *sniff(stdin))
     elif _is_stream(operand):
         yield from _read_stream(operand)
+    elif is_shard(operand) and os.path.isfile(operand):
+        yield from _read_shard_file(operand, PurePath(operand).name)
     elif os.path.isdir(operand):
         yield from _read_directory(operand, leave_out)
     elif operand:
@@ -136,7 +163,21 @@ def _is_stream(path: str) -> bool:
 def _read_stream(path: str) -> Iterator[Sample]:
     try:
         with open(path, "rb") as stream:
-            yield from _read_image(stream, name=path, path=path)
+            yield from _read_tar_or_image(stream, path, *sniff(stream))
+    except OSError as error:
+        yield _unreadable(path, error)
+
+
+def _read_tar_or_image(stream: BinaryIO, path: str, form: InputFormat, head: bytes) -> Iterator[Sample]:
+    if form is InputFormat.TAR:
+        return read_shard(stream, path, "" if path == "-" else f"{path}#", head)
+    return _read_image(stream, head, name="stdin" if path == "-" else path, path=path)
+
+
+def _read_shard_file(path: str, name: str) -> Iterator[Sample]:
+    try:
+        with open(path, "rb") as stream:
+            yield from read_shard(stream, path, f"{name}#")
     except OSError as error:
         yield _unreadable(path, error)
 
@@ -150,7 +191,7 @@ def _read_directory(root: str, leave_out: Collection[str]) -> Iterator[Sample]:
         else:
             yield _file(os.path.relpath(path, root), path)
     if empty:
-        yield _failed(root, root, "NoImages", "directory without images")
+        yield _failed(root, root, "NoImages", unsupported_files(root))
 
 
 def _read_paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
@@ -161,7 +202,8 @@ def _read_paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
         elif path and os.path.isdir(path):
             yield _failed(path, path, "IsADirectory", "is a directory; name it as an operand to walk it")
         elif path:
-            yield _file(re.sub(r"^(\./+)+(?=.)", "", path), path)
+            name = re.sub(r"^(\./+)+(?=.)", "", path)
+            yield from _read_shard_file(path, name) if is_shard(path) and os.path.isfile(path) else [_file(name, path)]
 
 
 def _file(name: str, path: str) -> Sample:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dptools.errors import SampleError, UsageError
 from dptools.pipe.sample import Sample
+from dptools.pipe.shard_names import inside
 from dptools.texts import did_you_mean
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Labels:
         if self.source not in (LabelFrom.AUTO, LabelFrom.DIRECTORY):
             return None
         # The source in the record of an image file has no directory.
-        parents = (PurePath(str(sample.record.get(key, ""))).parent.name for key in ("source", "path"))
+        parents = (PurePath(inside(str(sample.record.get(key, "")))).parent.name for key in ("source", "path"))
         try:
             return classes.index(next(filter(None, parents), ""))
         except ValueError as error:

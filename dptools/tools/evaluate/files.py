@@ -1,7 +1,6 @@
 """Read the images that figures show, and write figures and reports."""
 
 import io
-import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,9 +19,10 @@ if TYPE_CHECKING:
 def read_image(path: str) -> "NDArray[Any] | None":
     """Return the pixels of an image file, H x W x 3; None if it cannot be read."""
     from dptools.pipe.image import decode
+    from dptools.pipe.opening import read_image as read_file
 
     try:
-        return decode(Path(path).read_bytes()).pixels if os.path.isfile(path) else None
+        return decode(read_file(path)).pixels
     except (OSError, ValueError, SampleError):
         return None
 

@@ -14,6 +14,7 @@ from dptools.evaluation.keys import Record
 from dptools.evaluation.learning_curves import learning_curves
 from dptools.evaluation.paired import Comparison
 from dptools.evaluation.summary import Summary
+from dptools.pipe.formats import mistaken_for_paths
 from dptools.pipe.lines import lines
 from dptools.pipe.record import MAX_LINE
 from dptools.pipe.run import complaint
@@ -83,6 +84,12 @@ class EvaluationInputs:
             input_format, head = sniff(stream)
             if input_format is InputFormat.IMAGE:
                 raise UsageError(f"{name}: this is an image, not a file of records: run dp-classify on it first")
+            if input_format is InputFormat.TAR:
+                raise UsageError(
+                    f"{name}: a tar or compressed file, not a file of records: run dp-classify on it first"
+                )
+            if input_format is InputFormat.PATHS and (mistake := mistaken_for_paths(head)):
+                raise UsageError(f"{name}: not a file of records: {mistake}")
             head += stream.readline(MAX_LINE) if input_format is InputFormat.PATHS else b""
             header = find_header(_text(head), _title(name)) if input_format is InputFormat.PATHS else None
             samples = _csv(stream, header, name) if header else _jsonl(stream, head, name)

@@ -1,0 +1,63 @@
+"""Check the place that ``-o`` names before a run starts."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dptools.cli.options import tool_name
+from dptools.errors import UsageError
+from dptools.pipe.file_formats import SUFFIXES as FILE_SUFFIXES
+from dptools.pipe.shard_names import COMPRESSED, STDOUT, is_shard
+from dptools.pipe.walk import SUFFIXES
+
+
+def check_output(out: Path, operands: Sequence[str], *, lossless: bool = False) -> None:
+    """Check that images can be written to a directory or a shard without loss.
+
+    Args:
+        out: The directory or the shard, ``-`` for standard output.
+        operands: The inputs.
+        lossless: Whether the tool writes only formats without loss.
+
+    Raises:
+        UsageError: They cannot; the message suggests a remedy.
+    """
+    if out == STDOUT:
+        if sys.stdout.isatty():
+            raise UsageError("the shard would go to the terminal: redirect it to a file, or name one with -o")
+        return
+    if out.suffix.lower() in SUFFIXES and not out.is_dir():
+        raise UsageError(f"-o {out}: expected a directory; {_advice(out, operands, lossless)}")
+    if str(out).lower().endswith(COMPRESSED):
+        raise UsageError(f"-o {out}: compressed shards are not written; PNG images would not get smaller: use .tar")
+    if is_shard(out) and out.exists() and not out.is_file():
+        raise UsageError(f"-o {out}: not a file; a name that ends in .tar means a shard")
+    if out.exists() and not out.is_dir() and not is_shard(out):
+        raise UsageError(f"-o {out}: not a directory")
+    for operand in operands:
+        if out.exists() and os.path.exists(operand) and out.samefile(operand):
+            reason = "replaced" if is_shard(out) else "mixed with the outputs, which the next run would read"
+            raise UsageError(f"-o {out}: the input {operand} would be {reason}: use another name")
+
+
+def filter_usage(source: str = "IMAGE", target: Path = Path("OUT.png"), lossless: bool = False) -> str:
+    """Return the command that reads one image from standard input and writes one to standard output.
+
+    Args:
+        source: The input.
+        target: The file that the user named. If its suffix is that of another format than PNG, the command selects it.
+        lossless: Whether the tool writes only formats without loss.
+    """
+    name = next((name for name, suffixes in FILE_SUFFIXES.items() if target.suffix.lower() in suffixes), None)
+    if name == "png" or (name == "webp" and lossless) or (name and not lossless):
+        return f"{tool_name()} {f'--format {name} ' if name != 'png' else ''}< {source} > {target}"
+    return f"{tool_name()} < {source} > {target.with_suffix('.png')}"
+
+
+def _advice(out: Path, operands: Sequence[str], lossless: bool) -> str:
+    """Return the command that the user may have meant by an output that is an image file."""
+    if len(operands) > 1 or (operands and os.path.isdir(operands[0])):
+        return f"for several images: {tool_name()} -o DIR {operands[0]}{' ...' * (len(operands) > 1)}"
+    source = operands[0] if operands and operands[0] != "-" else "IMAGE"
+    return f"for one image: {filter_usage(source, out, lossless)}"

@@ -1,0 +1,96 @@
+"""Read single members of a tar file by their names."""
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+from dptools.errors import SampleError
+from dptools.pipe.shard_names import COMPRESSED
+from dptools.pipe.shard_stream import MAX_MEMBER, members
+from dptools.pipe.walk import SUFFIXES
+
+INDEXED = (*SUFFIXES, ".json")
+"""The suffixes of the members that are found."""
+
+
+class ShardIndex:
+    """Finds the images and records in an uncompressed tar file.
+
+    The file is scanned only as far as necessary, so reading members in their order costs one pass. The index takes
+    about 250 bytes for each member. All methods are thread-safe.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Start at the beginning of a file, which is closed with the index."""
+        weakref.finalize(self, file.close)
+        self._file = file
+        self._lock = threading.Lock()
+        self._found: dict[str, tuple[int, int]] = {}
+        self._rest = _scan(file)
+
+    def names(self) -> Iterator[str]:
+        """Return the names of all images and records."""
+        with self._lock:
+            self._found.update(self._rest)
+            return iter(self._found)
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of an image or record; None if there is none that is complete.
+
+        Raises:
+            OSError: The file cannot be read.
+            SampleError: The member is too large.
+        """
+        with self._lock:
+            place = self._found.get(name)
+            while place is None and (found := next(self._rest, None)):
+                self._found[found[0]] = found[1]
+                place = self._found.get(name)
+        if place is None:
+            return None
+        offset, size = place
+        if size > MAX_MEMBER:
+            raise SampleError("TooLarge", f"the member has {size:,} bytes, more than {MAX_MEMBER:,}")
+        data = os.pread(self._file.fileno(), size, offset)
+        return data if len(data) == size else None
+
+
+def read_member(shard: str, name: str) -> bytes:
+    """Return the content of a member of a shard.
+
+    Raises:
+        OSError: The shard cannot be read.
+        SampleError: The shard is compressed, came through standard input, or has no such member.
+    """
+    if shard == "-":
+        raise SampleError("FileNotFoundError", "the shard came through standard input and has no file")
+    if shard.lower().endswith(COMPRESSED):
+        raise SampleError(
+            "CompressedShard", "its shard is compressed: decompress it first, or use the shard as the input"
+        )
+    status = os.stat(shard)
+    data = _index(os.path.realpath(shard), status.st_ino, status.st_size, status.st_mtime_ns).read(name)
+    if data is None:
+        raise SampleError("FileNotFoundError", "the shard has no such member")
+    return data
+
+
+def _scan(file: BinaryIO) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the name, the offset and the size of each image and record, up to the first damage."""
+    try:
+        for member in members(file):
+            info = member.info
+            if info.isreg() and not info.issparse() and info.name.lower().endswith(INDEXED):
+                yield info.name.removeprefix("./"), (info.offset_data, info.size)
+    except SampleError:
+        return
+
+
+@lru_cache(maxsize=2)
+def _index(shard: str, *_: int) -> ShardIndex:
+    """Return the index of a shard. The other arguments change if the file does."""
+    return ShardIndex(Path(shard).open("rb"))
