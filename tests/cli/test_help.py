@@ -151,7 +151,7 @@ def test_version_and_short_help(tool: str, sh: Run) -> None:
         ),
         ("dp-eval --maps . --csv x.jsonl", "dp-eval: --maps cannot be combined with --csv or --report"),
         ("dp-mapsext --iterations 9 x.png -o o", "dp-mapsext: --iterations 9 requires --rule paper: no other"),
-        ("dp-classify --device gpu x.png", "dp-classify: unknown device 'gpu': choose auto, cpu, cuda or cuda:N"),
+        ("dp-classify --device gpu x.png", "dp-classify: unknown device 'gpu': choose auto, cpu, cuda, cuda:N or mps"),
         ("dp-eval nothing.jsonl", "dp-eval: nothing.jsonl: No such file or directory"),
         ("dp-classify -j 0 x.png", "Error: Invalid value for '-j' / '--jobs'"),
         ("dp-classify --top-q 3 x.png", "Error: No such option: --top-q"),

@@ -133,7 +133,7 @@ def test_profile_of_palette_image_is_applied() -> None:
 
 
 def test_postscript_is_refused() -> None:
-    with pytest.raises(SampleError, match="unsupported format"):
+    with pytest.raises(SampleError, match="PostScript program: render it first"):
         decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
 
 

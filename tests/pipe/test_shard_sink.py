@@ -152,8 +152,8 @@ def test_run_without_images_leaves_the_old_shard() -> None:
 def test_images_that_the_run_did_not_make_are_not_lost() -> None:
     invert()
     before = OUT.read_bytes()
-    Path("other.tar").write_bytes(tar(labelled(["x", "c"])))
-    with pytest.raises(UsageError, match="holds 2 other images"):
+    Path("other.tar").write_bytes(tar(labelled(["x", "y"])))
+    with pytest.raises(UsageError, match="holds 3 other images"):
         invert("other.tar")
     assert OUT.read_bytes() == before
     OUT.unlink()

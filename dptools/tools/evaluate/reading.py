@@ -90,7 +90,8 @@ class EvaluationInputs:
                 )
             if input_format is InputFormat.PATHS and (mistake := mistaken_for_paths(head)):
                 raise UsageError(f"{name}: not a file of records: {mistake}")
-            head += stream.readline(MAX_LINE) if input_format is InputFormat.PATHS else b""
+            if input_format is InputFormat.PATHS and not head.endswith(b"\n"):
+                head += stream.readline(MAX_LINE)
             header = find_header(_text(head), _title(name)) if input_format is InputFormat.PATHS else None
             samples = _csv(stream, header, name) if header else _jsonl(stream, head, name)
             for sample in samples:
