@@ -18,7 +18,6 @@ from dptools.pipe.sniff import InputFormat, sniff
 from dptools.pipe.source import open_source, read_jsonl
 
 
-
 def png() -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (3, 3)).save(buffer, "PNG")
