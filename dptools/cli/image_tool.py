@@ -91,8 +91,8 @@ def _run(options: ToolOptions, common: Common, output: Output, device: str, for_
     source = open_source(common.operands or [], _stdin(), common.input_format, common.null, leave_out=directories)
     if source.empty:
         return 0
-    if options.single_image_option and not (source.one_image or _is_one_file(common.operands)):
-        raise UsageError(f"{options.single_image_option} is one file, for one image: name a directory")
+    if options.single_image_reason and not (source.one_image or _is_one_file(common.operands)):
+        raise UsageError(options.single_image_reason)
     as_image = _writes_image_to_stdout(options, output.out, source)
     engine = make_engine(options, source.one_image, common, device)
     if progress_is_useful() and not common.quiet:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dptools.maps.georeference import Georeference, ground_points
 from dptools.maps.images import Pixels
 from dptools.maps.words import Word
 
@@ -15,6 +16,9 @@ WordRecord = Mapping[str, Any]
 """A word in a record: ``text``, ``confidence``, ``polygon`` and ``angle``."""
 
 OUTLINE_COLOUR, HALO_COLOUR = (176, 0, 64), (255, 255, 255)
+
+PROPERTIES = ("text", "corrected_from", "confidence", "angle")
+"""Properties of a word in GeoJSON."""
 
 CSV_COLUMNS = ("map", "text", "confidence", "angle", "left", "top", "right", "bottom")
 """Names of the columns of :func:`csv_rows`."""
@@ -31,7 +35,7 @@ def as_record(word: Word) -> dict[str, Any]:
     }
 
 
-def geojson(words: Iterable[WordRecord], **properties: Any) -> str:
+def geojson(words: Iterable[WordRecord], georeference: Georeference | None = None, **properties: Any) -> str:
     """Return words as a FeatureCollection (RFC 7946) on one line.
 
     As usual for images without georeference, x is the column and y is the row times -1. A GIS viewer then shows the
@@ -39,13 +43,15 @@ def geojson(words: Iterable[WordRecord], **properties: Any) -> str:
 
     Args:
         words: The words.
+        georeference: If given, x and y are coordinates on the ground: longitude and latitude if its reference system
+            is known.
         **properties: Additional properties of each feature.
     """
     features = [
         {
             "type": "Feature",
-            "geometry": {"type": "Polygon", "coordinates": [_ring(word["polygon"])]},
-            "properties": {**{name: word[name] for name in ("text", "confidence", "angle")}, **properties},
+            "geometry": {"type": "Polygon", "coordinates": [_ring(word["polygon"], georeference)]},
+            "properties": {**{name: word[name] for name in PROPERTIES if name in word}, **properties},
         }
         for word in words
     ]
@@ -97,7 +103,11 @@ def overlay(pixels: Pixels, words: Sequence[WordRecord]) -> Pixels:
     return np.asarray(image)
 
 
-def _ring(polygon: Iterable[Sequence[float]]) -> list[list[float]]:
+def _ring(polygon: Iterable[Sequence[float]], georeference: Georeference | None) -> list[list[float]]:
     """Return a closed, anticlockwise ring, as RFC 7946 requires of outer rings."""
-    points = [[x, -y] for x, y in polygon][::-1]
+    pairs = [(x, y) for x, y in polygon]
+    points = ground_points(pairs, georeference) if georeference else [[x, -y] for x, y in pairs]
+    following = points[1:] + points[:1]
+    area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(points, following, strict=True))
+    points = points if area > 0 else points[::-1]
     return [*points, points[0]]
