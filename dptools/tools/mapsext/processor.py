@@ -11,7 +11,7 @@ from dptools.errors import SampleError
 from dptools.maps.finding import find_words
 from dptools.maps.formats import as_record
 from dptools.maps.georeference import Georeference, read_georeference
-from dptools.maps.images import to_grey
+from dptools.maps.images import is_dark, to_grey
 from dptools.maps.lexicon import load_lexicon
 from dptools.maps.loading import load_reader
 from dptools.maps.masks import METHODS, text_mask
@@ -78,15 +78,20 @@ class MapTextExtractor:
         assert sample.pixels is not None
         if self.ocr.overlay:
             overlay_path(sample, self.ocr.overlay)  # Raises an error before the slow reading of the map.
-        mask = text_mask(sample.pixels, self.rule, self._early(sample))
+        grey = to_grey(sample.pixels)
+        inverted = is_dark(grey)
+        pixels = 255 - sample.pixels if inverted else sample.pixels
+        mask = text_mask(pixels, self.rule, self._early(sample, inverted))
         height, width = mask.shape
         result: Record = {"rule": self.rule, "coverage": round(float(mask.mean()), 4), "width": width, "height": height}
+        if inverted:
+            result["inverted"] = True
         if self.prior:
             result["step"] = self.prior.max_iterations
         if self.reader:
             if georeference := _georeference(sample):
                 result["georeference"] = georeference
-            words = find_words(to_grey(sample.pixels), self.reader, self.ocr.scale)
+            words = find_words(255 - grey if inverted else grey, self.reader, self.ocr.scale)
             records = [as_record(word) for word in words]
             result |= {"reader": self.ocr.reader, "words": [self._correct(record) for record in records]}
         processed = sample.update(mapsext=result)
@@ -99,15 +104,20 @@ class MapTextExtractor:
         text = self.lexicon.correct(word["text"]) if self.lexicon else word["text"]
         return word if text == word["text"] else word | {"text": text, "corrected_from": word["text"]}
 
-    def _early(self, sample: Sample) -> "NDArray[np.float32] | None":
-        """Return the output of the deep image prior, H x W x 3 in [0, 1], if the mask method needs it."""
+    def _early(self, sample: Sample, inverted: bool) -> "NDArray[np.float32] | None":
+        """Return the output of the deep image prior, H x W x 3 in [0, 1], if the mask method needs it.
+
+        Args:
+            sample: The map.
+            inverted: Whether the output is inverted, like the map.
+        """
         if not self.prior:
             return None
         from dptools.purifiers.dip import DeepImagePrior
 
         fit = DeepImagePrior(self.prior).restore(to_tensor(sample, self.device), seed=sample.seed(self.seed))
         array: NDArray[np.float32] = fit.image[0].permute(1, 2, 0).cpu().numpy()
-        return array
+        return 1 - array if inverted else array
 
 
 def _georeference(sample: Sample) -> Georeference | None:
