@@ -24,8 +24,9 @@ class RapidOcrReader:
     rows = 48
     crops = (
         Crop(clean=True, half_height=0.85, margin=1.6),
-        Crop(clean=False, half_height=0.85, margin=0.9),
+        Crop(clean=False, half_height=0.85, margin=1.6),
         Crop(clean=False, half_height=1.05, margin=2.2),
+        Crop(clean=False, half_height=0.85, margin=0.9),
     )
     min_confidence = 0.8
 
