@@ -53,7 +53,7 @@ def test_wide_gaps_between_all_letters_are_reduced_in_proportion() -> None:
     grey = np.full((60, 500), 255, np.uint8)
     for start in (20, 70, 120, 250, 300, 350):
         grey[20:40, start : start + 20] = 0
-    (line,) = text_lines([(30, 30), (360, 30)])
+    (line,) = text_lines([(x, 30) for x in range(30, 361, 22)])
     rectified = rectify(grey, grey < 128, line, half_height=1, margin=1, rows=40)
     condensed = rectified.condensed()
     assert condensed is not None
