@@ -50,8 +50,8 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
     source = open_source(operands, stdin, common.input_format, common.null, leave_out=directories)
     if source.empty:
         return 0
-    if options.single_image_option and not (source.one_image or _is_one_file(common.operands)):
-        raise UsageError(f"{options.single_image_option} is one file, for one image: name a directory")
+    if options.single_image_reason and not (source.one_image or _is_one_file(common.operands)):
+        raise UsageError(options.single_image_reason)
     stage = replace(stage, out=stage.out or _default_shard(options, source))
     as_image = _writes_image_to_stdout(options, stage.out, source)
     engine = make_engine(options, source.one_image, common, device)

@@ -7,5 +7,5 @@ READERS = ("rapidocr", "tesseract", "tesseract-page")
 """The readers are loaded by :func:`dptools.maps.load_reader`. The first is the default; the last is a baseline that
 runs Tesseract on the whole map, without line detection."""
 
-FORMATS = ("jsonl", "geojson", "csv", "txt")
+FORMATS = ("jsonl", "geojson", "alto", "csv", "txt")
 """The output formats for words. The first is the default."""

@@ -1,20 +1,31 @@
-"""Find the words of a map, in these steps: foreground, letters, text lines, rectified lines, readings, words."""
+"""Find the words of a map, in these steps: text regions and letters, text lines, rectified lines, readings, words."""
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import count
 
+import numpy as np
+
+from dptools.maps.candidates import Candidate, candidate_lines
+from dptools.maps.detector import load_detector
+from dptools.maps.foreground import without_specks
 from dptools.maps.images import Grey, Mask, enlarge
 from dptools.maps.letters import find_letters
-from dptools.maps.lines import find_lines
-from dptools.maps.merging import merge_readings
+from dptools.maps.merging import Reading, merge_readings
 from dptools.maps.readers import LineReader, PageReader
-from dptools.maps.textline import TextLine, reading_directions, rectify
+from dptools.maps.textline import RectifiedLine, rectify
 from dptools.maps.words import Character, Word, extract_words
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_SCALE = 2.0
-"""Maps are enlarged by this factor by default, so that letters of 6 to 60 pixels are detected."""
+"""Maps are enlarged by this factor by default, so that letters of 6 to 60 pixels are found."""
+
+DETECTION_SCALE = 0.5
+"""The text detector sees the map at this fraction of the enlarged size."""
+
+SENSITIVITY = 0.2
+"""Sensitivity of the foreground in which letters are linked to lines."""
 
 BATCH = 64
 """Number of lines that are rectified and read at once."""
@@ -29,46 +40,73 @@ def find_words(grey: Grey, reader: LineReader | PageReader, scale: float = DEFAU
     Args:
         grey: The map, H x W uint8, with dark text on light paper.
         reader: Reads lines, the whole map, or both; see :func:`dptools.maps.load_reader`.
-        scale: Factor by which the map is enlarged before lines are detected.
+        scale: Factor by which the map is enlarged before lines are read.
     """
     page = reader.read_page(grey) if isinstance(reader, PageReader) else []
     if not isinstance(reader, LineReader):
         return page
     large = enlarge(grey, scale)
-    readings = [word.scaled(scale) for word in page]
-    readings += reader.read_page(large) if isinstance(reader, PageReader) and scale != 1 else []
+    words = [word.scaled(scale) for word in page]
+    words += reader.read_page(large) if isinstance(reader, PageReader) and scale != 1 else []
+    readings = [Reading(word, line=-number, image=-number) for number, word in enumerate(words, 1)]
     readings += _line_readings(large, reader)
-    confident = [word for word in readings if word.confidence >= reader.min_confidence]
-    words = merge_readings(confident, passes=len(reader.crops) * len(reader.sensitivities))
-    return [word.scaled(1 / scale) for word in words]
+    return [word.scaled(1 / scale) for word in merge_readings(readings, reader.min_confidence)]
 
 
-def _line_readings(grey: Grey, reader: LineReader) -> Iterator[Word]:
-    """Yield each reading of each word, for all sensitivities and crops."""
-    passes = len(reader.sensitivities)
-    for number, sensitivity in enumerate(reader.sensitivities, 1):
-        logger.info("pass %d of %d: detecting letters", number, passes)
-        letters, foreground = find_letters(grey, sensitivity)
-        lines = [text_line for line in find_lines(letters) for text_line in reading_directions(letters, line)]
-        for start in range(0, len(lines), BATCH):
-            logger.info("pass %d of %d: read %d of %d lines", number, passes, start, len(lines))
-            yield from _read_batch(grey, foreground, lines[start : start + BATCH], reader)
+def _line_readings(grey: Grey, reader: LineReader) -> Iterator[Reading]:
+    """Yield each reading of each word, for all lines and crops."""
+    logger.info("detecting text")
+    small = enlarge(grey, DETECTION_SCALE)
+    probability = load_detector().probability(small)
+    letters, foreground = find_letters(grey, SENSITIVITY)
+    lines = candidate_lines(letters, probability, grey.shape[0] / small.shape[0])
+    foreground, images = without_specks(foreground), count()
+    for start in range(0, len(lines), BATCH):
+        logger.info("read %d of %d lines", start, len(lines))
+        batch = dict(enumerate(lines[start : start + BATCH], start))
+        yield from _read_batch(grey, foreground, batch, reader, images)
 
 
-def _read_batch(grey: Grey, foreground: Mask, lines: Sequence[TextLine], reader: LineReader) -> Iterator[Word]:
-    """Yield the readings of some lines, for all crops. Only lines that are legible in the first crop are read again."""
-    legible = list(lines)
-    for number, crop in enumerate(reader.crops):
+def _read_batch(
+    grey: Grey, foreground: Mask, lines: dict[int, Candidate], reader: LineReader, images: Iterator[int]
+) -> Iterator[Reading]:
+    """Yield the readings of some lines, for all crops. Only lines that are legible in the first crop are read again.
+
+    Args:
+        grey: The map, H x W.
+        foreground: The map's foreground without lines, H x W.
+        lines: The lines by their numbers.
+        reader: Reads the lines.
+        images: Yields a number for each image that is read.
+    """
+    share = 1 / len(reader.crops)
+    for crop in reader.crops:
         rectified = [
-            rectify(grey, foreground, line, half_height=crop.half_height, margin=crop.margin, rows=reader.rows)
-            for line in legible
+            _condense(
+                rectify(
+                    grey,
+                    foreground,
+                    candidate.line,
+                    half_height=crop.half_height,
+                    margin=crop.margin,
+                    rows=reader.rows,
+                )
+            )
+            for candidate in lines.values()
         ]
         results = list(reader.read_lines([line.clean if crop.clean else line.grey for line in rectified]))
-        for line, characters in zip(rectified, results, strict=True):
-            yield from extract_words(line, characters)
-        if number == 0:
-            legible = [line for line, characters in zip(lines, results, strict=True) if _is_legible(characters)]
+        for number, line, characters in zip(lines, rectified, results, strict=True):
+            image = next(images)
+            for word in extract_words(line, characters):
+                yield Reading(word, number, image, share, lines[number].spread)
+        if crop is reader.crops[0]:
+            legible = [_is_legible(characters) for characters in results]
+            lines = {number: lines[number] for number, keep in zip(lines, legible, strict=True) if keep}
+
+
+def _condense(line: RectifiedLine) -> RectifiedLine:
+    return line.condensed() or line
 
 
 def _is_legible(characters: Sequence[Character]) -> bool:
-    return max((char.confidence for char in characters), default=0) >= MIN_LEGIBLE
+    return bool(np.max([char.confidence for char in characters], initial=0.0) >= MIN_LEGIBLE)

@@ -21,6 +21,9 @@ WINDOW = 61
 MAX_STROKE_RADIUS = 8
 """Strokes whose half-width exceeds this, in pixels, are too broad for a letter."""
 
+MIN_SPECK = 16
+"""Smallest component that can be part of a letter, such as the dot of an i, in pixels."""
+
 
 def foreground_mask(grey: Grey, sensitivity: float = 0.2) -> Mask:
     """Return the pixels that are darker than their surroundings.
@@ -59,6 +62,17 @@ def remove_lines(mask: Mask, max_stroke: float) -> Mask:
     strokes, _ = ndimage.label(skeleton & (neighbours <= 3), np.ones((3, 3)))
     lines: Mask = broad | (thin & _longer_than(strokes, max_stroke)[_nearest_label(strokes)])
     return mask & ~lines
+
+
+def without_specks(mask: Mask) -> Mask:
+    """Return the foreground without connected components of fewer than MIN_SPECK pixels, such as the paper's grain."""
+    from scipy import ndimage
+
+    components, _ = ndimage.label(mask, np.ones((3, 3)))
+    sizes = np.bincount(components.ravel())
+    sizes[0] = 0
+    large: Mask = (sizes >= MIN_SPECK)[components]
+    return large
 
 
 def _broad(mask: Mask) -> Mask:

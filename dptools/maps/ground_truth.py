@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 TEXT_PROPERTIES = ("text", "label", "name")
 """Properties that hold the text of a word, in order of preference. Case is ignored."""
 
+IGNORE_PROPERTIES = ("illegible", "truncated")
+"""Properties that mark a word as ignored if they are true."""
+
 MAX_COORDINATE = 1e9
 """Largest distance of a point from the map's corner, in pixels. Areas of larger outlines would overflow."""
 
@@ -27,10 +30,12 @@ class TrueWord:
     Attributes:
         text: The word; empty if it is unknown.
         outline: Outline in pixels: columns and rows.
+        ignored: Whether the MapText measures leave the word out, because it is illegible or truncated.
     """
 
     text: str
     outline: "Polygon"
+    ignored: bool = False
 
     def iou(self, outline: "Polygon") -> float:
         """Return the intersection over union with the outline of a detected word.
@@ -62,8 +67,11 @@ def read_ground_truth(text: str, name: str) -> list[TrueWord]:
         shapes = [shape(feature["geometry"]) for feature in features]
         if not all(map(_in_bounds, shapes)):
             raise UsageError(f"{name}: a point is more than {MAX_COORDINATE:,.0f} pixels away from the map's corner")
-        texts = [_text(feature["properties"] or {}) for feature in features]
-        words = [TrueWord(word, _to_pixels(outline)) for word, outline in zip(texts, shapes, strict=True)]
+        properties = [feature["properties"] or {} for feature in features]
+        words = [
+            TrueWord(_text(values), _to_pixels(outline), any(values.get(name) is True for name in IGNORE_PROPERTIES))
+            for values, outline in zip(properties, shapes, strict=True)
+        ]
         return [word for word in words if word.outline.area]
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, ShapelyError):
         raise UsageError(f"{name}: not GeoJSON with polygons as features") from None

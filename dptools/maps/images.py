@@ -15,10 +15,18 @@ Mask = NDArray[np.bool_]
 
 Floats = NDArray[np.float64]
 
+DARK_GROUND = 90
+"""Median grey level below which the ground of a map is dark, so that its text is light."""
+
 
 def to_grey(pixels: Pixels) -> Grey:
     """Return the luma of an RGB image, with the channel weights of ITU-R BT.601."""
     return np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+def is_dark(grey: Grey) -> bool:
+    """Return whether more than half of an image is darker than DARK_GROUND, as on a map with light text."""
+    return bool(np.median(grey) < DARK_GROUND)
 
 
 def enlarge(grey: Grey, scale: float) -> Grey:

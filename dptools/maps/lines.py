@@ -30,7 +30,7 @@ def find_lines(letters: Letters) -> list[Line]:
         return []
     centres, sizes = letters.centres, letters.sizes
     words = link_letters(centres, _links(centres, sizes, WORD_REACH, 2.0), 35)
-    regular = _regular_links(centres, _links(centres, sizes, SPACED_REACH, 1.5))
+    regular = regular_links(centres, _links(centres, sizes, SPACED_REACH, 1.5))
     spaced = link_letters(centres, regular, 25, max_ratio=1.6)
     lines = words + [line for line in spaced if len(line) >= 3]
     lines += _bridged_lines(centres, sizes, lines)
@@ -97,7 +97,7 @@ def _links(centres: Floats, sizes: Floats, reach: float, max_size_ratio: float) 
     return list(zip(distance[near].tolist(), one[near].tolist(), other[near].tolist(), strict=True))
 
 
-def _regular_links(centres: Floats, links: list[Link], max_turn: float = 22, max_ratio: float = 1.5) -> list[Link]:
+def regular_links(centres: Floats, links: list[Link], max_turn: float = 22, max_ratio: float = 1.5) -> list[Link]:
     """Return the links that have, at one of their ends, another link of similar direction and length."""
     neighbours = defaultdict(list)
     for _, one, other in links:

@@ -5,6 +5,12 @@ import numpy as np
 from dptools.maps.images import Mask
 from dptools.maps.textline import Point, RectifiedLine
 
+MIN_FILL = 0.15
+"""A row of text has at least this share of the filled pixels of a well-filled row (the 90th percentile)."""
+
+MAX_REACH = 0.7
+"""Largest distance between the text's middle and its upper or lower edge, in letter heights."""
+
 
 def box_polygon(left: float, top: float, width: float, height: float) -> tuple[Point, ...]:
     """Return the corners of a box, clockwise from the top left."""
@@ -19,23 +25,23 @@ def word_outline(line: RectifiedLine, start: int, end: int) -> tuple[Point, ...]
         start: Estimated first column of the word. The outline is fitted to the foreground near it.
         end: Estimated last column of the word.
     """
-    top, bottom, left, right = _tight_box(line.foreground, start, end)
+    top, bottom, left, right = _tight_box(line, start, end)
     columns = np.linspace(left, right, max(2, min(8, (right - left) // 20))).astype(int)
     upper = [line.map_point(top, column) for column in columns]
     lower = [line.map_point(bottom, column) for column in columns[::-1]]
     return (*upper, *lower)
 
 
-def _tight_box(foreground: Mask, start: int, end: int) -> tuple[int, int, int, int]:
+def _tight_box(line: RectifiedLine, start: int, end: int) -> tuple[int, int, int, int]:
     """Return the bounding box of the foreground near some columns: top, bottom, left and right, all inclusive."""
-    height, width = foreground.shape
+    height, width = line.foreground.shape
     start, end = max(0, min(start, width - 2)), max(1, min(end, width - 1))
-    top, bottom = _text_rows(foreground[:, start : end + 1].max(1))
-    filled = foreground[top : bottom + 1].max(0)
+    top, bottom = _text_rows(line.foreground[:, start : end + 1], line.letter)
+    filled = line.foreground[top : bottom + 1].max(0)
     left, right = _snap(filled, start, height, 1), _snap(filled, end, height, -1)
     if right - left < 0.3 * (end - start):
         left, right = start, max(end, start + 1)
-    return (*_text_rows(foreground[:, left : right + 1].max(1)), left, right)
+    return (*_text_rows(line.foreground[:, left : right + 1], line.letter), left, right)
 
 
 def _snap(filled: Mask, column: int, height: int, step: int) -> int:
@@ -51,14 +57,21 @@ def _snap(filled: Mask, column: int, height: int, step: int) -> int:
     return edge
 
 
-def _text_rows(filled: Mask) -> tuple[int, int]:
-    """Return the first and last row of the filled run nearest to the middle.
+def _text_rows(foreground: Mask, letter: float) -> tuple[int, int]:
+    """Return the first and last row of the text.
 
-    A run may have small gaps, such as the one below the dot of an i. If it is too short for text, the middle half of
-    the rows is returned.
+    A row belongs to the text if it is filled about as much as others, so that a line which crosses the text does not
+    enlarge the outline, and if it is near the middle. The rows may have small gaps, such as the one below the dot of an
+    i. If they are too few for text, the middle half of the rows is returned.
+
+    Args:
+        foreground: The foreground of a word, H x W.
+        letter: Height of a letter, in rows.
     """
-    height = len(filled)
-    rows = np.flatnonzero(filled)
+    height = len(foreground)
+    counts = foreground.sum(1)
+    near = abs(np.arange(height) + 0.5 - height / 2) <= MAX_REACH * letter
+    rows = np.flatnonzero(near & (counts > MIN_FILL * np.percentile(counts, 90)))
     if len(rows):
         runs = np.split(rows, np.flatnonzero(np.diff(rows) > height // 9 + 1) + 1)
         run = min(runs, key=lambda run: abs(run - height // 2).min())

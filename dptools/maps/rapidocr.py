@@ -23,13 +23,11 @@ class RapidOcrReader:
     """
 
     rows = 48
-    sensitivities = (0.2, 0.4)
     crops = (
         Crop(clean=True, half_height=0.85, margin=1.6),
-        Crop(clean=False, half_height=0.85, margin=2.6),
-        Crop(clean=True, half_height=1.05, margin=1.6),
-        Crop(clean=False, half_height=1.05, margin=2.6),
-        Crop(clean=False, half_height=0.95, margin=3.6),
+        Crop(clean=False, half_height=0.85, margin=1.6),
+        Crop(clean=False, half_height=1.05, margin=2.2),
+        Crop(clean=False, half_height=0.85, margin=0.9),
     )
     min_confidence = 0.8
 

@@ -29,15 +29,12 @@ class LineReader(Protocol):
 
     Attributes:
         rows: Height that a rectified line must have, in pixels.
-        sensitivities: Sensitivities of the foreground detection. Lines are detected and read once for each.
         crops: Each line is cut out and read once for each of these.
         min_confidence: Words of a lower confidence are dropped.
     """
 
     @property
     def rows(self) -> int: ...
-    @property
-    def sensitivities(self) -> tuple[float, ...]: ...
     @property
     def crops(self) -> tuple[Crop, ...]: ...
     @property

@@ -83,7 +83,7 @@ def score_words(truth: Sequence[TrueWord], words: Iterable[Mapping[str, Any]]) -
         truth: The words on the map.
         words: Detected words as mappings with ``text`` and ``polygon``.
     """
-    detected = [(str(word["text"]), _outline(word["polygon"])) for word in words]
+    detected = [(str(word["text"]), as_polygon(word["polygon"])) for word in words]
     score = WordScore(len(truth), len(detected))
     for i, j in _matches(truth, [outline for _, outline in detected]):
         true_text, text = (normalised(text) or text for text in (truth[i].text, detected[j][0]))
@@ -141,7 +141,7 @@ def _matches(truth: Sequence[TrueWord], outlines: "Sequence[Polygon]") -> list[t
     return list(by_truth.items())
 
 
-def _outline(points: Sequence[Sequence[float]]) -> "Polygon":
+def as_polygon(points: Sequence[Sequence[float]]) -> "Polygon":
     """Return a valid polygon whose coordinates are clipped to the bounds of a map."""
     from shapely import Polygon
 

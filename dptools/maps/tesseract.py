@@ -88,7 +88,6 @@ class TesseractReader(TesseractPageReader):
     """Reads rectified text lines, and the whole map too."""
 
     rows = 80
-    sensitivities = (0.2,)
     crops = (Crop(clean=True, half_height=1.15, margin=1.6), Crop(clean=False, half_height=1.15, margin=1.6))
     min_confidence = 0.3
 

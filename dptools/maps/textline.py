@@ -1,7 +1,7 @@
 """Geometry of text lines: the curve along a line, and the rectified image of the line."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,20 @@ import numpy as np
 from dptools.maps.images import Floats, Grey, Mask
 from dptools.maps.letters import Letters
 from dptools.maps.lines import Line
+from dptools.maps.regions import Region, principal_axis
 
 Point = tuple[float, float]
 """Column and row on the map, in pixels."""
+
+LETTER_HEIGHT = 0.75
+"""Height of a letter, relative to the height of the text that the detector reports."""
+
+MIN_ELONGATED_VARIANCE = 2.2
+"""Ratio of the variances along and across a region below which its text is assumed to be upright."""
+
+WIDE_GAP, CONDENSED_GAP = 0.35, 0.2
+"""If the median gap between letters is wider than WIDE_GAP line heights, all gaps are reduced in proportion, so that
+the median becomes CONDENSED_GAP line heights."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +34,14 @@ class RectifiedLine:
         foreground: The foreground without lines, H x W.
         x: For each pixel its column on the map, H x W.
         y: For each pixel its row on the map, H x W.
+        letter: Height of a letter, in rows.
     """
 
     grey: Grey
     foreground: Mask
     x: Floats
     y: Floats
+    letter: float
 
     @property
     def clean(self) -> Grey:
@@ -38,6 +51,21 @@ class RectifiedLine:
         near = binary_dilation(self.foreground, np.ones((3, 3)))
         cleaned: Grey = np.where(near, self.grey, 255).astype(np.uint8)
         return cleaned
+
+    def condensed(self) -> "RectifiedLine | None":
+        """Return the line with narrower gaps between its letters, or None if the letters are not widely spaced."""
+        height, width = self.grey.shape
+        filled = self.foreground[height // 4 : height * 3 // 4].max(0)
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], filled, [False]]).astype(np.int8)))
+        starts, ends = edges[2::2], edges[1:-1:2]
+        gaps = starts - ends
+        if len(gaps) < 2 or np.median(gaps) <= WIDE_GAP * height:
+            return None
+        keep = np.ones(width, bool)
+        for end, removed in zip(ends, (gaps * (1 - CONDENSED_GAP * height / np.median(gaps))).astype(int), strict=True):
+            keep[end + 1 : end + 1 + removed] = False
+        parts = (self.grey[:, keep], self.foreground[:, keep], self.x[:, keep], self.y[:, keep])
+        return RectifiedLine(*parts, self.letter)
 
     def map_point(self, row: int, column: int) -> Point:
         """Return the position of a pixel on the map."""
@@ -63,6 +91,12 @@ class TextLine:
     letters: Floats
     curve: np.poly1d
     height: float
+
+    @property
+    def ends(self) -> Floats:
+        """Positions of the first and the last letter on the map, 2 x 2: columns and rows."""
+        columns, rows = self.grid(self.letters[[0, -1]], np.zeros(1))
+        return np.stack([columns[0], rows[0]], 1)
 
     def grid(self, along: Floats, across: Floats) -> tuple[Floats, Floats]:
         """Return columns and rows on the map, each A x B, of a grid that follows the curve.
@@ -91,6 +125,25 @@ def reading_directions(letters: Letters, line: Line) -> Iterator[TextLine]:
         yield _fit(letters, line[::-1])
 
 
+def region_lines(regions: Sequence[Region], spread: bool = False) -> Iterator[TextLine]:
+    """Yield the line through some regions from left to right, or in both directions if it is nearly vertical.
+
+    Args:
+        regions: The regions of one line.
+        spread: Whether each region is one letter of a word that is spread over the map.
+    """
+    points = np.concatenate([region.points for region in regions])
+    lengths = [region.length for region in regions]
+    height = float(np.average([region.height for region in regions], weights=lengths))
+    margin = float(np.average([region.margin for region in regions], weights=lengths))
+    axis, elongation = principal_axis(points)
+    axis = axis if elongation > MIN_ELONGATED_VARIANCE else np.array([1.0, 0.0])
+    axis = axis if axis[0] >= 0 else -axis
+    centres = np.array([region.centre for region in regions])
+    for direction in (axis, -axis) if abs(axis[1]) > math.sin(math.radians(75)) else (axis,):
+        yield _fit_points(points, direction, height, margin, centres if spread else None)
+
+
 def rectify(
     grey: Grey, foreground: Mask, line: TextLine, *, half_height: float, margin: float, rows: int
 ) -> RectifiedLine:
@@ -112,7 +165,7 @@ def rectify(
     x, y = line.grid(_without_gaps(along, line), np.arange(-reach, reach, step)[:rows])
     image = map_coordinates(grey, [y, x], order=1, mode="constant", cval=255, output=np.uint8)
     mask = map_coordinates(foreground, [y, x], order=0, mode="constant", cval=0, output=np.bool_)
-    return RectifiedLine(image, mask, x, y)
+    return RectifiedLine(image, mask, x, y, line.height / step)
 
 
 def _without_gaps(along: Floats, line: TextLine) -> Floats:
@@ -124,6 +177,33 @@ def _without_gaps(along: Floats, line: TextLine) -> Floats:
     near = np.minimum(abs(along - letters[after - 1]), abs(letters[after] - along)) < 0.62 * line.height
     positions: Floats = along[near | (along < letters[0]) | (along > letters[-1])]
     return positions
+
+
+def _fit_points(points: Floats, direction: Floats, height: float, margin: float, letters: Floats | None) -> TextLine:
+    """Return the line through points in a direction.
+
+    Args:
+        points: Columns and rows of the pixels in the middle of the text, N x 2.
+        direction: The direction of reading, as a unit vector.
+        height: Height of the text in pixels.
+        margin: Distance from the points to the border of the text, in pixels.
+        letters: Centres of the letters. By default, places of letters are set at even distances.
+    """
+    origin = points.mean(0)
+    across_axis = np.array([-direction[1], direction[0]])
+    along, across = (points - origin) @ direction, (points - origin) @ across_axis
+    steps = np.floor((along - along.min()) / 2).astype(int)
+    counts = np.bincount(steps)
+    middle_u, middle_v = (np.bincount(steps, values)[counts > 0] / counts[counts > 0] for values in (along, across))
+    degree = min(sum(np.ptp(along) >= length * height for length in (2, 3, 6)), len(middle_u) - 1)
+    curve = np.poly1d(np.polyfit(middle_u, middle_v, degree))
+    letter = LETTER_HEIGHT * height
+    first, last = along.min() - margin + letter / 2, along.max() + margin - letter / 2
+    first, last = min(first, last), max(first, last, min(first, last) + 1)
+    places = np.linspace(first, last, max(2, int((last - first) / (0.8 * letter)) + 2))
+    if letters is not None:
+        places = np.sort((letters - origin) @ direction)
+    return TextLine(math.atan2(direction[1], direction[0]), origin, places, curve, letter)
 
 
 def _fit(letters: Letters, line: Line) -> TextLine:

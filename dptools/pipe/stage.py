@@ -109,8 +109,8 @@ class ToolOptions(Protocol):
         return ()
 
     @property
-    def single_image_option(self) -> str | None:
-        """The option that is valid for a single input image only, as the user gave it; None if there is none."""
+    def single_image_reason(self) -> str | None:
+        """Why the options are valid for a single input image only, as a message; None if they are valid for several."""
         return None
 
     @property

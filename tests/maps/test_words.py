@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dptools.maps.letters import Letters
-from dptools.maps.merging import merge_readings, normalised
+from dptools.maps.merging import Reading, merge_readings, normalised
 from dptools.maps.outlines import box_polygon
 from dptools.maps.textline import TextLine, reading_directions, rectify
 from dptools.maps.words import Character, Word, extract_words, split_words
@@ -49,6 +49,33 @@ def test_gaps_between_widely_spaced_letters_are_removed() -> None:
     assert rectify(grey, grey < 0, line, half_height=1, margin=1, rows=40).grey.shape[1] < 250
 
 
+def test_wide_gaps_between_all_letters_are_reduced_in_proportion() -> None:
+    grey = np.full((60, 500), 255, np.uint8)
+    for start in (20, 70, 120, 250, 300, 350):
+        grey[20:40, start : start + 20] = 0
+    (line,) = text_lines([(x, 30) for x in range(30, 361, 22)])
+    rectified = rectify(grey, grey < 128, line, half_height=1, margin=1, rows=40)
+    condensed = rectified.condensed()
+    assert condensed is not None
+    edges = np.flatnonzero(np.diff(condensed.foreground[20].astype(int)))
+    assert (edges[2::2] - edges[1:-1:2]).tolist() == pytest.approx([8, 8, 29, 8, 8], abs=2)
+    assert condensed.condensed() is None
+
+
+def test_a_line_that_crosses_a_word_does_not_enlarge_its_outline() -> None:
+    grey = np.full((200, 300), 255, np.uint8)
+    for start in range(100, 196, 24):
+        grey[90:110, start : start + 16] = 0
+    grey[:, 140:143] = 0
+    (line,) = text_lines([(108, 100), (132, 100), (156, 100), (180, 100)])
+    rectified = rectify(grey, grey < 128, line, half_height=1.2, margin=2, rows=48)
+    columns = [int(np.abs(rectified.x[24] - x).argmin()) for x in (108, 132, 156, 180)]
+    characters = [Character(char, 0.9, column) for char, column in zip("abcd", columns, strict=True)]
+    (word,) = extract_words(rectified, characters)
+    rows = [row for _, row in word.polygon]
+    assert (min(rows), max(rows)) == pytest.approx((90, 110), abs=2)
+
+
 def test_words_are_split_at_spaces_and_at_wide_gaps() -> None:
     foreground = np.zeros((48, 400), bool)
     starts = (10, 30, 50, 120, 140, 160)
@@ -79,28 +106,67 @@ def test_the_outline_of_a_word_fits_its_foreground() -> None:
     assert word.joint_confidence == pytest.approx(0.9**3)
 
 
-def reading(text: str, left: float, confidence: float = 0.9, top: float = 0) -> Word:
-    return Word(text, confidence, box_polygon(left, top, 12 * len(text), 20), 0, confidence)
+def reading(
+    text: str, left: float, confidence: float = 0.9, top: float = 0, *, line: int = 0, share: float = 1, image: int = 0
+) -> Reading:
+    word = Word(text, confidence, box_polygon(left, top, 12 * len(text), 20), 0, confidence)
+    return Reading(word, line, image, share)
+
+
+def texts(*readings: Reading, min_confidence: float = 0) -> list[str]:
+    return [word.text for word in merge_readings(readings, min_confidence)]
 
 
 def test_of_overlapping_readings_the_one_with_the_largest_weight_is_kept() -> None:
-    words = merge_readings([reading("Dixo", 0, 0.99), *[reading("Dixon", 0, 0.8)] * 3, reading("Rolla", 200)], passes=4)
-    assert [word.text for word in words] == ["Dixon", "Rolla"]
+    often = [reading("Dixon", 0, 0.8, line=line) for line in range(3)]
+    assert texts(reading("Dixo", 0, 0.99, line=9), *often, reading("Rolla", 200)) == ["Dixon", "Rolla"]
 
 
 def test_readings_that_agree_vote_for_each_other() -> None:
-    single = [reading("Steeper", 0, 0.9), reading("Sleeper", 0, 0.6)]
-    assert [word.text for word in merge_readings(single, 2)] == ["Steeper"]
-    assert [word.text for word in merge_readings([*single, reading("sleeper.", 2, 0.6)], 2)] == ["Sleeper"]
+    single = [reading("Steeper", 0, 0.9, line=1), reading("Sleeper", 0, 0.6, line=2)]
+    assert texts(*single) == ["Steeper"]
+    assert texts(*single, reading("sleeper.", 2, 0.8, line=3)) == ["Sleeper"]
 
 
-def test_short_readings_with_one_vote_are_dropped() -> None:
-    assert merge_readings([reading("1", 0, 0.99), reading("--", 100, 0.99), reading("...", 200)], passes=10) == []
+def test_the_readings_of_one_line_have_one_vote() -> None:
+    repeated = [reading("Steeper", 0, 0.9, line=1)] * 5
+    assert texts(*repeated, *[reading("Sleeper", 0, 0.8, line=line) for line in (2, 3)]) == ["Sleeper"]
+
+
+def test_single_letters_and_uncertain_words_need_several_lines() -> None:
+    assert texts(reading("1", 0, 0.99), reading("--", 100, 0.99), reading("...", 200), reading("Cuba", 300, 0.2)) == []
+    assert texts(*[reading("A", 0, 0.99, line=line) for line in range(5)]) == ["A"]
+
+
+def test_words_below_the_minimum_confidence_are_dropped() -> None:
+    assert texts(reading("Rolla", 0, 0.7), reading("Cuba", 200, 0.9), min_confidence=0.8) == ["Cuba"]
+
+
+def test_a_word_that_more_images_show_as_two_words_is_split() -> None:
+    joined = reading("FtEllis", 0, 0.9, line=1, image=1)
+    parts = [word for image in (2, 3) for word in (reading("Ft", 0, image=image), reading("Ellis", 24, image=image))]
+    assert texts(joined, *parts) == ["Ft", "Ellis"]
+    assert texts(joined, *parts[:1], *parts[3:]) == ["FtEllis"]
+
+
+def test_a_spread_word_conflicts_with_its_own_letters_but_not_with_words_between_them() -> None:
+    spread = Reading(Word("IOWA", 0.9, box_polygon(0, 0, 900, 60), 0, 0.9), 1, 1, spread=True)
+    assert texts(spread, *[reading("W", 500, line=line) for line in range(2, 7)]) == ["IOWA"]
+    assert texts(spread, reading("Ames", 300, top=20, line=2)) == ["IOWA", "Ames"]
+
+
+def test_the_outline_of_a_word_is_the_most_typical_one() -> None:
+    tall = Reading(Word("Rolla", 0.99, box_polygon(0, -15, 60, 38), 0, 0.99), 3, 3)
+    (word,) = merge_readings([tall, reading("Rolla", 0, 0.8, line=1), reading("Rolla", 1, 0.8, line=2)])
+    assert word.polygon[2][1] == 20
 
 
 def test_words_are_sorted_by_row_and_column() -> None:
-    readings = [reading("low", 0, top=300), reading("right", 300, top=4), reading("left", 0)]
-    assert [word.text for word in merge_readings(readings, 1)] == ["left", "right", "low"]
+    assert texts(reading("low", 0, top=300), reading("right", 300, top=4), reading("left", 0)) == [
+        "left",
+        "right",
+        "low",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from dptools.evaluation.formatting import Rows
 from dptools.evaluation.keys import ALL, Record
 from dptools.maps.ground_truth import TrueWord, read_ground_truth
 from dptools.maps.images import to_grey
+from dptools.maps.maptext import DetectionScore, ReadingScore, score_detection, score_reading
 from dptools.maps.scoring import MaskScore, Score, WordScore, score_mask, score_words
 from dptools.texts import printable
 from dptools.tools.evaluate.files import read_image
 
-ScoreT = TypeVar("ScoreT", WordScore, MaskScore)
+ScoreT = TypeVar("ScoreT", WordScore, MaskScore, DetectionScore, ReadingScore)
 
 
 class ScoreTable(Generic[ScoreT]):
@@ -51,6 +52,8 @@ class MapScores:
         self._only_map = ""
         self._words: ScoreTable[WordScore] = ScoreTable()
         self._masks: ScoreTable[MaskScore] = ScoreTable()
+        self._detection: ScoreTable[DetectionScore] = ScoreTable()
+        self._reading: ScoreTable[ReadingScore] = ScoreTable()
 
     def observe(self, records: Iterable[Record]) -> Iterator[Record]:
         """Yield the records unchanged, and score the records of maps."""
@@ -62,13 +65,26 @@ class MapScores:
 
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
         """Return the scores as a JSON object, documented in dp-eval(1)."""
-        return {"words": _score_objects(self._words), "masks": _score_objects(self._masks)}
+        return {
+            "words": _score_objects(self._words),
+            "masks": _score_objects(self._masks),
+            "maptext_detection": _score_objects(self._detection, "tightness", "quality", "hmean"),
+            "maptext_reading": _score_objects(
+                self._reading, "tightness", "quality", "characters", "character_quality", "hmean"
+            ),
+        }
 
     def tables(self) -> Iterator[Rows]:
         """Yield a table of word scores and one of mask scores, in per cent. Tables without rows are left out."""
         if rows := [[printable(reader), printable(name), *_word_cells(score)] for reader, name, score in self._words]:
             counts = ["on map", "given", "found", "read"]
             yield [["words by", "map", *counts, "precision", "recall", "F", "characters"], *rows]
+        if rows := [
+            [printable(reader), printable(name), *_maptext_cells(score)] for reader, name, score in self._reading
+        ]:
+            detection = [_percent(score.quality) for _, _, score in self._detection]
+            names = ["precision", "recall", "F", "tightness", "characters", "PCQ", "H-mean", "PDQ"]
+            yield [["MapText", "map", *names], *([*row, pdq] for row, pdq in zip(rows, detection, strict=True))]
         if rows := [[printable(method), printable(name), *_cells(score)] for method, name, score in self._masks]:
             yield [["mask by", "map", "precision", "recall", "F"], *rows]
 
@@ -77,7 +93,10 @@ class MapScores:
         if words is None:
             return
         if "words" in mapsext:
-            self._words.add(mapsext.get("reader", "-"), map_name, score_words(words, mapsext["words"]))
+            reader = mapsext.get("reader", "-")
+            self._words.add(reader, map_name, score_words(words, mapsext["words"]))
+            self._detection.add(reader, map_name, score_detection(words, mapsext["words"]))
+            self._reading.add(reader, map_name, score_reading(words, mapsext["words"]))
         image, mask = read_image(str(record.get("source"))), read_image(str(record.get("path")))
         if image is None or mask is None or image.shape != mask.shape:
             self._report_map(map_name, "mask not scored: the map or the mask is unreadable, or their sizes differ")
@@ -113,7 +132,13 @@ class MapScores:
         self._report(printable(f"{map_name}: {message}"))
 
 
-def _score_objects(table: Iterable[tuple[str, str, Score]]) -> list[dict[str, Any]]:
+def _score_objects(table: Iterable[tuple[str, str, Score]], *measures: str) -> list[dict[str, Any]]:
+    """Return the counts and measures of each score.
+
+    Args:
+        table: The scores.
+        *measures: Names of further properties of the scores.
+    """
     return [
         {
             "by": method,
@@ -122,6 +147,7 @@ def _score_objects(table: Iterable[tuple[str, str, Score]]) -> list[dict[str, An
             "precision": score.precision,
             "recall": score.recall,
             "f": score.f,
+            **{name: getattr(score, name) for name in measures},
         }
         for method, map_name, score in table
     ]
@@ -130,6 +156,11 @@ def _score_objects(table: Iterable[tuple[str, str, Score]]) -> list[dict[str, An
 def _word_cells(score: WordScore) -> list[str]:
     counts = [score.expected, score.given, score.found, score.read]
     return [*map(str, counts), *_cells(score), _percent(score.characters)]
+
+
+def _maptext_cells(score: ReadingScore) -> list[str]:
+    measures = (score.tightness, score.characters, score.character_quality, score.hmean)
+    return [*_cells(score), *map(_percent, measures)]
 
 
 def _cells(score: Score) -> list[str]:

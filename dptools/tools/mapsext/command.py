@@ -38,11 +38,14 @@ def mapsext(
         Path | None,
         typer.Option("--overlay", metavar="FILE|DIR", help="Draw the words on the map; write it to FILE or into DIR."),
     ] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option("--lexicon", metavar="FILE", help="Correct words by the names in FILE, one per line.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> MapsextOptions:
     """Extract the text of scanned maps as a white-on-black mask, and read words, also along curves."""
-    ocr = OcrOptions(words, reader, lang, scale, output_format, overlay)
+    ocr = OcrOptions(words, reader, lang, scale, output_format, overlay, lexicon)
     return MapsextOptions(rule, iterations, ocr, device, seed)
 
 

@@ -53,12 +53,21 @@ class MapsextOptions(ToolOptions):
         return (self.ocr.overlay_directory,) if self.ocr.overlay_directory else ()
 
     @property
-    def single_image_option(self) -> str | None:
-        return f"--overlay {self.ocr.overlay_file}" if self.ocr.overlay_file else None
+    def single_image_reason(self) -> str | None:
+        if self.ocr.output_format == "alto":
+            return "--format alto writes one document, for one map: give one image"
+        if self.ocr.overlay_file:
+            return f"--overlay {self.ocr.overlay_file} is one file, for one image: name a directory"
+        return None
 
     @property
     def text(self) -> Callable[[Record], str] | None:
-        formatters: dict[str, Callable[[Record], str]] = {"geojson": _geojson, "csv": _Csv(), "txt": _text}
+        formatters: dict[str, Callable[[Record], str]] = {
+            "geojson": _geojson,
+            "alto": _alto,
+            "csv": _Csv(),
+            "txt": _text,
+        }
         return formatters.get(self.ocr.output_format)
 
     def load(self) -> "MapTextExtractor":
@@ -71,7 +80,15 @@ class MapsextOptions(ToolOptions):
 def _geojson(record: Record) -> str:
     from dptools.maps.formats import geojson
 
-    return geojson(record["mapsext"]["words"], map=record["id"]) + "\n"
+    result = record["mapsext"]
+    return geojson(result["words"], result.get("georeference"), map=record["id"]) + "\n"
+
+
+def _alto(record: Record) -> str:
+    from dptools.maps.alto import alto
+
+    result = record["mapsext"]
+    return alto(result["words"], file_name=record["id"], width=result["width"], height=result["height"])
 
 
 class _Csv:

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dptools.errors import SampleError
 from dptools.maps.finding import find_words
 from dptools.maps.formats import as_record
-from dptools.maps.images import to_grey
+from dptools.maps.georeference import Georeference, read_georeference
+from dptools.maps.images import is_dark, to_grey
+from dptools.maps.lexicon import load_lexicon
 from dptools.maps.loading import load_reader
 from dptools.maps.masks import METHODS, text_mask
 from dptools.pipe.record import Record
@@ -45,6 +49,7 @@ class MapTextExtractor:
         self.rule, self.iterations, self.ocr = rule, iterations, ocr
         self.device, self.seed = device, seed
         self.reader = load_reader(ocr.reader, ocr.language) if ocr.enabled else None
+        self.lexicon = load_lexicon(ocr.lexicon) if ocr.lexicon else None
 
     @property
     def prior(self) -> FitSettings | None:
@@ -73,24 +78,56 @@ class MapTextExtractor:
         assert sample.pixels is not None
         if self.ocr.overlay:
             overlay_path(sample, self.ocr.overlay)  # Raises an error before the slow reading of the map.
-        mask = text_mask(sample.pixels, self.rule, self._early(sample))
-        result: Record = {"rule": self.rule, "coverage": round(float(mask.mean()), 4)}
+        grey = to_grey(sample.pixels)
+        inverted = is_dark(grey)
+        pixels = 255 - sample.pixels if inverted else sample.pixels
+        mask = text_mask(pixels, self.rule, self._early(sample, inverted))
+        height, width = mask.shape
+        result: Record = {"rule": self.rule, "coverage": round(float(mask.mean()), 4), "width": width, "height": height}
+        if inverted:
+            result["inverted"] = True
         if self.prior:
             result["step"] = self.prior.max_iterations
         if self.reader:
-            words = find_words(to_grey(sample.pixels), self.reader, self.ocr.scale)
-            result |= {"reader": self.ocr.reader, "words": [as_record(word) for word in words]}
+            if georeference := _georeference(sample):
+                result["georeference"] = georeference
+            words = find_words(255 - grey if inverted else grey, self.reader, self.ocr.scale)
+            records = [as_record(word) for word in words]
+            result |= {"reader": self.ocr.reader, "words": [self._correct(record) for record in records]}
         processed = sample.update(mapsext=result)
         if self.ocr.overlay:
             write_overlay(processed, self.ocr.overlay)
         return replace(processed, pixels=(mask.astype(np.uint8) * 255)[:, :, None].repeat(3, axis=2))
 
-    def _early(self, sample: Sample) -> "NDArray[np.float32] | None":
-        """Return the output of the deep image prior, H x W x 3 in [0, 1], if the mask method needs it."""
+    def _correct(self, word: Record) -> Record:
+        """Return a word of a record corrected by the lexicon. A corrected word also has the text that was read."""
+        text = self.lexicon.correct(word["text"]) if self.lexicon else word["text"]
+        return word if text == word["text"] else word | {"text": text, "corrected_from": word["text"]}
+
+    def _early(self, sample: Sample, inverted: bool) -> "NDArray[np.float32] | None":
+        """Return the output of the deep image prior, H x W x 3 in [0, 1], if the mask method needs it.
+
+        Args:
+            sample: The map.
+            inverted: Whether the output is inverted, like the map.
+        """
         if not self.prior:
             return None
         from dptools.purifiers.dip import DeepImagePrior
 
         fit = DeepImagePrior(self.prior).restore(to_tensor(sample, self.device), seed=sample.seed(self.seed))
         array: NDArray[np.float32] = fit.image[0].permute(1, 2, 0).cpu().numpy()
-        return array
+        return 1 - array if inverted else array
+
+
+def _georeference(sample: Sample) -> Georeference | None:
+    """Return the georeference of a map's file, or None if it has none.
+
+    Raises:
+        SampleError: The world file is not valid.
+    """
+    source = sample.record.get("source")
+    try:
+        return read_georeference(Path(source)) if source else None
+    except ValueError as error:
+        raise SampleError("georeference", str(error)) from None

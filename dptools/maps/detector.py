@@ -1,0 +1,66 @@
+"""Text detection: the detection network of PaddleOCR, run by ONNX Runtime. The wheel of RapidOCR contains it."""
+
+import functools
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dptools.maps.images import Grey
+
+Probability = NDArray[np.float32]
+"""H x W, in [0, 1]: for each pixel the probability that it belongs to the middle of a text line."""
+
+TILE, HALO = 1024, 160
+"""Side of a tile, and the margin around it that the network sees too, in pixels."""
+
+STRIDE = 32
+"""The network reads images whose sides are multiples of this number of pixels."""
+
+
+class TextDetector:
+    """Detects text lines at any angle and along curves."""
+
+    def __init__(self) -> None:
+        # ONNX Runtime would store an id of the machine in the home directory and send telemetry.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+        from rapidocr import RapidOCR
+
+        threads = {"EngineConfig.onnxruntime.intra_op_num_threads": len(os.sched_getaffinity(0))}
+        ocr = RapidOCR(params={"Global.log_level": "critical", **threads})
+        blank = np.full((STRIDE, STRIDE, 3), 255, np.uint8)
+        ocr(blank, use_det=True, use_cls=False, use_rec=False)  # RapidOCR loads the network on first use.
+        self._network: Any = ocr.text_det
+
+    def probability(self, grey: Grey) -> Probability:
+        """Return the probability of text for each pixel of a map, H x W. Memory is bounded by the size of a tile."""
+        result = np.zeros(grey.shape, np.float32)
+        for top, left in _tiles(*grey.shape):
+            first_row, first_column = max(0, top - HALO), max(0, left - HALO)
+            tile = grey[first_row : top + TILE + HALO, first_column : left + TILE + HALO]
+            core = self._infer(tile)[top - first_row :, left - first_column :][:TILE, :TILE]
+            result[top : top + TILE, left : left + TILE] = core
+        return result
+
+    def _infer(self, tile: Grey) -> Probability:
+        height, width = tile.shape
+        padded = np.pad(tile, ((0, -height % STRIDE), (0, -width % STRIDE)), constant_values=255)
+        rgb = np.repeat(padded[None, :, :, None], 3, 3).astype(np.float32) / 255
+        normalised = (rgb - np.array(self._network.mean, np.float32)) / np.array(self._network.std, np.float32)
+        output: Probability = self._network.session(normalised.transpose(0, 3, 1, 2))[0, 0, :height, :width]
+        return output
+
+
+@functools.cache
+def load_detector() -> TextDetector:
+    """Return the text detector. It is loaded once in each process."""
+    return TextDetector()
+
+
+def _tiles(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """Yield the top left corner of each tile."""
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            yield top, left
