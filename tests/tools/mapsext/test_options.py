@@ -36,9 +36,12 @@ def test_the_scale_belongs_in_the_cache_key_unless_the_reader_ignores_it() -> No
 
 def test_an_overlay_is_a_file_or_a_directory_by_its_suffix(tmp_path: Path) -> None:
     file = MapsextOptions(ocr=OcrOptions(overlay=Path("words.PNG")))
-    assert (file.single_image_option, file.extra_directories) == ("--overlay words.PNG", ())
+    assert (file.single_image_reason, file.extra_directories) == (
+        "--overlay words.PNG is one file, for one image: name a directory",
+        (),
+    )
     directory = MapsextOptions(ocr=OcrOptions(overlay=Path("words")))
-    assert (directory.single_image_option, directory.extra_directories) == (None, (Path("words"),))
+    assert (directory.single_image_reason, directory.extra_directories) == (None, (Path("words"),))
     with pytest.raises(UsageError, match=r"name a directory, or a file that ends in \.png, "):
         OcrOptions(overlay=tmp_path / "words.gif")
     (tmp_path / "words.gif").mkdir()
