@@ -1,4 +1,4 @@
-"""The commands of the README run and print what the README shows."""
+"""The commands of the README and of the pages in docs/ run, and print what the pages show."""
 
 import os
 import re
@@ -13,6 +13,14 @@ from servers import OK, Request, Response, oip, scores, serving
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+
+# The pages with examples, in an order in which each finds the files of the earlier ones.
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("pipelines", "attacks", "purifiers", "suspicion", "classifiers")),
+    *(f"docs/{name}.md" for name in ("evaluation", "maps", "scale")),
+)
+TEXT = "\n".join((ROOT / page).read_text() for page in PAGES)
 
 # Commands that install something, need other machines, or run the tests, with the test that covers each.
 COVERED_ELSEWHERE = {
@@ -33,8 +41,8 @@ PROGRAMS = ("node", "jq", "parallel", "tesseract")
 SLOW = ("make paper", "make figure4", "make figure7", "make figure8", "make smoke", "make sample", "make gate")
 
 
-def readme_examples() -> Iterator[Example]:
-    for example in examples_of_markdown(README):
+def all_examples() -> Iterator[Example]:
+    for example in examples_of_markdown(TEXT):
         if example.command not in COVERED_ELSEWHERE:
             slow = next((prefix for prefix in SLOW if example.command.startswith(prefix)), None)
             yield example.with_replacements({slow: slow.replace("make", "make -n")}) if slow else example
@@ -64,7 +72,7 @@ def sandbox(tmp_path: Path, samples: Path) -> Path:
 
 @pytest.mark.docs
 @pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason=f"needs {', '.join(PROGRAMS)}")
-def test_commands_run_and_print_what_the_readme_shows(sandbox: Path, environment: dict[str, str]) -> None:
+def test_commands_run_and_print_what_the_pages_show(sandbox: Path, environment: dict[str, str]) -> None:
     with serving(respond) as server:
         replacements = {
             "--model clarifai:": f"--endpoint {server.url} --model clarifai:",
@@ -72,7 +80,7 @@ def test_commands_run_and_print_what_the_readme_shows(sandbox: Path, environment
             "oip+http://localhost:8000": f"oip+{server.url}",
             "parallel -S one,two 'cd /shared": f"parallel 'cd {sandbox}",
         }
-        local = [example.with_replacements(replacements) for example in readme_examples()]
+        local = [example.with_replacements(replacements) for example in all_examples()]
         results = run(local, sandbox, environment)
     assert len(local) > 20
     failures = [
@@ -97,14 +105,14 @@ def test_library_example_runs() -> None:
     assert names["result"].image.shape == image.shape
 
 
-def test_commands_covered_elsewhere_are_in_the_readme() -> None:
-    commands = {example.command for example in examples_of_markdown(README)}
+def test_commands_covered_elsewhere_are_in_the_pages() -> None:
+    commands = {example.command for example in examples_of_markdown(TEXT)}
     assert set(COVERED_ELSEWHERE) <= commands
     assert all((ROOT / path).is_file() for path in COVERED_ELSEWHERE.values())
 
 
 def test_relative_links_point_to_files() -> None:
-    pages = [(ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md")]
-    links = [link for page in pages for link in re.findall(r"\]\((?!https?://|#)([^)]+)\)", page)]
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    found = [(page, link) for page in pages for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())]
+    assert len(found) > 20
+    assert [(page.name, link) for page, link in found if not (page.parent / link).exists()] == []
