@@ -208,7 +208,7 @@ def test_ground_truth_with_out_of_range_numbers_is_reported(here: Path, number: 
     out, err = evaluate("--maps", "truth", "--json")
     assert err.count("\n") == 2
     assert "map: not scored: truth/map.geojson: " in err
-    assert json.loads(out)["maps"] == {"words": [], "masks": []}
+    assert json.loads(out)["maps"] == {"words": [], "maptext_detection": [], "maptext_reading": [], "masks": []}
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_an_id_that_cannot_be_a_file_name_is_reported_and_the_next_map_is_scored
 def test_names_of_mask_methods_and_readers_are_printable(here: Path, output_format: str) -> None:
     write("in.jsonl", [mapped("map.png")])
     out, _ = evaluate("--maps", "truth", output_format)
-    assert out.count(r"\ud800\x1b]0;owned\x07\x1b[31m\n") == 2
+    assert out.count(r"\ud800\x1b]0;owned\x07\x1b[31m\n") == 3
 
 
 def test_a_full_disk_is_a_write_error_and_a_closed_pipe_is_not(sh: Run, here: Path) -> None:

@@ -142,7 +142,7 @@ def test_version_and_short_help(tool: str, sh: Run) -> None:
             "dp-mapsext --reader human x.png -o o",
             "dp-mapsext: unknown reader 'human': choose rapidocr, tesseract, tess",
         ),
-        ("dp-mapsext --format tsv x.png", "dp-mapsext: unknown format 'tsv': choose jsonl, geojson, csv, txt"),
+        ("dp-mapsext --format tsv x.png", "dp-mapsext: unknown format 'tsv': choose jsonl, geojson, alto, csv, txt"),
         ("dp-mapsext --words x.png", "dp-mapsext: -o DIR is needed: images go there"),
         ("dp-mapsext --lang deu x.png -o o", "dp-mapsext: --lang has no effect unless words are read: add --words"),
         (

@@ -28,7 +28,7 @@ def test_an_overlay_never_overwrites_its_map(key: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "TIF", "webp"])
 def test_an_overlay_has_the_format_of_its_suffix_and_the_size_of_the_map(suffix: str, tmp_path: Path) -> None:
-    word = {"text": "Rolla", "polygon": [[5, 5], [40, 5], [40, 15], [5, 15]]}
+    word = {"text": "Rolla", "angle": 0.0, "polygon": [[5, 5], [40, 5], [40, 15], [5, 15]]}
     sample = Sample({"id": "a.png", "mapsext": {"words": [word]}}, pixels=np.full((30, 60, 3), 200, np.uint8))
     write_overlay(sample, tmp_path / f"drawn.{suffix}")
     with Image.open(tmp_path / f"drawn.{suffix}") as image:
