@@ -27,12 +27,14 @@ class Classes:
     def index(self, text: str | int) -> int:
         """Return the index of the class given by index, WordNet id or name.
 
-        Names are compared without regard to case, and underscores count as spaces. A text that is the name of a class
-        is that class, even if it is a number.
+        A text that is exactly the name of a class is that class, even if it is a number. Otherwise, names are compared
+        without regard to case, and underscores count as spaces.
 
         Raises:
             ValueError: no class or more than one class matches. The message can be shown to users.
         """
+        if isinstance(text, str) and self.names.count(text) == 1:
+            return self.names.index(text)
         key = normalized(str(text))
         matches = self._indices.get(key, []) if isinstance(text, str) else []
         if not matches and re.fullmatch(r"\d{1,9}", key):

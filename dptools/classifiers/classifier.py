@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dptools.classifiers.classes import Classes
 from dptools.classifiers.predictions import ClassProbabilities, Prediction
+from dptools.errors import SampleError
 
 Pixels = NDArray[np.uint8]
 """An sRGB image, H x W x 3, 8 bits per channel."""
@@ -34,11 +35,13 @@ class Geometry:
         resize: length of the shorter side after resizing, in pixels.
         crop: side of the square that the network receives, in pixels.
         resample: the interpolation method.
+        squash: whether both sides are resized to ``resize`` pixels, which changes the aspect ratio.
     """
 
     resize: int = 256
     crop: int = 224
     resample: Image.Resampling = Image.Resampling.BICUBIC
+    squash: bool = False
 
     def __call__(self, pixels: Pixels) -> Pixels:
         """Return an image of crop x crop x 3 pixels; an image that already has this size is returned unchanged."""
@@ -49,6 +52,7 @@ class Geometry:
         height, width = pixels.shape[:2]
         shorter = min(height, width)
         size = self.resize * width // shorter, self.resize * height // shorter
+        size = (self.resize, self.resize) if self.squash else size
         left, top = round((size[0] - self.crop) / 2), round((size[1] - self.crop) / 2)
         resized = Image.fromarray(pixels).resize(size, self.resample)
         return np.asarray(resized.crop((left, top, left + self.crop, top + self.crop)))
@@ -122,8 +126,14 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
-        """Return the softmax of the logits, B x classes, on the CPU."""
+        """Return the softmax of the logits, B x classes, on the CPU.
+
+        Raises:
+            SampleError: a logit is not finite, so no class can be named.
+        """
         logits: Tensor = self(images)
+        if not bool(logits.isfinite().all()):
+            raise SampleError("NotFinite", f"{self.name} returned scores that are not finite")
         return logits.float().softmax(dim=1).cpu()
 
     def predict(self, images: Sequence[Pixels]) -> Sequence[Prediction]:

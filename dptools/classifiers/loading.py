@@ -36,13 +36,13 @@ def _load_clarifai(name: str, options: ClassifierOptions) -> Classifier:
 
 
 LOADERS: dict[str, Callable[[str, ClassifierOptions], Classifier]] = {
-    "efficientnet-lite*": bundled.load,
     f"{OIP}*": _load_oip,
     f"{CLARIFAI}*": _load_clarifai,
     f"{TIMM}*": timm_models.load,
     f"*{ONNX}": onnx_file.load,
     f"*{EXPORTED}": exported.load,
     "*:*": user_function.load,
+    "efficientnet-lite*": bundled.load,
     "*": zoo.load,
 }
 """Functions that load a classifier, by the pattern of its name; the first matching pattern decides."""

@@ -5,6 +5,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from classifiers.own_models import NAMES, write_mine, write_onnx
@@ -184,5 +185,71 @@ def test_modules_beside_the_file_can_be_imported_and_do_not_shadow_others_later(
     (here / "sub" / "top.py").write_text("from part import network\n")
     assert len(load("sub/top.py:network", device="cpu", size=32).classes) == 7
     assert sys.path.index(str(here / "sub")) >= len(sys.path) - 2
-    for name in ("part", "mine"):
-        sys.modules.pop(name)
+    assert not {"part", "mine"} & set(sys.modules)
+
+
+def test_models_may_have_modules_of_the_same_name(tmp_path: Path) -> None:
+    classifiers = []
+    for folder, sign in (("a", 1), ("b", -1)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "layers.py").write_text(f"from settings import SIGN\nscale = SIGN * {abs(sign)}\n")
+        (tmp_path / folder / "settings.py").write_text(f"SIGN = {sign}\n")
+        (tmp_path / folder / "net.py").write_text(
+            "import torch\nfrom layers import scale\ntorch.set_grad_enabled(False)\n"
+            "class Net(torch.nn.Module):\n    def forward(self, x):\n        return scale * x.mean((2, 3))\n"
+            "def network():\n    return Net()\n"
+        )
+        classifiers.append(load(str(tmp_path / folder / "net.py:network"), device="cpu", size=8))
+    assert torch.is_grad_enabled()
+    images = torch.rand(1, 3, 8, 8)
+    first, second = (classifier(images) for classifier in classifiers)
+    assert torch.equal(first, -second)
+    assert classifiers[0].weights != classifiers[1].weights
+    (tmp_path / "a/settings.py").write_text("SIGN = 2\n")  # only a number is imported from there
+    assert load(str(tmp_path / "a/net.py:network"), device="cpu", size=8).weights != classifiers[0].weights
+
+
+def test_a_network_of_the_module_has_the_same_random_weights_every_time(tmp_path: Path) -> None:
+    layers = "torch.nn.Flatten(), torch.nn.Linear(192, 3)"
+    (tmp_path / "made.py").write_text(f"import torch\nnet = torch.nn.Sequential({layers})\n")
+    first, second = (load(str(tmp_path / "made.py:net"), device="cpu", size=8).weights for _ in range(2))
+    assert first == second
+
+
+def test_scores_that_are_not_finite_name_no_class(tmp_path: Path) -> None:
+    (tmp_path / "nan.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n"
+        "        return x.mean((2, 3)).log().where(x.mean() > 0.1, torch.nan)\n"
+        "def network():\n    return Net()\n"
+    )
+    classifier = load(str(tmp_path / "nan.py:network"), device="cpu", size=8)
+    with pytest.raises(SampleError, match=r"nan\.py:network returned scores that are not finite"):
+        classifier.predict([np.zeros((8, 8, 3), np.uint8)])
+
+
+def test_a_program_exported_in_training_mode_is_refused(tmp_path: Path) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    for name, mode in (("train", network.train()), ("eval", network.eval())):
+        mode.train(name == "train")
+        program = torch.export.export(mode, (torch.rand(2, 3, 16, 16),))
+        torch.export.save(program, tmp_path / f"{name}.pt2")
+    with pytest.raises(UsageError, match="exported in training mode: call eval"):
+        load(str(tmp_path / "train.pt2"), device="cpu")
+    assert load(str(tmp_path / "eval.pt2"), device="cpu").geometry.crop == 16
+
+
+def test_names_may_differ_in_case_only() -> None:
+    classes = Classes((), ("a", "A", "Bee"))
+    assert [classes.index(name) for name in ("a", "A", "bee")] == [0, 1, 2]
+
+
+def test_a_name_that_begins_like_a_bundled_one_can_be_a_file(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="No such file"):
+        load("efficientnet-lite9.onnx", device="cpu")
+
+
+def test_a_squashed_image_keeps_its_whole_content() -> None:
+    wide = np.zeros((10, 40, 3), np.uint8)
+    wide[:, :5] = 255
+    assert Geometry(8, 8, squash=True)(wide)[:, 0].min() > 200
+    assert Geometry(8, 8)(wide).max() == 0

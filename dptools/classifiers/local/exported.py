@@ -59,9 +59,10 @@ class ExportedNetwork(nn.Module):
             name: its name, for error messages.
 
         Raises:
-            UsageError: the program does not have one input with three channels.
+            UsageError: the program was exported in training mode, or does not have one input with three channels.
         """
         super().__init__()
+        _refuse_training_mode(program, name)
         self._program, self._device = program, torch.device("cpu")
         self._module = [_without_gradients(program.module())]
         self.batch, self.size = _input_shape(program, name)
@@ -78,6 +79,19 @@ class ExportedNetwork(nn.Module):
 
 def _without_gradients(module: nn.Module) -> nn.Module:
     return module.requires_grad_(False)
+
+
+def _refuse_training_mode(program: Any, name: str) -> None:
+    """Check that no layer of a program behaves as in training, where images of a batch influence each other.
+
+    Raises:
+        UsageError: one does.
+    """
+    for node in program.graph.nodes:
+        arguments = getattr(getattr(node.target, "_schema", None), "arguments", ())
+        values = dict(zip((argument.name for argument in arguments), node.args, strict=False)) | dict(node.kwargs)
+        if values.get("training") is True or values.get("train") is True:
+            raise UsageError(f"{name}: exported in training mode: call eval() before torch.export.export")
 
 
 def _input_shape(program: Any, name: str) -> tuple[int | None, int | None]:

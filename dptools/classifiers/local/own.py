@@ -12,6 +12,9 @@ from dptools.classifiers.local.user_errors import describe
 from dptools.classifiers.names import ClassifierOptions
 from dptools.errors import DptoolsError, UsageError
 
+SMALLEST = torch.finfo(torch.float32).tiny
+"""Smaller probabilities count as this number, whose logarithm is finite."""
+
 
 class OwnNetwork(nn.Module):
     """A network whose input is contiguous and whose output is logits.
@@ -29,7 +32,7 @@ class OwnNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits, B x classes, of images B x 3 x S x S."""
         scores: Tensor = self.output(images).float()
-        return scores.clamp_min(1e-12).log() if self.gives_probabilities else scores
+        return scores.clamp_min(SMALLEST).log() if self.gives_probabilities else scores
 
     def output(self, images: Tensor) -> Any:
         """Return what the network returns."""

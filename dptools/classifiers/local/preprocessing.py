@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
@@ -30,6 +30,7 @@ class Preprocessing:
         mean: mean of the channels, which is subtracted.
         std: standard deviation of the channels, by which is divided.
         resample: the interpolation method.
+        squash: whether both sides are resized, which changes the aspect ratio.
     """
 
     size: int
@@ -37,6 +38,7 @@ class Preprocessing:
     mean: RGB = (0.0, 0.0, 0.0)
     std: RGB = (1.0, 1.0, 1.0)
     resample: Image.Resampling = Image.Resampling.BICUBIC
+    squash: bool = False
 
     @classmethod
     def of_timm(cls, config: Mapping[str, Any], name: str) -> "Preprocessing":
@@ -50,12 +52,13 @@ class Preprocessing:
             raise UsageError(f"{name}: its input is {channels} x {height} x {width}; expected a square RGB image")
         mean, std = tuple(config.get("mean", cls.mean)), tuple(config.get("std", cls.std))
         resample = RESAMPLING.get(config.get("interpolation", ""), Image.Resampling.BICUBIC)
-        return cls(height, math.floor(height / config.get("crop_pct", 1.0)), mean, std, resample)
+        squash = config.get("crop_mode") == "squash"
+        return cls(height, math.floor(height / config.get("crop_pct", 1.0)), mean, std, resample, squash)
 
     @property
     def geometry(self) -> Geometry:
         """The resizing and cropping."""
-        return Geometry(self.resize, self.size, self.resample)
+        return Geometry(self.resize, self.size, self.resample, self.squash)
 
     def changed(self, options: ClassifierOptions) -> "Preprocessing":
         """Return the preprocessing with the changes that the user requests. With a new size, the crop is in proportion.
@@ -67,4 +70,4 @@ class Preprocessing:
         resize = options.resize or round(self.resize * size / self.size)
         if resize < size:
             raise UsageError(f"images resized to {resize} pixels are smaller than the input of {size} pixels")
-        return Preprocessing(size, resize, options.mean or self.mean, options.std or self.std, self.resample)
+        return replace(self, size=size, resize=resize, mean=options.mean or self.mean, std=options.std or self.std)

@@ -27,7 +27,7 @@ from dptools.texts import did_you_mean
 def load(name: str, options: ClassifierOptions) -> Classifier:
     """Load a network from a function of the user, which takes no arguments and returns an ``nn.Module``.
 
-    The function is called with the random state of seed 0, so that networks with random weights are equal in all
+    The code runs with the random state of seed 0, so that networks with random weights are equal in all
     processes. The preprocessing is that of the options, or else of the module's attribute ``pretrained_cfg``, as in
     timm. By default, images in [0, 1] are not normalised, and not cropped beyond a square.
 
@@ -37,14 +37,13 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     """
     source, _, function = name.rpartition(":")
     short = f"{Path(source).name}:{function}" if source.endswith(".py") else name
-    with _users_code(short, (options.directory or Path.cwd()).absolute()):
+    with _users_code(short, (options.directory or Path.cwd()).absolute()) as imported:
         module = _import_file(source, options) if source.endswith(".py") else _import_module(source)
         network = _call(_find(module, function, source), short)
     if options.weights:
         path = options.path(options.weights)
         weights_files.fill(network, weights_files.read(path), path)
-    names = {type(part).__module__ for part in network.modules()} & set(sys.modules)
-    code = _hash_of_sources([module, *map(sys.modules.__getitem__, sorted(names))])
+    code = _hash_of_sources([module, *imported])
     weights = hashlib.sha256((code + weights_files.fingerprint_of(network)).encode()).hexdigest()[:16]
     return own_classifier(network.float(), short, weights, options, _preprocessing(network, options, short))
 
@@ -98,47 +97,48 @@ def _find(module: ModuleType, function: str, source: str) -> Any:
 
 def _call(function: Any, name: str) -> nn.Module:
     """Call the function. A value that already is a module is returned as it is."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = function() if callable(function) and not isinstance(function, nn.Module) else function
+    network = function() if callable(function) and not isinstance(function, nn.Module) else function
     if not isinstance(network, nn.Module):
         raise SetupError(f"{name} is or returns an object of type {type(network).__name__}; expected an nn.Module")
     return network
 
 
 @contextmanager
-def _users_code(name: str, directory: Path) -> Iterator[None]:
-    """Run code of the user: modules of the directory come first.
+def _users_code(name: str, directory: Path) -> Iterator[list[ModuleType]]:
+    """Run code of the user: modules of the directory come first, and random numbers are those of seed 0.
 
-    Afterwards, the user's directories come last, so that their modules cannot shadow others.
+    Afterwards, the user's directories come last, so that their modules cannot shadow others. Modules of the user that
+    were imported are forgotten, so that another model can have other modules of the same names. Torch's modes are as
+    before.
+
+    Yields:
+        A list that receives the user's modules that were imported.
 
     Raises:
         SetupError: the code fails. The message names file, line and error.
     """
-    before = list(sys.path)
+    imported: list[ModuleType] = []
+    path, modules = list(sys.path), set(sys.modules)
+    gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     sys.path.insert(0, str(directory))
     try:
-        yield
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            yield imported
     except (UsageError, SetupError):
         raise
     except (Exception, SystemExit) as error:
         raise SetupError(f"{name}: {describe(error)}") from error
     finally:
-        sys.path[:] = [*before, *(path for path in sys.path if path not in before)]
+        torch.set_grad_enabled(gradients)
+        torch.set_default_dtype(dtype)
+        sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
+        for new in set(sys.modules) - modules:
+            if is_users(Path(getattr(sys.modules[new], "__file__", None) or "")):
+                imported.append(sys.modules.pop(new))
 
 
 def _hash_of_sources(modules: Sequence[ModuleType]) -> str:
-    """Return a hash of the source files of the first module, and of the user's modules that the modules refer to."""
-    pending, files = list(modules), dict[str, Path]()
-    while pending:
-        module = pending.pop()
-        path = Path(getattr(module, "__file__", None) or "")
-        if module.__name__ in files or not (is_users(path) or (module is modules[0] and path.is_file())):
-            continue
-        files[module.__name__] = path
-        for value in vars(module).values():
-            name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            if isinstance(name, str) and name in sys.modules:
-                pending.append(sys.modules[name])
-    hashes = sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values())
-    return "".join(hashes)
+    """Return a hash of the source files of these modules."""
+    files = {Path(file) for module in modules if (file := getattr(module, "__file__", None))}
+    return "".join(sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()))

@@ -86,8 +86,12 @@ def _download(name: str, published: Any) -> weights_files.StateDict:
 
 
 def _constructor_options(name: str) -> dict[str, Any]:
-    """Disable the random initialisation of Inception and GoogLeNet, which is slow and warns."""
-    return {"init_weights": False} if name in ("inception_v3", "googlenet") else {}
+    """Return what Inception and GoogLeNet need besides the number of classes.
+
+    Their random initialisation is slow and warns. Their published weights expect an input that they normalise again,
+    which torchvision enables only if it loads the weights itself.
+    """
+    return {"init_weights": False, "transform_input": True} if name in ("inception_v3", "googlenet") else {}
 
 
 def _unknown(name: str, names: list[str]) -> str:

@@ -112,9 +112,13 @@ class DefenceOptions:
         from dptools.purifiers.denoiser.weights import fingerprint
         from dptools.purifiers.precision import effective
 
-        if self.method is None or (self.method.name not in DENOISING and self.resolved_gradient != "surrogate"):
+        if self.method is None:
             return {}
-        return {"denoiser": fingerprint(), "precision": effective(device, "auto"), "device": device.type}
+        denoiser = self.method.name in DENOISING or self.resolved_gradient == "surrogate"
+        if not denoiser and not self.method.optimised:
+            return {}
+        weights = {"denoiser": fingerprint()} if denoiser else {}
+        return {**weights, "precision": effective(device, "auto"), "device": device.type}
 
     def load(self, device: "torch.device") -> "Defence | None":
         """Return the defence with its purifiers on the device; None for no defence."""
