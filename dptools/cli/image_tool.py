@@ -16,7 +16,6 @@ from dptools.devices import check_device
 from dptools.errors import UsageError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.file_formats import FileOptions, parse_format
-from dptools.pipe.shard_names import is_output_shard
 from dptools.pipe.stage import ToolOptions
 
 TEXT_PARAMETERS: dict[str, tuple[Any, Any]] = {"json": (Json, False), "csv": (Csv, False), "out": (NoOutput, None)}
@@ -116,11 +115,9 @@ def _file_options(options: ToolOptions, output: Output, image_file: ImageFile) -
     """Return what output files are like.
 
     Raises:
-        UsageError: The format is unknown, or the tool or the output cannot use it.
+        UsageError: The format is unknown, or the tool cannot use it.
     """
     form = parse_format(image_file.image_format)
     if options.lossless_reason and not form.lossless:
         raise UsageError(f"--format {form}: {options.lossless_reason}: choose png or webp, which are lossless")
-    if output.out and is_output_shard(output.out) and form.name != "png":
-        raise UsageError(f"--format {form}: the images of a shard are PNG: name a directory with -o")
     return FileOptions(form, image_file.keep_metadata, not output.no_record)

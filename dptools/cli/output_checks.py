@@ -35,6 +35,8 @@ def check_output(out: Path, operands: Sequence[str], *, lossless: bool = False) 
         raise UsageError(f"-o {out}: not a file; a name that ends in .tar means a shard")
     if out.exists() and not out.is_dir() and not is_shard(out):
         raise UsageError(f"-o {out}: not a directory")
+    if is_shard(out) and out.exists() and os.path.samestat(os.fstat(0), out.stat()):
+        raise UsageError(f"-o {out}: the shard on standard input would be replaced: use another name")
     for operand in operands:
         if out.exists() and os.path.exists(operand) and out.samefile(operand):
             reason = "replaced" if is_shard(out) else "mixed with the outputs, which the next run would read"

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO, TextIO
 
@@ -53,10 +54,14 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
     if options.single_image_reason and not (source.one_image or _is_one_file(common.operands)):
         raise UsageError(options.single_image_reason)
     stage = replace(stage, out=stage.out or _default_shard(options, source))
+    if stage.out and is_output_shard(stage.out) and stage.file.format.name != "png":
+        raise UsageError(f"--format {stage.file.format}: the images of a shard are PNG: name a directory with -o")
     as_image = _writes_image_to_stdout(options, stage.out, source)
     engine = make_engine(options, source.one_image, common, device)
     if progress_is_useful() and not common.quiet:
-        engine = with_progress(engine, (lambda: 1) if source.one_image else count, options.id_suffixes)
+        if source.one_image or source.form is InputFormat.TAR:
+            count = partial(_count_of_stream, source.one_image)
+        engine = with_progress(engine, count, options.id_suffixes)
     with ExitStack() as opened:
         stdout: IO[bytes] = sys.stdout.buffer
         if stage.out and is_output_shard(stage.out):
@@ -65,6 +70,11 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
         emit = opened.enter_context(options.collect(emit))
         emit = opened.enter_context(traced(emit, options.trace)) if options.trace else emit
         return run(stage, source.samples, engine, emit, report)
+
+
+def _count_of_stream(one_image: bool) -> int | None:
+    """Return the number of images on standard input, if it holds an image or a shard."""
+    return 1 if one_image else None
 
 
 def _is_one_file(operands: list[str] | None) -> bool:

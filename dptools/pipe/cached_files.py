@@ -25,7 +25,7 @@ from dptools.errors import DptoolsError, SampleError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.file_formats import SUFFIXES, FileInfo, FileOptions
 from dptools.pipe.record import Record
-from dptools.pipe.reuse import check_replaceable, file_facts, find_output, is_reusable, origin
+from dptools.pipe.reuse import check_replaceable, file_facts, find_output, has_file, is_reusable, origin
 from dptools.pipe.sample import ExistingOutput, Sample
 from dptools.pipe.shard_names import is_output_shard, output_path
 from dptools.pipe.sidecar import pop_trace, trace_lines, write_output
@@ -134,7 +134,8 @@ class CachedFileWorker:
         if sample.finished:
             return [sample]
         opened = open_sample(sample, self.stage.tool)
-        if sample.encoded is None and (path := self.stage.output_path(sample.id, opened.info)):
+        path = self.stage.output_path(sample.id, opened.info)
+        if path and opened.origin is None and has_file(sample):
             opened = replace(opened, origin=origin(sample.path, path))
         jobs = self.processor.expand(opened)
         return [prepared for job in jobs for prepared in attempt(self._prepare, job, self.stage.tool)]

@@ -89,7 +89,7 @@ def is_reusable(output: ExistingOutput, job: Sample, path: Path, traced: bool) -
     """
     file = output.record.get(FILE, {}) if output.record else {}
     same_key = file.get("cache_key") == _cache_key(job)
-    if not same_key:
+    if not same_key and not output.unfinished:
         check_replaceable(output, job, path)
     return same_key and not (traced and output.trace is None)
 
@@ -118,6 +118,11 @@ def check_replaceable(output: ExistingOutput, sample: Sample, path: Path) -> Non
         f"{path} was made from another input, {other}, not from this one ({input_sha256[:12]}...); "
         "name another directory with -o, or replace it with --force",
     )
+
+
+def has_file(sample: Sample) -> bool:
+    """Return whether an image comes from a file or from a member of a shard, not through standard input."""
+    return sample.path != "-" and not sample.path.startswith("-#")
 
 
 def origin(source: str, path: Path) -> str:

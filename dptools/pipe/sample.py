@@ -26,11 +26,13 @@ class ExistingOutput:
         record: The record inside it; None if dptools did not write it.
         sha256: The hash of the file.
         trace: The lines of its sidecar; None if it has none, or if no trace was requested.
+        unfinished: Whether a killed run left it, so that nobody has seen it and it may be replaced.
     """
 
     record: Record | None
     sha256: str
     trace: tuple[Record, ...] | None = None
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)

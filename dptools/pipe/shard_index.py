@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dptools.errors import SampleError
-from dptools.pipe.shard_names import COMPRESSED
+from dptools.pipe.shard_names import COMPRESSED, member_name
 from dptools.pipe.shard_stream import MAX_MEMBER, members
 from dptools.pipe.walk import SUFFIXES
 
@@ -35,7 +35,8 @@ class ShardIndex:
     def names(self) -> Iterator[str]:
         """Return the names of all images and records."""
         with self._lock:
-            self._found.update(self._rest)
+            for name, place in self._rest:
+                self._found.setdefault(name, place)  # as in a stream, the first of several members counts
             return iter(self._found)
 
     def read(self, name: str) -> bytes | None:
@@ -46,10 +47,10 @@ class ShardIndex:
             SampleError: The member is too large.
         """
         with self._lock:
-            place = self._found.get(name)
+            place = self._found.get(member_name(name))
             while place is None and (found := next(self._rest, None)):
-                self._found[found[0]] = found[1]
-                place = self._found.get(name)
+                self._found.setdefault(*found)
+                place = self._found.get(member_name(name))
         if place is None:
             return None
         offset, size = place
@@ -85,7 +86,7 @@ def _scan(file: BinaryIO) -> Iterator[tuple[str, tuple[int, int]]]:
         for member in members(file):
             info = member.info
             if info.isreg() and not info.issparse() and info.name.lower().endswith(INDEXED):
-                yield info.name.removeprefix("./"), (info.offset_data, info.size)
+                yield member_name(info.name), (info.offset_data, info.size)
     except SampleError:
         return
 

@@ -42,6 +42,11 @@ def inside(path: str) -> str:
     return parts[1] if parts else path
 
 
+def member_name(name: str) -> str:
+    """Return the name of a member without the parts ``.``, which tar writes if it is given ``.`` or ``DIR/.``."""
+    return "/".join(part for part in name.split("/") if part != ".")
+
+
 def is_output_shard(path: Path) -> bool:
     """Return whether an output is a shard, not a directory."""
     return path == STDOUT or is_shard(path)

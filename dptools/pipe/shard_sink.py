@@ -25,6 +25,7 @@ from dptools.pipe.record import Record
 from dptools.pipe.run import put
 from dptools.pipe.sample import ExistingOutput, Sample
 from dptools.pipe.shard_index import ShardIndex
+from dptools.pipe.shard_names import split
 from dptools.pipe.shard_stream import CHUNK
 from dptools.pipe.shard_writer import ShardWriter
 from dptools.pipe.sink import umask
@@ -135,19 +136,23 @@ class _OutputShard:
         """Return the sample with its outputs that earlier runs have made."""
         if sample.finished:
             return [sample]
+        parts = split(sample.path)
+        if parts and self._target.exists() and os.path.exists(parts[0]) and self._target.samefile(parts[0]):
+            raise SampleError("WriteError", "the output would overwrite its input; name another file with -o")
         existing = {}
         for path in (str(stage.output_path(sample.id + suffix, None)) for suffix in stage.options.id_suffixes):
             key = self._key(path)
-            self._kept += bool(self._old and _read_pair(self._old, key))
             if not self._force and (earlier := self._earlier(key)):
                 image, record = earlier
-                existing[path] = ExistingOutput(record, hashlib.sha256(image).hexdigest())
+                unfinished = bool(self._partial and _read_pair(self._partial, key))
+                existing[path] = ExistingOutput(record, hashlib.sha256(image).hexdigest(), unfinished=unfinished)
         return [replace(sample, existing=existing)]
 
     def _store(self, sample: Sample) -> Sample:
         """Write the image of a finished sample, and return the sample without it."""
         if not sample.finished:
             key = self._key(sample.path)
+            self._kept += bool(self._old and _read_pair(self._old, key))
             image = sample.encoded
             if image is None and (earlier := self._earlier(key)):
                 image, _ = earlier
@@ -165,7 +170,7 @@ class _OutputShard:
 
     @property
     def _prefix(self) -> str:
-        return f".{self._target.name[:200]}."
+        return f".{os.fsencode(self._target.name)[:200].decode(errors='ignore')}."
 
     def _lock_leftovers(self) -> list[Path]:
         """Return the temporary files of killed runs, after locking them.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from dptools.errors import SampleError
 from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION, Record, parse
 from dptools.pipe.sample import Sample
+from dptools.pipe.shard_names import member_name
 from dptools.pipe.shard_stream import MAX_MEMBER, Member, Readable, members
 from dptools.pipe.walk import SUFFIXES
 
@@ -84,7 +85,7 @@ class _Shard:
 
     def add(self, member: Member) -> Iterator[Sample]:
         """Add a member, and yield the sample of the previous group if the member begins another one."""
-        name = member.info.name.removeprefix("./")
+        name = member_name(member.info.name)
         directory, slash, base = name.rpartition("/")
         stem, dot, ending = base.rpartition(".") if "." in base else (base, "", "")
         suffix = f"{dot}{ending}".lower()
@@ -110,6 +111,8 @@ class _Shard:
         if group.image and not group.failed:
             name, data = group.image
             record = group.record or self._record(group.key, name)
+            if record["source"] == f"{self.path}#{group.key}.json":  # the record states no source
+                record["source"] = f"{self.path}#{name}"
             record |= {"path": f"{self.path}#{name}"} | ({} if group.label is None else {"label": _index(group.label)})
             finished = "error" in record or "skipped" in record
             yield Sample(record, encoded=None if finished else data, reported="error" in record)
@@ -140,7 +143,7 @@ class _Shard:
             value = json.loads(text)
         except (ValueError, RecursionError):
             raise SampleError("BadJSON", "not valid JSON") from None
-        if not isinstance(value, dict) or "schema" not in value:
+        if not isinstance(value, dict) or not isinstance(value.get("schema"), int):
             return None
         return parse(json.dumps({**self._record(self.group.key, name), **value, "path": f"{self.path}#{name}"}))
 

@@ -1,5 +1,6 @@
 """Write a shard to standard output: each sample as soon as it is finished, so that the next tool need not wait."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,20 +33,30 @@ def streamed(engine: Engine, output: BinaryIO) -> Iterator[Engine]:
 def _run(
     engine: Engine, writer: ShardWriter, output: BinaryIO, stage: CachedFileStage, samples: Iterable[Sample]
 ) -> Iterator[Sample]:
+    counts: Counter[str] = Counter()
     for done in engine(stage, (replace(sample, existing={}) for sample in samples)):
         with _errors():
-            writer.add(_key(done), None if done.finished else done.encoded, done.record)
+            writer.add(_key(done, counts), None if done.finished else done.encoded, done.record)
             output.flush()
         yield Sample(done.record, reported=done.reported, trace=done.trace)
 
 
-def _key(sample: Sample) -> str:
-    """Return the key of a sample. That of a failed or skipped one ends in a suffix, so that it is no other image's."""
+def _key(sample: Sample, counts: Counter[str]) -> str:
+    """Return the key of a sample. That of a failed or skipped one ends in a suffix, so that it is no other sample's.
+
+    Args:
+        sample: The sample.
+        counts: The number of failed and skipped samples by key, which is updated.
+    """
     try:
         key = key_of(sample.id)
     except SampleError:
         key = "unnamed"
-    return key + (".error" if sample.failed else ".skipped" if sample.finished else "")
+    if not sample.finished:
+        return key
+    key += ".error" if sample.failed else ".skipped"
+    counts[key] += 1
+    return key if counts[key] == 1 else f"{key}-{counts[key]}"
 
 
 @contextmanager

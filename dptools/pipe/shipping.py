@@ -10,7 +10,7 @@ from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.file_formats import FileInfo
 from dptools.pipe.opening import read_image
-from dptools.pipe.reuse import origin
+from dptools.pipe.reuse import has_file, origin
 from dptools.pipe.sample import Sample
 from dptools.pipe.shard_names import is_output_shard
 from dptools.pipe.stage import Engine
@@ -36,12 +36,12 @@ def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:
     if sample.finished:
         return [sample]
     data = read_image(sample.path) if sample.encoded is None else sample.encoded
-    if sample.existing is not None:  # the writer of the shard has looked for them
-        return [replace(sample, encoded=data)]
     info = _info(data, stage)
     paths = list(filter(None, (stage.output_path(sample.id + variant, info) for variant in stage.options.id_suffixes)))
-    existing = {str(path): output for path in paths if (output := stage.find_output(path, sample))}
-    relative = origin(sample.path, paths[0]) if paths and sample.encoded is None else None
+    relative = origin(sample.path, paths[0]) if paths and has_file(sample) else None
+    existing = sample.existing  # the writer of a shard has looked for them
+    if existing is None:
+        existing = {str(path): output for path in paths if (output := stage.find_output(path, sample))}
     return [replace(sample, encoded=data, existing=existing, origin=relative)]
 
 

@@ -170,6 +170,8 @@ def _read_stream(path: str) -> Iterator[Sample]:
 
 def _read_tar_or_image(stream: BinaryIO, path: str, form: InputFormat, head: bytes) -> Iterator[Sample]:
     if form is InputFormat.TAR:
+        if not is_shard(path):  # a pipe: its name says nothing, and may differ between runs
+            path = "-"
         return read_shard(stream, path, "" if path == "-" else f"{path}#", head)
     return _read_image(stream, head, name="stdin" if path == "-" else path, path=path)
 

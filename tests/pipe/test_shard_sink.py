@@ -221,3 +221,39 @@ def test_full_disk_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
         invert()
     assert not OUT.exists()
     assert not parts()
+
+
+def test_an_image_that_fails_now_stays_in_the_old_shard() -> None:
+    invert()
+    before = OUT.read_bytes()
+    damaged = [*labelled(["n01/a", "b.v2"]), ("c.jpg", jpeg(2)[:100])]
+    Path("in.tar").write_bytes(tar(damaged))
+    with pytest.raises(UsageError, match="holds 1 other images"):
+        invert()
+    assert OUT.read_bytes() == before
+
+
+def test_a_changed_member_of_the_same_shard_replaces_its_output() -> None:
+    invert()
+    Path("in.tar").write_bytes(tar([*labelled(["n01/a", "b.v2"]), ("c.jpg", jpeg(9)), ("c.cls", b"2")]))
+    records = invert()
+    assert [record.get("cached", False) for record in records] == [True, True, False]
+
+
+def test_images_of_a_killed_run_from_other_inputs_do_not_block_the_name() -> None:
+    invert()
+    OUT.rename(".out.tar.x.part")
+    Path("in.tar").write_bytes(tar([("c.jpg", jpeg(9))]))
+    assert "error" not in invert()[0]
+    assert names(OUT) == ["c.png", "c.json"]
+
+
+def test_a_shard_never_overwrites_its_own_images() -> None:
+    invert()
+    before = OUT.read_bytes()
+    records = list(open_source([], io.BytesIO(json.dumps({"path": "out.tar#c.png"}).encode() + b"\n")).samples)
+    output = io.BytesIO()
+    with packed(OUT, inline, True, output) as (packing, lines):
+        run(CachedFileStage(Invert(Path("log")), OUT, True), records, packing, emit_lines(lines), lambda _: None)
+    assert json.loads(output.getvalue())["error"]["message"].startswith("the output would overwrite its input")
+    assert OUT.read_bytes() == before

@@ -228,3 +228,14 @@ def test_id_without_a_name_is_refused() -> None:
     for sample_id in ("", "..", "a.tar#", "@gs", "x" * 300):
         with pytest.raises(SampleError):
             output_path(Path("out.tar"), sample_id)
+
+
+def test_names_with_a_dot_as_a_directory_are_read() -> None:
+    data = tar([("imgs/./a.jpg", JPG), ("./b.jpg", JPG)])
+    assert [sample.id for sample in open_source([], io.BytesIO(data)).samples] == ["imgs/a", "b"]
+
+
+def test_json_of_other_programs_with_a_schema_is_ignored() -> None:
+    data = tar([("a.jpg", JPG), ("a.json", b'{"schema": "coco"}')])
+    (sample,) = open_source([], io.BytesIO(data)).samples
+    assert not sample.failed
