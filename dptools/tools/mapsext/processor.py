@@ -15,6 +15,7 @@ from dptools.maps.images import is_dark, to_grey
 from dptools.maps.lexicon import load_lexicon
 from dptools.maps.loading import load_reader
 from dptools.maps.masks import METHODS, text_mask
+from dptools.maps.prose import is_prose
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.purifiers.dip.settings import FitSettings
@@ -94,6 +95,8 @@ class MapTextExtractor:
             words = find_words(255 - grey if inverted else grey, self.reader, self.ocr.scale)
             records = [as_record(word) for word in words]
             result |= {"reader": self.ocr.reader, "words": [self._correct(record) for record in records]}
+            if is_prose(words):
+                result["prose"] = True
         processed = sample.update(mapsext=result)
         if self.ocr.overlay:
             write_overlay(processed, self.ocr.overlay)
