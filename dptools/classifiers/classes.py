@@ -27,13 +27,14 @@ class Classes:
     def index(self, text: str | int) -> int:
         """Return the index of the class given by index, WordNet id or name.
 
-        A text that is exactly the name of a class is that class, even if it is a number. Otherwise, names are compared
-        without regard to case, and underscores count as spaces.
+        Names are compared without regard to case, and underscores count as spaces. A text that is the name of a class
+        is that class, even if it is a number. Names of the user's own classes may differ in case only; for ImageNet's,
+        such as Cardigan, a dog, and cardigan, that would be a trap.
 
         Raises:
             ValueError: no class or more than one class matches. The message can be shown to users.
         """
-        if isinstance(text, str) and self.names.count(text) == 1:
+        if isinstance(text, str) and not self.wnids and self.names.count(text) == 1:
             return self.names.index(text)
         key = normalized(str(text))
         matches = self._indices.get(key, []) if isinstance(text, str) else []
