@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO, TextIO
 
@@ -59,9 +58,9 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
     as_image = _writes_image_to_stdout(options, stage.out, source)
     engine = make_engine(options, source.one_image, common, device)
     if progress_is_useful() and not common.quiet:
-        if source.one_image or source.form is InputFormat.TAR:
-            count = partial(_count_of_stream, source.one_image)
-        engine = with_progress(engine, count, options.id_suffixes)
+        unknown = source.form is InputFormat.TAR
+        total = (lambda: 1) if source.one_image else (lambda: None) if unknown else count
+        engine = with_progress(engine, total, options.id_suffixes)
     with ExitStack() as opened:
         stdout: IO[bytes] = sys.stdout.buffer
         if stage.out and is_output_shard(stage.out):
@@ -70,11 +69,6 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
         emit = opened.enter_context(options.collect(emit))
         emit = opened.enter_context(traced(emit, options.trace)) if options.trace else emit
         return run(stage, source.samples, engine, emit, report)
-
-
-def _count_of_stream(one_image: bool) -> int | None:
-    """Return the number of images on standard input, if it holds an image or a shard."""
-    return 1 if one_image else None
 
 
 def _is_one_file(operands: list[str] | None) -> bool:

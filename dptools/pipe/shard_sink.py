@@ -143,9 +143,7 @@ class _OutputShard:
         for path in (str(stage.output_path(sample.id + suffix, None)) for suffix in stage.options.id_suffixes):
             key = self._key(path)
             if not self._force and (earlier := self._earlier(key)):
-                image, record = earlier
-                unfinished = bool(self._partial and _read_pair(self._partial, key))
-                existing[path] = ExistingOutput(record, hashlib.sha256(image).hexdigest(), unfinished=unfinished)
+                _, existing[path] = earlier
         return [replace(sample, existing=existing)]
 
     def _store(self, sample: Sample) -> Sample:
@@ -160,10 +158,14 @@ class _OutputShard:
                 self._writer.add(key, image, sample.record)
         return Sample(sample.record, reported=sample.reported, trace=sample.trace)
 
-    def _earlier(self, key: str) -> tuple[bytes, Record] | None:
-        """Return the image and the record that an earlier run has written; None if there are none."""
-        indexes = (index for index in (self._partial, self._old) if index)
-        return next((pair for index in indexes if (pair := _read_pair(index, key))), None)
+    def _earlier(self, key: str) -> tuple[bytes, ExistingOutput] | None:
+        """Return the image that an earlier run has written, and what is known of it; None if there is none."""
+        for index in filter(None, (self._partial, self._old)):
+            if pair := _read_pair(index, key):
+                image, record = pair
+                sha256 = hashlib.sha256(image).hexdigest()
+                return image, ExistingOutput(record, sha256, unfinished=index is self._partial)
+        return None
 
     def _key(self, path: str) -> str:
         return path[len(str(self.path)) + 1 :].removesuffix(".png")

@@ -110,11 +110,11 @@ def main() -> None:
         fits = [json.loads(line) for line in file]
     print("\n".join(by_iterations(fits)), flush=True)
     written = {}
+    traced = write(options.out / "fixed.trace", [line for fit in fits for line in trace(fit)])
     for criterion in CRITERIA:
         name = criterion.partition(":")[0]
         group = fits if criterion != "oracle" else [fit for fit in fits if fit["attack"] != "none"]
         written[name] = write(options.out / f"{name}.jsonl", [record(fit, criterion) for fit in group])
-        traced = write(options.out / "fixed.trace", [line for fit in fits for line in trace(fit)])
         more = ["--trace", str(traced)] if name == "fixed" else []
         command = ["dp-eval", "--markdown", *more, "--figures", str(options.out / name), str(written[name])]
         print(f"\n{criterion}:", flush=True)

@@ -15,7 +15,7 @@ from dptools.classifiers.classifier import Classifier
 from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.fixed_batch import in_batches
 from dptools.classifiers.local.own import own_classifier
-from dptools.classifiers.local.preprocessing import Preprocessing
+from dptools.classifiers.local.preprocessing import Preprocessing, input_size
 from dptools.classifiers.names import ClassifierOptions
 from dptools.errors import SetupError, UsageError
 
@@ -33,11 +33,7 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     path = options.path(name)
     fingerprint = weights_files.fingerprint(path)
     network = ExportedNetwork(_program(path), path.name)
-    size = network.size or options.size
-    if size is None:
-        raise UsageError(f"{path.name} accepts any input size: set the size, the side of the input in pixels")
-    if options.size not in (None, size):
-        raise UsageError(f"{path.name} accepts images of {size} x {size} pixels only, not {options.size}")
+    size = input_size(network.size, options.size, path.name)
     return own_classifier(network, path.name, fingerprint, options, Preprocessing(size, size))
 
 

@@ -20,6 +20,25 @@ RESAMPLING = {
 """Interpolation methods by the names that torchvision and timm give them."""
 
 
+def input_size(fixed: int | None, requested: int | None, name: str) -> int:
+    """Return the side of a network's input, in pixels.
+
+    Args:
+        fixed: the only side that the network accepts; None if it accepts any.
+        requested: the side that the user gave; None for none.
+        name: the name of the model, for error messages.
+
+    Raises:
+        UsageError: the side is unknown, or the network does not accept the user's.
+    """
+    size = fixed or requested
+    if size is None:
+        raise UsageError(f"{name} accepts any input size: set the size, the side of the input in pixels")
+    if requested not in (None, size):
+        raise UsageError(f"{name} accepts images of {size} x {size} pixels only, not {requested}")
+    return size
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """The preprocessing of a network.

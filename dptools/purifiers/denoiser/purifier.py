@@ -12,14 +12,11 @@ from dptools.purifiers.denoiser.network import SIZE_DIVISOR
 from dptools.purifiers.denoiser.settings import DENOISER, DenoiserSettings
 from dptools.purifiers.denoiser.weights import pretrained
 from dptools.purifiers.precision import autocast
-from dptools.purifiers.purifier import Purifier, grey_like
+from dptools.purifiers.purifier import MAD_TO_STD, Purifier, grey_like
 from dptools.purifiers.tiling import in_tiles
 
 GPU_BATCH = 128
 """Largest batch of tiles on a GPU. Larger batches are no faster."""
-
-MAD_TO_STD = 1.4826
-"""The standard deviation of normal noise divided by its median absolute deviation."""
 
 PASS_SEED = 0x9E3779B9
 """The seed of pass k is the image's seed XOR k times this number, so that all passes have different noise.

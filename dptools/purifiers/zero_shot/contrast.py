@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-MAD_TO_STD = 1.4826
-"""The standard deviation of normal noise divided by its median absolute deviation."""
+from dptools.purifiers.purifier import MAD_TO_STD
 
 UNIFORM_STD = 12**-0.5
 """The standard deviation of uniform noise in [0, 1]."""
