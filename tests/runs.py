@@ -1,8 +1,10 @@
 """Helpers for tests that run a tool: parse its records, find its workers and wait for an event."""
 
 import json
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,31 @@ def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
     return True
 
 
+@contextmanager
+def started(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Start a command and wait for its end. Kill it if the block fails, so that it does not disturb later tests."""
+    with subprocess.Popen(command, **options) as run:
+        try:
+            yield run
+        except BaseException:
+            run.kill()
+            raise
+
+
 def children(pid: int) -> list[int]:
-    """Return the ids of the processes that a process has started, without the resource tracker of multiprocessing."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    started = [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    return [child for child in started if b"resource_tracker" not in Path(f"/proc/{child}/cmdline").read_bytes()]
+    """Return the ids of the processes that a process has started, without the resource tracker of multiprocessing.
+
+    Threads and processes that end meanwhile count as absent.
+    """
+    found = [child for task in Path(f"/proc/{pid}/task").iterdir() for child in _read(task / "children").split()]
+    commands = {int(child): _read(Path(f"/proc/{int(child)}/cmdline")) for child in found}
+    return [child for child, command in commands.items() if command and b"resource_tracker" not in command]
+
+
+def _read(path: Path) -> bytes:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return path.read_bytes()
+    return b""
 
 
 def alive(pid: int) -> bool:

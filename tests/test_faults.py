@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from conftest import BIN, Run
 from PIL import Image
-from runs import alive, children, wait_until
+from runs import alive, children, started, wait_until
 from runs import records as records_of
 
 from dptools.pipe.image import decode
@@ -107,7 +107,7 @@ def test_a_signal_ends_the_tool_and_its_workers_and_the_run_can_be_resumed(
         picture(tmp_path / "in" / f"{number:02}.png", size=(800, 600), seed=number)
     whole = sh(f"{CHEAP} in -o whole -j 2")
     command = [BIN / "dp-denoise", "--method", "median:3", "in", "-o", "out", "-j", "2"]
-    with subprocess.Popen(
+    with started(
         command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as run:
         assert wait_until(lambda: any((tmp_path / "out").glob("*.png")), 60)

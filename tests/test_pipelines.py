@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from conftest import Run
-from runs import alive, children, wait_until
+from runs import alive, children, started, wait_until
 
 from dptools.pipe.embedded import without_volatile
 from dptools.pipe.record import schema
@@ -218,11 +218,10 @@ def test_files_are_identical_for_any_number_of_jobs_and_any_order(three: Path, s
 def test_a_killed_run_is_resumed(three: Path, sh: Run, environment: dict[str, str]) -> None:
     here = three.parent
     command = ["dp-denoise", "--method", "dip", "--stop", "fixed:15", "-j", "1", "imgs", "-o"]
-    run = subprocess.Popen([*command, "broken"], cwd=here, env=environment, stdout=subprocess.DEVNULL)
-    assert wait_until(lambda: any((here / "broken").rglob("[!.]*.png")), 120)
-    assert run.poll() is None
-    run.send_signal(signal.SIGKILL)
-    run.wait()
+    with started([*command, "broken"], cwd=here, env=environment, stdout=subprocess.DEVNULL) as run:
+        assert wait_until(lambda: any((here / "broken").rglob("[!.]*.png")), 120)
+        assert run.poll() is None
+        run.kill()
     finished = {path: path.stat().st_mtime_ns for path in (here / "broken").rglob("[!.]*.png")}
     again = sh(" ".join([*command, "broken"]))
     unbroken = sh(" ".join([*command, "whole"]))
@@ -240,11 +239,10 @@ def test_a_killed_run_is_resumed(three: Path, sh: Run, environment: dict[str, st
 
 def test_workers_end_when_their_parent_is_killed(three: Path, environment: dict[str, str]) -> None:
     command = ["dp-denoise", "--method", "paper", "-j", "2", "imgs", "-o", "out"]
-    run = subprocess.Popen(command, cwd=three.parent, env=environment)
-    assert wait_until(lambda: len(children(run.pid)) >= 2, 60)
-    workers = children(run.pid)
-    run.kill()
-    run.wait()
+    with started(command, cwd=three.parent, env=environment) as run:
+        assert wait_until(lambda: len(children(run.pid)) >= 2, 60)
+        workers = children(run.pid)
+        run.kill()
     assert wait_until(lambda: not any(alive(pid) for pid in workers), 20)
 
 
@@ -253,10 +251,10 @@ def test_sigint_ends_the_tool_by_that_signal_and_leaves_no_partial_output(
 ) -> None:
     # If the tests run in a background job, SIGINT may be ignored, and a child process would inherit that.
     command = ["env", "--default-signal=INT", "dp-denoise", "--method", "paper", "-j", "2", "imgs", "-o", "out"]
-    run = subprocess.Popen(command, cwd=three.parent, env=environment, stderr=subprocess.PIPE, text=True)
-    assert wait_until(lambda: len(children(run.pid)) >= 2, 60)
-    run.send_signal(signal.SIGINT)
-    _, err = run.communicate(timeout=20)
+    with started(command, cwd=three.parent, env=environment, stderr=subprocess.PIPE, text=True) as run:
+        assert wait_until(lambda: len(children(run.pid)) >= 2, 60)
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=20)
     assert run.returncode == -signal.SIGINT
     assert "Traceback" not in err
     assert not (three.parent / "out").exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+from runs import started
 from tars import jpeg, labelled, names, tar
 
 from dptools.pipe.source import open_source
@@ -51,9 +52,7 @@ def test_shard_through_pipes_keeps_order_labels_and_errors(sh: Run, tmp_path: Pa
 def test_images_flow_on_before_the_shard_ends(tmp_path: Path, environment: dict[str, str]) -> None:
     whole = tar(labelled("abc"))
     third = whole.index(b"c.jpg")
-    with subprocess.Popen(
-        CHEAP.split(), cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as tool:
+    with started(CHEAP.split(), cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as tool:
         assert tool.stdin
         assert tool.stdout
         tool.stdin.write(whole[: third + 512])
@@ -78,7 +77,7 @@ def test_killed_run_is_resumed_without_loss_or_duplicates(
     shard("s.tar", 600)
     command = [*CHEAP.split(), "-o", "out.tar", "s.tar"]
     for size in (30_000, 90_000):
-        with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as tool:
+        with started(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as tool:
             while tool.poll() is None and not any(part.stat().st_size > size for part in tmp_path.glob(".out*.part")):
                 time.sleep(0.01)
             os.kill(tool.pid, signal.SIGKILL)

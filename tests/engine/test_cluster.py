@@ -18,7 +18,7 @@ import pytest
 from classifiers.own_models import write_mine
 from conftest import BIN, TESTS, Run
 from gates import PATIENCE, Gate
-from runs import records, wait_until
+from runs import records, started, wait_until
 from toys import Toy, sample
 
 from dptools.errors import SetupError
@@ -139,7 +139,7 @@ def test_a_node_that_is_lost_while_idle_changes_no_record(
     names = [f"{path}\n" for path in sorted(samples.glob("*/*"))[:12]]
     tool = ["dp-denoise", "--method", "median:3", "-o", "out"]
     local = sh(f"{' '.join(tool)}; mv out local", stdin=None, input="".join(names))
-    with subprocess.Popen(
+    with started(
         [*tool, "--engine", f"ray:{address}"],
         cwd=tmp_path,
         env=environment,
@@ -241,9 +241,7 @@ def test_a_signal_ends_the_tool_and_its_workers(
     two: Nodes, samples: Path, tmp_path: Path, environment: dict[str, str], signal_number: signal.Signals
 ) -> None:
     command = [BIN / "dp-denoise", "--method", "dip", "-o", tmp_path / "out", "--engine", f"ray:{two[0]}", samples]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as run:
+    with started(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
         assert wait_until(lambda: bool(busy_workers()), PATIENCE)
         run.send_signal(signal_number)
         _, errors = run.communicate(timeout=PATIENCE)

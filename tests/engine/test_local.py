@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from gates import PATIENCE, Gate
-from runs import alive, wait_until
+from runs import alive, started, wait_until
 from toys import Toy, sample
 
 from dptools.engine.inline import inline
@@ -169,7 +169,7 @@ def test_busy_workers_end_with_their_parent(tmp_path: Path, signal_number: signa
     gate = Gate(tmp_path)
     path = os.pathsep.join(filter(None, sys.path))
     command = [sys.executable, script, tmp_path]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.DEVNULL) as run:
+    with started(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.DEVNULL) as run:
         workers = [gate.wait_for_worker(name) for name in "ab"]
         run.send_signal(signal_number)
     assert len(set(workers)) == 2
