@@ -127,7 +127,7 @@ def test_dp_eval_shows_certified_accuracy(sh: Run, tmp_path: Path) -> None:
     assert every.split() == [
         "sigma",
         "0.25,",
-        "photo",
+        "perceptual",
         "all",
         "4",
         *["50", "[15-85]", "25", "[5-70]", "25", "[5-70]", "0.225"],
