@@ -17,7 +17,7 @@ complete -c dp-classify -l calibration -r -F -d 'Calibration of the suspicion, b
 complete -c dp-classify -l calibrate -r -F -d 'Measure the suspicion of clean images, and write FILE'
 complete -c dp-classify -l certify -x -d 'Certify by randomised smoothing with this noise, 0 to 1; repeatable'
 complete -c dp-classify -l smooth -x -d 'Predict by vote under noise; no certificate'
-complete -c dp-classify -l purifier -x -d 'Method that purifies noisy images'
+complete -c dp-classify -l purifier -x -d 'Purifier of the noisy images'
 complete -c dp-classify -l draws -x -d 'Noisy images per sigma'
 complete -c dp-classify -l alpha -x -d 'Probability of a wrong certificate'
 complete -c dp-classify -l until -x -d 'End as soon as this radius is certified, to save draws'

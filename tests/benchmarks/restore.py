@@ -43,7 +43,7 @@ from dptools.purifiers.dip.stopping import Fixed
 from dptools.purifiers.method import METHODS
 
 FILTERS = ("jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
-BENCHMARKED = ("none", "denoiser", "photo", "zero-shot", *FILTERS, "dip")
+BENCHMARKED = ("none", "denoiser", "fast", "photo", "zero-shot", *FILTERS, "dip")
 
 # The largest number of source images for methods that take from fifteen seconds to an hour per image.
 MAX_IMAGES = {"dip": 3, "paper": 1}

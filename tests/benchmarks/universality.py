@@ -49,7 +49,9 @@ OTHERS = {
 }
 """The same for the attacks that no choice was based on."""
 
-METHODS = ("denoiser", "denoiser:24", "photo", "jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
+FILTERS = ("jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
+
+METHODS = ("denoiser", "denoiser:24", "fast", "photo", *FILTERS)
 
 
 def run_once(command: Sequence[str], file: Path, names: bytes | None = None) -> None:

@@ -67,7 +67,13 @@ def test_a_person_reads_what_is_certified(dog: Path, sh: Run) -> None:
 
 def certificate(image: str, radius: float, predicted: int | None = 1, **more: Any) -> dict[str, Any]:
     counts = {"n0": 100, "n": 1000, "alpha": 0.001, "count": 900, "p_lower": 0.8}
-    facts = {"sigma": 0.25, "method": "perceptual", "class": predicted, "radius": radius, "abstained": predicted is None}
+    facts = {
+        "sigma": 0.25,
+        "method": "perceptual",
+        "class": predicted,
+        "radius": radius,
+        "abstained": predicted is None,
+    }
     stages = [{"tool": "dp-classify", "version": "0", "params": {}, "seconds": 61.5}]
     return {
         "id": image,

@@ -45,7 +45,7 @@ def test_zsh_specification_has_no_colon_in_its_message() -> None:
         ("dp-classify --model=clar", "clarifai:"),
         ("dp-denoise --stop f", "fixed:"),
         ("dp-denoise --method med", "median"),
-        ("dp-denoise --method=p", "photo paper"),
+        ("dp-denoise --method=p", "perceptual photo paper"),
         ("dp-mapsext --rule s", "sauvola"),
         ("dp-eval --mark", "--markdown"),
         ("dp-denoise --iterations ", ""),

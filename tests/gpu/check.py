@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from dptools.attacks import DefendedModel
 from dptools.classifiers import load as load_classifier
 from dptools.purifiers import DeepImagePrior, Denoiser
-from dptools.purifiers.denoiser import DENOISER, PHOTO, DenoiserUNet
+from dptools.purifiers.denoiser import DENOISER, FAST, PHOTO, DenoiserUNet
 from dptools.purifiers.denoiser.training.loop import Schedule, Synthetic, train
 from dptools.purifiers.denoiser.training.state import State
 from dptools.purifiers.dip import DIP, PAPER, Fixed
@@ -55,7 +55,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
 
 
 def check_denoiser(device: torch.device) -> None:
-    for name, settings in (("denoiser", DENOISER), ("photo", PHOTO)):
+    for name, settings in (("denoiser", DENOISER), ("fast", FAST), ("photo", PHOTO)):
         purify, alone = Denoiser(settings).to(device), None
         for count in BATCHES:
             batch, seeds = images(count, device), list(range(count))

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dptools.lazy import lazy
-from dptools.purifiers.denoiser.settings import DENOISER, PHOTO, DenoiserSettings
+from dptools.purifiers.denoiser.settings import DENOISER, FAST, PERCEPTUAL, PHOTO, DenoiserSettings
 
 if TYPE_CHECKING:
     from dptools.purifiers.denoiser.network import DenoiserUNet
@@ -12,4 +12,13 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazy(__name__, network=("DenoiserUNet",), purifier=("Denoiser",), weights=("pretrained",))
 
-__all__ = ["DENOISER", "PHOTO", "Denoiser", "DenoiserSettings", "DenoiserUNet", "pretrained"]
+__all__ = [
+    "DENOISER",
+    "FAST",
+    "PERCEPTUAL",
+    "PHOTO",
+    "Denoiser",
+    "DenoiserSettings",
+    "DenoiserUNet",
+    "pretrained",
+]

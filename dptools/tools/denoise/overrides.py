@@ -58,7 +58,7 @@ class Overrides:
             raise UsageError(f"--tile {self.tile}: the smallest tile is {SMALLEST_TILE} pixels; 0 disables tiles")
 
     def denoiser(self, method: Method) -> DenoiserSettings:
-        """Return the settings of ``denoiser`` or ``photo``.
+        """Return the settings of a method with a pretrained network.
 
         Raises:
             UsageError: A name is unknown.

@@ -1,5 +1,6 @@
 """The denoiser: it removes noise of several kinds, in as many passes as needed, and keeps images of all sizes."""
 
+import copy
 import math
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from dptools.errors import UsageError
 from dptools.purifiers import Denoiser, load
-from dptools.purifiers.denoiser import DENOISER, PHOTO, DenoiserSettings, pretrained
+from dptools.purifiers.denoiser import DENOISER, FAST, PERCEPTUAL, PHOTO, DenoiserSettings, pretrained
 
 
 def smooth(size: int = 128) -> Tensor:
@@ -33,7 +34,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
     return -10 * math.log10((a - b).square().mean().item())
 
 
-@pytest.mark.parametrize("settings", [DENOISER, PHOTO])
+@pytest.mark.parametrize("settings", [DENOISER, FAST, PERCEPTUAL, PHOTO])
 def test_gaussian_noise_is_removed(settings: DenoiserSettings) -> None:
     clean = smooth()
     noisy = (clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
@@ -126,6 +127,38 @@ def test_tiles_differ_little_from_the_whole() -> None:
     image = smooth(160)
     whole, tiled = (Denoiser(replace(PHOTO, tile=tile))(image) for tile in (0, 100))
     assert psnr(whole, tiled) > 40
+
+
+def exact(settings: DenoiserSettings) -> Denoiser:
+    """Return the method with its network in fp32."""
+    return Denoiser(replace(settings, precision="fp32"))
+
+
+@pytest.mark.parametrize("settings", [FAST, PERCEPTUAL])
+def test_integers_change_an_output_little(settings: DenoiserSettings) -> None:
+    image = noisy(12)
+    assert 30 < psnr(Denoiser(settings)(image, seeds=[3]), exact(settings)(image, seeds=[3])) < 70
+
+
+def test_gradients_are_those_of_the_network_in_fp32() -> None:
+    gradients = []
+    for purify in (load("perceptual"), exact(PERCEPTUAL)):
+        image = smooth(64).requires_grad_()
+        purify(image, seeds=[3]).square().sum().backward()
+        gradients.append(image.grad)
+    assert torch.equal(*gradients)  # type: ignore[call-overload]
+    assert gradients[0].abs().max() > 0.1
+
+
+def test_integers_do_not_depend_on_batches_threads_and_copies() -> None:
+    images, purify, threads = torch.cat([noisy(12), noisy(20)]), load("fast"), torch.get_num_threads()
+    together = purify(images, seeds=[3, 4])
+    assert torch.equal(together[1:], copy.deepcopy(purify)(images[1:], seeds=[4]))
+    try:
+        torch.set_num_threads(3 - min(threads, 2))
+        assert torch.equal(together, purify(images, seeds=[3, 4]))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_settings_refuse_unknown_precisions() -> None:

@@ -10,13 +10,15 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 
 from dptools.classifiers import load
-from dptools.purifiers.denoiser import DenoiserUNet
+from dptools.purifiers.denoiser import DenoiserUNet, pretrained
+from dptools.purifiers.denoiser.training import quantise
 from dptools.purifiers.denoiser.training.collect import _crop, _open
 from dptools.purifiers.denoiser.training.dead_leaves import dead_leaves
 from dptools.purifiers.denoiser.training.features import MAX_LINF, Critics
@@ -233,3 +235,18 @@ def test_validation_crops_show_the_most_detailed_part() -> None:
     crop = np.asarray(_crop(Image.fromarray(pixels)))
     assert crop.shape == (256, 256, 3)
     assert crop.std(axis=(0, 1)).min() > 30
+
+
+def test_the_quantised_network_agrees_with_the_network(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantise, "IMAGES", 8)
+    network, file = pretrained("perceptual"), tmp_path / "network.onnx"
+    with torch.no_grad():
+        quantise.quantise(network, quantise.calibration_images(photographs), file)
+        image = next(quantise.calibration_images(photographs, seed=1))[..., :64, :96]
+        expected = network(image)
+    (output,) = onnxruntime.InferenceSession(file).run(None, {"images": image.numpy()})
+    assert output.shape == expected.shape
+    assert 0 < np.abs(output - expected.numpy()).mean() < 4 / 255
+    assert file.stat().st_size < 3_000_000

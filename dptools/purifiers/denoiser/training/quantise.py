@@ -7,6 +7,7 @@ in fp32: they cause most of the rounding error.
 
 import argparse
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,16 +44,7 @@ def quantise(network: DenoiserUNet, images: Iterator[Tensor], out: Path) -> None
 
     with tempfile.TemporaryDirectory() as folder:
         exported, prepared = Path(folder) / "exported.onnx", Path(folder) / "prepared.onnx"
-        axes = {0: "batch", 2: "height", 3: "width"}
-        torch.onnx.export(
-            network,
-            (torch.rand(1, 3, SIDE, SIDE),),
-            exported,
-            dynamo=False,
-            input_names=["images"],
-            output_names=["denoised"],
-            dynamic_axes={"images": axes, "denoised": axes},
-        )
+        _export(network, exported)
         quant_pre_process(str(exported), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
@@ -66,6 +58,21 @@ def quantise(network: DenoiserUNet, images: Iterator[Tensor], out: Path) -> None
             calibrate_method=CalibrationMethod.Percentile,
             op_types_to_quantize=["Conv", "ConvTranspose"],
             nodes_to_exclude=list(EXACT),
+        )
+
+
+def _export(network: DenoiserUNet, out: Path) -> None:
+    axes = {0: "batch", 2: "height", 3: "width"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # It is the older exporter, because the new one needs another package.
+        torch.onnx.export(
+            network,
+            (torch.rand(1, 3, SIDE, SIDE),),
+            out,
+            dynamo=False,
+            input_names=["images"],
+            output_names=["denoised"],
+            dynamic_axes={"images": axes, "denoised": axes},
         )
 
 
