@@ -130,6 +130,14 @@ gpu:  ## on a machine with a GPU: tests of its code paths, and speeds (five minu
 bench-attack: $(BIN)/dp-attack  ## compare the attacks' speed with Foolbox (half an hour); writes results/bench-attack.json
 	python tests/benchmarks/attacks.py --out results/bench-attack.json
 
+# A checkout of https://github.com/DmitryUlyanov/deep-image-prior
+UPSTREAM ?=
+
+.PHONY: bench-prior
+bench-prior: | $(BIN)/dp-attack  ## compare the steps per second of paper and dip with the published code (minutes): UPSTREAM=DIR
+	@$(if $(UPSTREAM),,$(error bench-prior needs UPSTREAM=DIR, a checkout of github.com/DmitryUlyanov/deep-image-prior))
+	OMP_NUM_THREADS=1 python tests/benchmarks/upstream_prior.py $(UPSTREAM)
+
 # --- the experiment of the Deep Protection paper, section 4: each figure by its number, `make paper` for all
 #
 #   IMAGES   a directory of images, in subdirectories named after their classes
@@ -155,7 +163,7 @@ JOBS ?=
 ENGINE ?=
 PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(METHOD)-$(MODEL)
 
-ifneq ($(filter paper bench universality robustness certify bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
+ifneq ($(filter paper paper-cost bench universality robustness certify bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
 ifneq ($(words $(IMAGES)),1)
 $(error IMAGES=$(IMAGES): make cannot handle a space in a name)
 else ifeq ($(origin IMAGES),file)
@@ -183,7 +191,8 @@ START = part=$@.$$$$.part; rm -f $@.*.part; set +e;
 WHOLE = > $$part; for status in "$${PIPESTATUS[@]}"; do test $$status -le 1 || exit $$status; done; mv $$part $@
 SOME = || test $$? = 1  # some record failed; dp-eval counts them
 
-# One fit of each image serves all stopping criteria. Its records are then separated by criterion.
+# One fit of each image serves all stopping criteria. Its records are then separated by criterion, in which ids end.
+STOPS := oracle fixed:$(STEPS) loss:$(subst .,_,$(LOSS))
 FIT = dp-denoise --method $(METHOD) --iterations $(LIMIT) --stop fixed:$(STEPS) --stop loss:$(LOSS)
 default :=
 jpeg := --method jpeg:50
@@ -205,9 +214,17 @@ $(PAPER)/settings.txt: $(if $(filter-out $(file < $(PAPER)/settings.txt),$(SETTI
 .PHONY: FORCE
 FORCE:
 
-.PHONY: paper $(FIGURES) figure8 smoke sample
+# The cost of all fits, and their progress. Figures 2 to 5 need no fits of clean images.
+COST = python tests/benchmarks/paper_cost.py $(1) $(PAPER) --images $(IMAGES) --method $(METHOD) --model $(MODEL) \
+	--attacks $(ATTACKS) --criteria $(STOPS) --steps $(STEPS) --limit $(LIMIT) $(addprefix --jobs ,$(JOBS)) \
+	$(if $(filter-out figure2 figure3 figure4 figure5,$(MAKECMDGOALS)),--clean)
+
+.PHONY: paper paper-cost $(FIGURES) figure8 smoke sample
 paper: $(FIGURES) figure8 $(PAPER)/report.html  ## the whole experiment: IMAGES=DIR, METHOD=paper for the paper's network
 	@echo "$@: $(PAPER)/report.html"
+
+paper-cost: | $(IMAGES) $(BIN)/dp-attack  ## print how many fits the experiment needs, and the hours that they take here
+	$(call COST,estimate)
 
 figure2: $(PAPER)/automatic/termination.png  ## iterations until the oracle stops, by attack
 figure3: $(PAPER)/automatic/accuracy.png  ## top-5 accuracy with the oracle, by attack
@@ -225,20 +242,21 @@ results/samples: | $(BIN)/dp-attack
 	mv $@.part $@
 
 $(PAPER)/attacked.jsonl: $(PAPER)/settings.txt
+	@$(call COST,estimate)
 	$(START) dp-attack $(ATTACKS:%=-a %) --model $(MODEL) $(RUN) -o $(PAPER)/images/attacked $(IMAGES) | $(CLASSIFY) $(WHOLE)
 
 $(PAPER)/clean.jsonl: $(PAPER)/settings.txt
 	$(START) $(CLASSIFY) $(IMAGES) | grep '"label_rank": 1}' $(WHOLE)
 
 $(PAPER)/fits.jsonl: $(PAPER)/attacked.jsonl
+	@$(call COST,estimate)
 	$(START) $(FIT) --stop oracle --trace $(PAPER)/fits.trace --model $(MODEL) $(RUN) -o $(PAPER)/images/fits < $< | \
-		$(CLASSIFY) $(WHOLE)
+		$(call COST,progress) | $(CLASSIFY) -q $(WHOLE)
 
 $(PAPER)/fits-clean.jsonl: $(PAPER)/clean.jsonl
-	$(START) $(FIT) $(RUN) -o $(PAPER)/images/fits < $< | $(CLASSIFY) $(WHOLE)
+	$(START) $(FIT) $(RUN) -o $(PAPER)/images/fits < $< | $(call COST,progress) | $(CLASSIFY) -q $(WHOLE)
 
-# The ids of outputs end in the criterion. Records without one, of skipped images, count for each of them.
-STOPS := oracle fixed:$(STEPS) loss:$(subst .,_,$(LOSS))
+# Records without a criterion, of skipped images, count for each of them.
 SEPARATE = grep -v -F $(foreach other,$(filter-out $(1),$(STOPS)),-e '@$(other)",') $< > $@.part || test $$? = 1; mv $@.part $@
 $(PAPER)/automatic.jsonl: $(PAPER)/fits.jsonl
 	$(call SEPARATE,oracle)

@@ -1,6 +1,9 @@
 """Fixtures: sample photographs, small random images, and the tools as a user runs them; and the `unit` marker."""
 
+import importlib
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -69,6 +72,12 @@ NOT_UNIT = tuple(
 # One thread for each test process: with more, tests that run side by side are up to 20 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# One core for each test process that runs beside others. A tool then starts one worker by default instead of one per
+# core, and each further worker would import torch again, which takes two seconds.
+if (number := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")) and hasattr(os, "sched_setaffinity"):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[int(number) % len(cores)]})
+
 # A shell starts background jobs with SIGINT ignored, and child processes inherit that. Tests send SIGINT to tools.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -88,6 +97,41 @@ def sh(tmp_path: Path, environment: dict[str, str]) -> Run:
     def run(command: str, **options: object) -> subprocess.CompletedProcess[str]:
         settings: dict[str, object] = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
         return subprocess.run(["bash", "-c", command], **{"stdin": subprocess.DEVNULL, **settings, **options})  # type: ignore[call-overload, no-any-return]
+
+    return run
+
+
+FOLDERS = {"eval": "evaluate"}  # of the tools whose folder has another name
+
+# A command that prepares files or standard input, and a tool.
+COMMAND = re.compile(r"(?:(?P<before>.*)(?P<joint>[;|]) )?dp-(?P<tool>\w+)(?P<arguments>.*)", re.DOTALL)
+
+
+@pytest.fixture
+def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs ``dp-TOOL``, ``COMMAND; dp-TOOL`` or ``COMMAND | dp-TOOL`` as ``sh`` does.
+
+    The tool runs in this process, because its start takes most of the time of a test of its options.
+    """
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        match = COMMAND.fullmatch(command)
+        assert match
+        before = subprocess.run(
+            ["bash", "-c", match["before"] or ":"], cwd=tmp_path, stdout=subprocess.PIPE, check=True
+        )
+        main = importlib.import_module(f"dptools.tools.{FOLDERS.get(match['tool'], match['tool'])}.command").main
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [f"dp-{match['tool']}", *shlex.split(match["arguments"])])
+        readable, writable = os.pipe()
+        os.write(writable, before.stdout)
+        os.close(writable)
+        capfd.readouterr()
+        with open(readable) as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            with pytest.raises(SystemExit) as end:
+                main()
+        return subprocess.CompletedProcess(command, end.value.code or 0, *capfd.readouterr())
 
     return run
 

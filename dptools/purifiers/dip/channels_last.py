@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import batch_norm, conv2d, pad, silu
 
+from dptools.purifiers.dip.layers import Double
 from dptools.purifiers.dip.networks import PriorNetwork, Scale
 
 ALIGNMENT = 8
@@ -44,18 +45,6 @@ class _Reflect(torch.autograd.Function):
         return inner
 
 
-class _Double(torch.autograd.Function):
-    """Bilinear upsampling to twice the size (align_corners=False): 3/4 of the nearest pixel, 1/4 of the next."""
-
-    @staticmethod
-    def forward(_: Any, x: Tensor) -> Tensor:
-        return _double(_double(x, 2), 3)
-
-    @staticmethod
-    def backward(_: Any, *gradients: Tensor) -> Tensor:
-        return _halve(_halve(gradients[0], 3), 2)
-
-
 def features(network: PriorNetwork, z: Tensor) -> Tensor:
     """Return the input of the last convolution of an hourglass, B x width x H x W.
 
@@ -74,7 +63,7 @@ def _scale(scale: Scale, x: Tensor) -> Tensor:
     if isinstance(scale.inner, Scale):
         deep = _scale(scale.inner, deep)
     norm, *blocks = scale.merge
-    joined = _norm(cast(nn.BatchNorm2d, norm), torch.cat([skip, cast(Tensor, _Double.apply(deep))], 1))
+    joined = _norm(cast(nn.BatchNorm2d, norm), torch.cat([skip, cast(Tensor, Double.apply(deep))], 1))
     for block in blocks:
         joined = _block(cast(nn.Sequential, block), joined)
     return joined
@@ -96,33 +85,3 @@ def _block(block: nn.Sequential, x: Tensor) -> Tensor:
 
 def _norm(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     return batch_norm(x, None, None, norm.weight, norm.bias, True, 0.0, norm.eps)
-
-
-def _double(x: Tensor, dim: int) -> Tensor:
-    length = x.shape[dim]
-    before = torch.cat([x.narrow(dim, 0, 1), x.narrow(dim, 0, length - 1)], dim)
-    after = torch.cat([x.narrow(dim, 1, length - 1), x.narrow(dim, length - 1, 1)], dim)
-    shape = list(x.shape)
-    shape[dim] *= 2
-    out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-    index: list[slice] = [slice(None)] * 4
-    for start, neighbour in ((0, before), (1, after)):
-        index[dim] = slice(start, None, 2)
-        out[tuple(index)] = torch.lerp(x, neighbour, 0.25)
-    return out
-
-
-def _halve(gradient: Tensor, dim: int) -> Tensor:
-    """Return the adjoint of :func:`_double`."""
-    index: list[slice] = [slice(None)] * 4
-    index[dim] = slice(0, None, 2)
-    even = gradient[tuple(index)]
-    index[dim] = slice(1, None, 2)
-    odd = gradient[tuple(index)]
-    length = even.shape[dim]
-    out = (even + odd).mul_(0.75).contiguous(memory_format=torch.channels_last)
-    out.narrow(dim, 0, length - 1).add_(even.narrow(dim, 1, length - 1), alpha=0.25)
-    out.narrow(dim, 1, length - 1).add_(odd.narrow(dim, 0, length - 1), alpha=0.25)
-    out.narrow(dim, 0, 1).add_(even.narrow(dim, 0, 1), alpha=0.25)
-    out.narrow(dim, length - 1, 1).add_(odd.narrow(dim, length - 1, 1), alpha=0.25)
-    return out

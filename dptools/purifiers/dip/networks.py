@@ -6,6 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from dptools.purifiers.dip.layers import Pointwise, Upsample
+
 Padding = Literal["zeros", "reflect"]
 
 
@@ -54,7 +56,7 @@ class Scale(nn.Module):
             _convolution(in_channels, channels, 3, pad, stride=2), _convolution(channels, channels, 3, pad)
         )
         self.inner = inner
-        self.up = nn.Upsample(scale_factor=2, mode="bilinear")
+        self.up = Upsample()
         joined = skip + inner_channels
         self.merge = nn.Sequential(
             _normalisation(joined), _convolution(joined, channels, 3, pad), _convolution(channels, channels, 1, pad)
@@ -69,7 +71,10 @@ class Scale(nn.Module):
 
 def _convolution(in_channels: int, width: int, kernel: int, pad: Padding, stride: int = 1) -> nn.Sequential:
     # No bias: the batch normalisation that follows would remove it.
-    convolution = nn.Conv2d(in_channels, width, kernel, stride, kernel // 2, bias=False, padding_mode=pad)
+    if kernel == 1:
+        convolution: nn.Conv2d = Pointwise(in_channels, width, bias=False)
+    else:
+        convolution = nn.Conv2d(in_channels, width, kernel, stride, kernel // 2, bias=False, padding_mode=pad)
     return nn.Sequential(convolution, _normalisation(width), nn.SiLU(inplace=True))
 
 
@@ -95,7 +100,7 @@ def hourglass(
         in_channels = widths[index - 1] if index else input_depth
         inner = Scale(in_channels, widths[index], skip, inner, inner_width, pad)
         inner_width = widths[index]
-    body = nn.Sequential(inner, nn.Conv2d(widths[0], 3 * shuffle**2, 1), nn.PixelShuffle(shuffle))
+    body = nn.Sequential(inner, Pointwise(widths[0], 3 * shuffle**2), nn.PixelShuffle(shuffle))
     divisor = shuffle * 2 ** len(widths)
     return PriorNetwork(body, input_depth=input_depth, input_scale=0.1, shrink=shuffle, size_divisor=divisor)
 
@@ -122,9 +127,9 @@ def decoder(width: int = 64, scales: int = 5) -> PriorNetwork:
     """
     layers: list[nn.Module] = []
     for _ in range(scales):
-        layers += [nn.Conv2d(width, width, 1, bias=False), nn.Upsample(scale_factor=2, mode="bilinear")]
+        layers += [Pointwise(width, width, bias=False), Upsample()]
         layers += [nn.ReLU(inplace=True), _normalisation(width)]
-    body = nn.Sequential(*layers, nn.Conv2d(width, 3, 1))
+    body = nn.Sequential(*layers, Pointwise(width, 3))
     return PriorNetwork(body, input_depth=width, input_scale=0.1, shrink=2**scales, size_divisor=2**scales)
 
 
