@@ -12,6 +12,7 @@ from typing import BinaryIO
 from dptools.errors import SampleError
 from dptools.pipe.embedded import NOT_INHERITED
 from dptools.pipe.image import decode, embedded_record
+from dptools.pipe.parquet_file import read_row, split_row
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.shard_index import read_member
@@ -51,7 +52,7 @@ def open_sample(sample: Sample, tool: str) -> Sample:
 
 
 def read_image(path: str) -> bytes:
-    """Return the bytes of an image file, or of an image in a shard, such as ``a.tar#b.png``.
+    """Return the bytes of an image file, or of an image in a shard or a Parquet file, such as ``a.tar#b.png``.
 
     Raises:
         OSError: The file cannot be read.
@@ -64,6 +65,8 @@ def read_image(path: str) -> bytes:
     except FileNotFoundError:
         if parts := split(path):
             return read_member(*parts)
+        if row := split_row(path):
+            return read_row(*row)
         raise
     except ValueError as error:  # the name contains NUL or half of a surrogate pair
         raise SampleError("BadPath", str(error)) from None
