@@ -15,7 +15,7 @@ from dptools.pipe.image import decode, embedded_record
 from dptools.pipe.parquet_file import read_row, split_row
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
-from dptools.pipe.shard_index import read_member
+from dptools.pipe.shard_index import read_extent, read_member
 from dptools.pipe.shard_names import split
 
 MAX_FILE = 2**30
@@ -36,7 +36,7 @@ def open_sample(sample: Sample, tool: str) -> Sample:
         OSError: The file cannot be read.
         SampleError: The file does not hold a readable image.
     """
-    data = sample.encoded if sample.encoded is not None else read_image(sample.path)
+    data = read_encoded(sample)
     image = decode(data)
     record = _merge(sample, image.record) if image.record else sample.record
     entry = {
@@ -46,9 +46,21 @@ def open_sample(sample: Sample, tool: str) -> Sample:
         "input_sha256": hashlib.sha256(data).hexdigest(),
         **({"notes": list(image.notes)} if image.notes else {}),
     }
-    return replace(sample, record=record, pixels=image.pixels, info=image.info, encoded=None, entry=entry).without(
-        "cached"
-    )
+    return replace(
+        sample, record=record, pixels=image.pixels, info=image.info, encoded=None, extent=None, entry=entry
+    ).without("cached")
+
+
+def read_encoded(sample: Sample) -> bytes:
+    """Return the bytes of a sample's image file.
+
+    Raises:
+        OSError: The file cannot be read.
+        SampleError: It is not a regular file, or too large, or it was changed during the run.
+    """
+    if sample.encoded is not None:
+        return sample.encoded
+    return read_image(sample.path) if sample.extent is None else read_extent(sample.extent)
 
 
 def read_image(path: str) -> bytes:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dptools.errors import SampleError, SetupError
-from dptools.pipe.shard_stream import CHUNK, MAX_MEMBER
+from dptools.pipe.forward_file import CHUNK
+from dptools.pipe.shard_stream import MAX_MEMBER
 
 SUFFIX = ".parquet"
 

@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import BinaryIO
 
+from dptools.pipe.forward_file import GZIP, ZSTD
 from dptools.pipe.parquet_file import MAGIC as PARQUET
-from dptools.pipe.shard_stream import GZIP, ZSTD, is_header
+from dptools.pipe.shard_stream import is_header
 
 _MAGIC = (
     *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM????\0\0\0\0", b"II*\0", b"MM\0*", b"RIFF????WEBP"),

@@ -17,6 +17,7 @@ from dptools.engine.inline import inline
 from dptools.errors import SetupError, UsageError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.image import decode
+from dptools.pipe.opening import read_encoded
 from dptools.pipe.run import emit_lines, run
 from dptools.pipe.shard_sink import packed
 from dptools.pipe.shipping import shipping
@@ -76,7 +77,7 @@ def test_shard_holds_images_records_and_labels() -> None:
         assert sample.id == record["id"]
         assert sample.record["label"] == number
         assert sample.record["invert"] == record["invert"]
-        pixels = decode(sample.encoded or b"").pixels
+        pixels = decode(read_encoded(sample)).pixels
         assert (pixels == 255 - decode(jpeg(number)).pixels).all()
     assert not parts()
 

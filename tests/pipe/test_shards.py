@@ -12,7 +12,7 @@ import zstandard
 from tars import jpeg, labelled, special, tar
 
 from dptools.errors import SampleError, SetupError
-from dptools.pipe import shard_stream
+from dptools.pipe import forward_file
 from dptools.pipe.opening import read_image
 from dptools.pipe.sample import Sample
 from dptools.pipe.shard_names import output_path
@@ -123,7 +123,7 @@ def test_claim_of_ten_gigabytes_takes_no_memory() -> None:
 
 
 def test_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shard_stream, "FREE_EXPANSION", 10**6)
+    monkeypatch.setattr(forward_file, "FREE_EXPANSION", 10**6)
     bomb = gzip.compress(tar([("a.jpg", JPG), ("b.txt", bytes(10**7)), ("c.jpg", JPG)]))
     samples = read(bomb)
     assert errors(samples) == [("-", "DecompressionBomb")]
