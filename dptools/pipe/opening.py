@@ -46,9 +46,8 @@ def open_sample(sample: Sample, tool: str) -> Sample:
         "input_sha256": hashlib.sha256(data).hexdigest(),
         **({"notes": list(image.notes)} if image.notes else {}),
     }
-    return replace(
-        sample, record=record, pixels=image.pixels, info=image.info, encoded=None, extent=None, entry=entry
-    ).without("cached")
+    opened = replace(sample, record=record, pixels=image.pixels, info=image.info, entry=entry)
+    return replace(opened, encoded=None, extent=None).without("cached")
 
 
 def read_encoded(sample: Sample) -> bytes:

@@ -61,7 +61,7 @@ class Sample:
         pixels: The decoded image, H x W x 3 uint8 sRGB. None before decoding and after writing.
         encoded: The bytes of the image file. Set if there is no file (standard input or output), or if workers do not
             share files with this process. None otherwise.
-        extent: Where the bytes of the image file are. None if ``encoded`` is set, or if the image has a file of its own.
+        extent: Where the bytes of the image file are. None if ``encoded`` is set, or if ``path`` is an image file.
         entry: The entry that is appended to ``stages`` when the current tool has finished. None if no tool is running.
         existing: The existing output files, by path, for a worker that cannot read them itself. None if the worker
             looks for them itself.

@@ -17,7 +17,9 @@ METADATA = "metadata.parquet"
 
 
 def walk(root: str, leave_out: Collection[str] = ()) -> Iterator[tuple[str, OSError | None]]:
-    """Yield the image and Parquet files below a directory, sorted by name. Symbolic links are followed, but not into cycles.
+    """Yield the image and Parquet files below a directory, sorted by name.
+
+    Symbolic links are followed, but not into cycles.
 
     Args:
         root: The directory.
