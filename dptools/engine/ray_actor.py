@@ -140,7 +140,8 @@ class RemoteStage:
         """Check that this machine has the shard of a sample. The engine's own process has just read its headers."""
         if sample.extent and not os.path.exists(sample.extent.path):
             raise SetupError(
-                f"{os.uname().nodename} in the Ray cluster has no file {sample.extent.path}: share it or send the images"
+                f"{os.uname().nodename} in the Ray cluster has no file {sample.extent.path}: "
+                "share it or send the images (--ship)"
             )
 
     def _build(self) -> Worker:
@@ -151,7 +152,7 @@ class RemoteStage:
             os.chdir(self.directory or "/")
         except OSError:
             raise SetupError(
-                f"{host} in the Ray cluster has no directory {self.directory}: share it or send the images"
+                f"{host} in the Ray cluster has no directory {self.directory}: share it or send the images (--ship)"
             ) from None
         stage: Stage = pickle.loads(self.pickled_stage)
         return stage.build()
