@@ -61,6 +61,6 @@ def read_stream(stream: BinaryIO, path: str, form: InputFormat, head: bytes) -> 
     if form is InputFormat.TAR:
         yield from read_shard(stream, path, prefix, head)
     else:
-        file = spooled(stream, head)
-        if file.seek(0, os.SEEK_END):  # An empty stream holds no images, as with the other formats.
-            yield from read_parquet(file, path, prefix)
+        with spooled(stream, head) as file:
+            if file.seek(0, os.SEEK_END):  # An empty stream holds no images, as with the other formats.
+                yield from read_parquet(file, path, prefix)

@@ -7,7 +7,9 @@ Only these columns are read, a few rows at a time.
 import os
 import re
 import threading
+import weakref
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -155,7 +157,10 @@ def read_row(path: str, number: int) -> bytes:
 @lru_cache(maxsize=2)
 def _cursor(path: str, *_: int) -> _Cursor:
     """Return the cursor of a file. The other arguments change if the file does."""
-    return _Cursor(ParquetImages(Path(path).open("rb")))
+    with ExitStack() as opened:
+        cursor = _Cursor(ParquetImages(opened.enter_context(open(path, "rb"))))
+        weakref.finalize(cursor, opened.pop_all().close)
+    return cursor
 
 
 def _open(file: BinaryIO) -> Any:

@@ -3,7 +3,8 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import IO, BinaryIO, cast
+from contextlib import contextmanager
+from typing import BinaryIO, cast
 
 from dptools.errors import SampleError
 from dptools.pipe.parquet_file import ParquetImages, Row
@@ -42,8 +43,9 @@ def read_parquet(file: BinaryIO, path: str, prefix: str) -> Iterator[Sample]:
             yield _failed(record, SampleError(error.kind, lost))
 
 
-def spooled(stream: BinaryIO, head: bytes) -> BinaryIO:
-    """Return a file with the content of a stream that may be a pipe. A Parquet file is read from its end.
+@contextmanager
+def spooled(stream: BinaryIO, head: bytes) -> Iterator[BinaryIO]:
+    """Yield a file with the content of a stream that may be a pipe. A Parquet file is read from its end.
 
     Args:
         stream: The stream.
@@ -53,11 +55,12 @@ def spooled(stream: BinaryIO, head: bytes) -> BinaryIO:
         OSError: There is no room for a temporary file.
     """
     if stream.seekable() and stream.tell() == len(head):
-        return stream
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-    file.write(head)
-    shutil.copyfileobj(stream, file)
-    return cast(BinaryIO, file)
+        yield stream
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(head)
+        shutil.copyfileobj(stream, file)
+        yield cast(BinaryIO, file)
 
 
 def _sample(row: Row, path: str, prefix: str, digits: int) -> Sample:
