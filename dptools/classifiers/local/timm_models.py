@@ -23,7 +23,7 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     The preprocessing is that of timm's configuration of the model.
 
     Raises:
-        UsageError: timm has no classifier of this name, or the published weights of the model have no classifier.
+        UsageError: timm has no classifier of this name, or the published model has no classes.
         SetupError: timm is not installed, or the weights are not available or do not fit.
     """
     try:
@@ -35,8 +35,6 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
         hint = did_you_mean(get_close_matches(model, timm.list_models(), n=3))
         raise UsageError(f"unknown model {name!r}{hint}: see timm.list_models() for the names that timm knows")
     network: Any = _from_file(timm, model, options) if options.weights else _published(timm, name, model)
-    if not getattr(network, "num_classes", 1):
-        raise UsageError(f"{name} has no classifier, only features: use --weights with a trained classifier")
     if options.size and hasattr(network, "set_input_size"):
         network.set_input_size(options.size)
     config = timm.data.resolve_model_data_config(network)
