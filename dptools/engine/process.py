@@ -115,7 +115,7 @@ def _serve(connection: Connection, stage: Stage) -> None:
     while True:
         try:
             batch = connection.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):  # The parent has closed the connection, or was killed.
             return
         try:
             worker = worker or stage.build()
