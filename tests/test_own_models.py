@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from classifiers.own_models import NAMES, write_exported, write_images, write_mine, write_onnx
+from classifiers.own_models import NAMES, write_exported, write_images, write_mine, write_onnx, write_weights
 from conftest import Run
 from runs import records
 from typer.testing import CliRunner, Result
@@ -26,6 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_onnx(directory / "one.onnx", network)
     write_onnx(directory / "any.onnx", network, "batch")
     write_exported(directory / "net.pt2", network)
+    write_weights(directory)
     return directory
 
 
@@ -74,6 +75,32 @@ def test_attack_purify_classify_certify_and_evaluate(model: str, tool: Tool, tmp
     (tmp_path / "all.jsonl").write_text(classified.stdout)
     evaluated = tool(f"dp-eval {tmp_path}/all.jsonl")
     assert evaluated.exit_code == 0, evaluated.stderr
+
+
+WEIGHTS = ["efficientnet-lite0", "resnet18", "timm:resnet10t"]
+
+
+@pytest.mark.parametrize("model", WEIGHTS)
+def test_known_networks_with_weights_for_seven_classes_run_in_all_tools(
+    model: str, tool: Tool, folder: Path, tmp_path: Path
+) -> None:
+    """The weights are random, so the label is what the network sees in the image."""
+    options = f"--model {model} --weights {model.rpartition(':')[2]}.pth --size 32 --classes names.txt"
+    attacked = tool(f"dp-attack -a pgd --epsilon 32/255 --label-from prediction {options} imgs -o {tmp_path}/adv")
+    assert attacked.exit_code == 0, attacked.stderr
+    assert all(record["attack"]["clean_name"] in NAMES for record in records(attacked.stdout))
+    denoised = tool(f"dp-denoise --method median:3 -o {tmp_path}/clean", attacked.stdout)
+    classified = tool(f"dp-classify {options}", denoised.stdout)
+    assert classified.exit_code == 0, classified.stderr
+    found = records(classified.stdout)
+    assert {top["name"] for record in found for top in record["classify"]["top"]} <= set(NAMES)
+    assert all(1 <= record["classify"]["label_rank"] <= 7 for record in found)
+    certified = tool(f"dp-classify {options} --certify 0.02 --purifier none --draws 50 --alpha 0.1 imgs")
+    assert all("certify" in record for record in records(certified.stdout)), certified.stderr
+    (tmp_path / "all.jsonl").write_text(classified.stdout)
+    evaluated = tool(f"dp-eval --table {tmp_path}/all.jsonl")
+    assert evaluated.exit_code == 0, evaluated.stderr
+    assert "pgd" in evaluated.stdout
 
 
 def test_all_forms_of_a_network_give_the_same_scores(tool: Tool) -> None:
@@ -224,6 +251,9 @@ MISTAKES = {
     "--model clarifai:x --size 32": (2, "size, resize, mean and std apply to local models only"),
     "--model mine.py:leaves --size 32": (3, "mine.py:leaves: mine.py:36: SystemExit: 5"),
     "--model http://localhost:8000/v2/models/x": (2, "name it oip+http://localhost:8000/v2/models/x"),
+    "--model mine.py:listed --size 32": (2, "mine.py:listed: Hidden.parts is a plain list, so PyTorch does not see"),
+    "--model mine.py:nested --size 32": (2, "mine.py:nested: Hidden.parts is a plain dict"),
+    "--model mine.py:listed_parameter --size 32": (2, "use nn.ParameterList or nn.ParameterDict"),
     "--model timm:resnet1t": (2, "unknown model 'timm:resnet1t' (did you mean "),
 }
 

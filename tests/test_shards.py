@@ -77,12 +77,13 @@ def test_killed_run_is_resumed_without_loss_or_duplicates(
     shard("s.tar", 600)
     command = [*CHEAP.split(), "-o", "out.tar", "s.tar"]
     for size in (30_000, 90_000):
-        with started(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as tool:
+        with started(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tool:
             while tool.poll() is None and not any(part.stat().st_size > size for part in tmp_path.glob(".out*.part")):
                 time.sleep(0.01)
             os.kill(tool.pid, signal.SIGKILL)
             assert tool.stdout
-            assert tool.stdout.read() == b""
+            assert tool.stderr
+            assert (tool.stdout.read(), tool.stderr.read()) == (b"", b"")
         assert not (tmp_path / "out.tar").exists()
     done = sh(" ".join(command))
     found = records(done.stdout)

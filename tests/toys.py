@@ -53,6 +53,7 @@ class Invert(ToolOptions):
     Attributes:
         log: A file to which the tool appends the id of each sample that it processes.
         id_suffixes: Suffixes; each sample is expanded into one sample per suffix.
+        model: The path of a file that is among the parameters.
         room: The largest batch that does not raise MemoryError. The size of each batch is appended to ``LOG.tries``.
     """
 
@@ -64,6 +65,7 @@ class Invert(ToolOptions):
     strength: int = 1
     seed: int | None = 0
     room: int | None = None
+    model: str | None = None
 
     def load(self) -> "InvertProcessor":
         return InvertProcessor(self)
@@ -79,7 +81,7 @@ class InvertProcessor:
         return [sample.update(id=f"{sample.id}{variant}") for variant in self.options.id_suffixes]
 
     def params(self, sample: Sample) -> Record:
-        return {"strength": self.options.strength}
+        return {"strength": self.options.strength, **({"model": self.options.model} if self.options.model else {})}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         if self.options.room is not None:

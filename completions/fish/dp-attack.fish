@@ -31,7 +31,7 @@ complete -c dp-attack -l force -d 'Recompute outputs that exist in DIR, and repl
 complete -c dp-attack -l no-record -d 'Write images without the record; they cannot be reused'
 complete -c dp-attack -l format -x -a 'png webp' -d 'Format of images: png, webp'
 complete -c dp-attack -l keep-metadata -d 'Copy EXIF and XMP; write a colour profile if there was one'
-complete -c dp-attack -l from -x -a 'image paths jsonl tar' -d 'Format of stdin; detected from its first bytes by default'
+complete -c dp-attack -l from -x -a 'image paths jsonl tar parquet' -d 'Format of stdin; detected from its first bytes by default'
 complete -c dp-attack -s 0 -l null -d 'Read paths that end in NUL, as from find -print0'
 complete -c dp-attack -s j -l jobs -x -d 'Number of workers'
 complete -c dp-attack -l batch-size -x -d 'Images per batch of a worker'

@@ -25,7 +25,7 @@ complete -c dp-classify -l seed -x -d 'Seed of the run; each image derives its o
 complete -c dp-classify -l device -x -a 'auto cpu cuda mps' -d 'auto, cpu, cuda, cuda:N or mps'
 complete -c dp-classify -l json -d 'Write JSON, even on a terminal'
 complete -c dp-classify -l csv -d 'Write CSV with a header, one line per image, for spreadsheets'
-complete -c dp-classify -l from -x -a 'image paths jsonl tar' -d 'Format of stdin; detected from its first bytes by default'
+complete -c dp-classify -l from -x -a 'image paths jsonl tar parquet' -d 'Format of stdin; detected from its first bytes by default'
 complete -c dp-classify -s 0 -l null -d 'Read paths that end in NUL, as from find -print0'
 complete -c dp-classify -s j -l jobs -x -d 'Number of workers'
 complete -c dp-classify -l batch-size -x -d 'Images per batch of a worker'

@@ -28,7 +28,7 @@ complete -c dp-denoise -l force -d 'Recompute outputs that exist in DIR, and rep
 complete -c dp-denoise -l no-record -d 'Write images without the record; they cannot be reused'
 complete -c dp-denoise -l format -x -a 'png jpeg webp same' -d 'Format of images: png, jpeg[:Q], webp[:Q], same'
 complete -c dp-denoise -l keep-metadata -d 'Copy EXIF and XMP; write a colour profile if there was one'
-complete -c dp-denoise -l from -x -a 'image paths jsonl tar' -d 'Format of stdin; detected from its first bytes by default'
+complete -c dp-denoise -l from -x -a 'image paths jsonl tar parquet' -d 'Format of stdin; detected from its first bytes by default'
 complete -c dp-denoise -s 0 -l null -d 'Read paths that end in NUL, as from find -print0'
 complete -c dp-denoise -s j -l jobs -x -d 'Number of workers'
 complete -c dp-denoise -l batch-size -x -d 'Images per batch of a worker'

@@ -13,7 +13,7 @@ complete -c dp-mapsext -l device -x -a 'auto cpu cuda mps' -d 'auto, cpu, cuda, 
 complete -c dp-mapsext -s o -l out -x -a '(__fish_complete_directories)' -d 'Directory for the images, or FILE.tar'
 complete -c dp-mapsext -l force -d 'Recompute outputs that exist in DIR, and replace other files'
 complete -c dp-mapsext -l no-record -d 'Write images without the record; they cannot be reused'
-complete -c dp-mapsext -l from -x -a 'image paths jsonl tar' -d 'Format of stdin; detected from its first bytes by default'
+complete -c dp-mapsext -l from -x -a 'image paths jsonl tar parquet' -d 'Format of stdin; detected from its first bytes by default'
 complete -c dp-mapsext -s 0 -l null -d 'Read paths that end in NUL, as from find -print0'
 complete -c dp-mapsext -s j -l jobs -x -d 'Number of workers'
 complete -c dp-mapsext -l batch-size -x -d 'Images per batch of a worker'

@@ -8,6 +8,7 @@ from pathlib import Path
 from dptools.cli.options import tool_name
 from dptools.errors import UsageError
 from dptools.pipe.file_formats import SUFFIXES as FILE_SUFFIXES
+from dptools.pipe.parquet_file import is_parquet
 from dptools.pipe.shard_names import COMPRESSED, STDOUT, is_shard
 from dptools.pipe.walk import SUFFIXES
 
@@ -31,6 +32,8 @@ def check_output(out: Path, operands: Sequence[str], *, lossless: bool = False) 
         raise UsageError(f"-o {out}: expected a directory; {_advice(out, operands, lossless)}")
     if str(out).lower().endswith(COMPRESSED):
         raise UsageError(f"-o {out}: compressed shards are not written; PNG images would not get smaller: use .tar")
+    if is_parquet(out) and not out.is_dir():
+        raise UsageError(f"-o {out}: Parquet files are read but not written: name a directory or FILE.tar")
     if is_shard(out) and out.exists() and not out.is_file():
         raise UsageError(f"-o {out}: not a file; a name that ends in .tar means a shard")
     if out.exists() and not out.is_dir() and not is_shard(out):

@@ -15,10 +15,11 @@ from dptools.cli.options import Common
 from dptools.cli.output_checks import check_output, filter_usage
 from dptools.errors import UsageError
 from dptools.pipe.cached_files import CachedFileStage
+from dptools.pipe.containers import CONTAINERS, is_container
 from dptools.pipe.counting import input_counter
 from dptools.pipe.progress import progress_is_useful
 from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
-from dptools.pipe.shard_names import STDOUT, is_output_shard, is_shard
+from dptools.pipe.shard_names import STDOUT, is_output_shard
 from dptools.pipe.sniff import InputFormat
 from dptools.pipe.source import Source, open_source
 from dptools.pipe.stage import Engine, ToolOptions
@@ -58,7 +59,7 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
     as_image = _writes_image_to_stdout(options, stage.out, source)
     engine = make_engine(options, source.one_image, common, device)
     if progress_is_useful() and not common.quiet:
-        unknown = source.form is InputFormat.TAR
+        unknown = source.form in CONTAINERS
         total = (lambda: 1) if source.one_image else (lambda: None) if unknown else count
         engine = with_progress(engine, total, options.id_suffixes)
     with ExitStack() as opened:
@@ -72,7 +73,8 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
 
 
 def _is_one_file(operands: list[str] | None) -> bool:
-    return len(operands or []) == 1 and not os.path.isdir((operands or [""])[0]) and not is_shard((operands or [""])[0])
+    operand, *others = operands or [""]
+    return bool(operand) and not others and not os.path.isdir(operand) and not is_container(operand)
 
 
 def _default_shard(options: ToolOptions, source: Source) -> Path | None:

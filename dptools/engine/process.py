@@ -112,17 +112,15 @@ def _serve(connection: Connection, stage: Stage) -> None:
     limit_torch_to_one_thread()
     forward_log(lambda text: _send_message(connection, text))
     worker = None
-    while True:
-        try:
+    with suppress(EOFError, ConnectionError):  # The parent has closed the connection, or was killed.
+        while True:
             batch = connection.recv()
-        except EOFError:
-            return
-        try:
-            worker = worker or stage.build()
-            answer: Batch | Exception = list(worker(batch))
-        except Exception as error:
-            answer = error
-        _send(connection, answer)
+            try:
+                worker = worker or stage.build()
+                answer: Batch | Exception = list(worker(batch))
+            except Exception as error:
+                answer = error
+            _send(connection, answer)
 
 
 def _send_message(connection: Connection, text: str) -> None:

@@ -22,6 +22,7 @@ from dptools.engine.job_queue import Batch
 from dptools.engine.pool import WorkerDiedError
 from dptools.engine.worker_setup import forward_log, limit_torch_to_one_thread
 from dptools.errors import SetupError
+from dptools.pipe.sample import Sample
 from dptools.pipe.stage import Stage, Worker
 
 DISTRIBUTION = "deep-protection"
@@ -126,12 +127,22 @@ class RemoteStage:
         """Return the finished samples and the messages that were logged.
 
         Raises:
-            SetupError: This machine has another version of dptools, or lacks the directory.
+            SetupError: This machine has another version of dptools, or lacks the directory or a shard.
             DptoolsError: The stage cannot be built.
         """
         self.messages.clear()
         self.worker = self.worker or self._build()
+        for sample in batch:
+            self._check_readable(sample)
         return list(self.worker(batch)), self.messages
+
+    def _check_readable(self, sample: Sample) -> None:
+        """Check that this machine has the shard of a sample. The engine's own process has just read its headers."""
+        if sample.extent and not os.path.exists(sample.extent.path):
+            raise SetupError(
+                f"{os.uname().nodename} in the Ray cluster has no file {sample.extent.path}: "
+                "share it or send the images (--ship)"
+            )
 
     def _build(self) -> Worker:
         host = os.uname().nodename
@@ -141,7 +152,7 @@ class RemoteStage:
             os.chdir(self.directory or "/")
         except OSError:
             raise SetupError(
-                f"{host} in the Ray cluster has no directory {self.directory}: share it or send the images"
+                f"{host} in the Ray cluster has no directory {self.directory}: share it or send the images (--ship)"
             ) from None
         stage: Stage = pickle.loads(self.pickled_stage)
         return stage.build()

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
+from dptools.pipe.containers import is_container
 from dptools.pipe.walk import SUFFIXES, walk
 
 CHUNK = 2**20
@@ -32,15 +33,14 @@ def input_counter(
 
 
 def _count_operands(operands: Sequence[str], leave_out: Collection[str]) -> int | None:
-    """Return the number of images below directories plus that of image files; None if there is another operand."""
+    """Return the number of images below directories plus that of image files; None if there are other files."""
     total = 0
     for operand in operands:
-        if os.path.isdir(operand):
-            total += sum(1 for _ in walk(operand, leave_out))
-        elif operand.lower().endswith(SUFFIXES):
+        paths = (path for path, _ in walk(operand, leave_out)) if os.path.isdir(operand) else [operand]
+        for path in paths:
+            if is_container(path) or not (path.lower().endswith(SUFFIXES) or os.path.isdir(operand)):
+                return None
             total += 1
-        else:
-            return None
     return total
 
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from dptools.pipe.record import Record
+from dptools.pipe.shard_names import split
 
 VOLATILE = {"path", "cached", "seconds"}
 """Keys that differ between two equal runs. Image files omit them, so the same input and seed give the same bytes."""
@@ -35,6 +36,21 @@ def for_file(record: Record) -> Record:
     return {**record, **models, **names, **({"stages": stages} if stages else {})}
 
 
+def for_shard(record: Record) -> Record:
+    """Return a record as it is written beside its image in a shard.
+
+    It is as :func:`for_file` returns it, except that the id stays unique in the shard. The id and the source keep the
+    directories that the name of the image in the shard has, but not those of an input shard.
+    """
+    sample_id = str(record.get("id", ""))
+    kept: Record = {}
+    if "id" in record:
+        kept["id"] = _without_shard_directory(sample_id) or sample_id
+    if "source" in record:
+        kept["source"] = _without_shard_directory(record["source"]) or _common_tail(record["source"], sample_id)
+    return {**for_file(record), **kept}
+
+
 def without_volatile(value: Any) -> Any:
     """Return a record without the keys that differ between two equal runs, at any depth."""
     if isinstance(value, dict):
@@ -42,6 +58,19 @@ def without_volatile(value: Any) -> Any:
     if isinstance(value, list):
         return [without_volatile(item) for item in value]
     return value
+
+
+def _without_shard_directory(path: str) -> str | None:
+    """Return ``a.tar#n01/b`` for ``imgs/a.tar#n01/b``; None for a path that names no member of a shard."""
+    parts = split(path)
+    return f"{last_part(parts[0])}#{parts[1]}" if parts else None
+
+
+def _common_tail(path: str, sample_id: str) -> str:
+    """Return the last part of a path, after the directories that the id has in the same place."""
+    directories = sample_id.split("/")[:-1]
+    parts = path.split("/")[-len(directories) - 1 :]
+    return "/".join(parts) if parts[:-1] == directories else last_part(path)
 
 
 def last_part(path: str) -> str:

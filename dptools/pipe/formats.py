@@ -20,7 +20,7 @@ _MAGIC = {
     rb"\x28\xb5\x2f\xfd": "compressed with Zstandard: decompress it first (zstd -dc)",
     rb"\xfd7zXZ": "compressed with xz: decompress it first (xz -dc)",
     rb"BZh[1-9]1AY": "compressed with bzip2: decompress it first (bzip2 -dc)",
-    rb"PAR1": "a Parquet file",
+    rb"PAR1": "a Parquet file: name it as an operand, or use it as standard input",
     rb"\x93NUMPY": "a NumPy array: save it as images first",
     rb"\x89HDF": "an HDF5 file: save its images first",
     rb"\s*<(svg|\?xml|!DOCTYPE|!doctype|html|HTML)": "text such as HTML or SVG, not an image",
@@ -35,7 +35,6 @@ _SUFFIXES = {
     **dict.fromkeys((".jxl", ".exr", ".hdr", ".svg", ".eps", ".pdf", ".psd"), "convert them to PNG first"),
     **dict.fromkeys((".jsonl", ".json"), "records are read from standard input: dp-... < FILE"),
     ".npy": "save the arrays as images first",
-    ".parquet": "Parquet is not read",
 }
 
 _LISTED = 1000

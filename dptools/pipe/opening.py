@@ -12,9 +12,10 @@ from typing import BinaryIO
 from dptools.errors import SampleError
 from dptools.pipe.embedded import NOT_INHERITED
 from dptools.pipe.image import decode, embedded_record
+from dptools.pipe.parquet_file import read_row, split_row
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
-from dptools.pipe.shard_index import read_member
+from dptools.pipe.shard_index import read_extent, read_member
 from dptools.pipe.shard_names import split
 
 MAX_FILE = 2**30
@@ -35,7 +36,7 @@ def open_sample(sample: Sample, tool: str) -> Sample:
         OSError: The file cannot be read.
         SampleError: The file does not hold a readable image.
     """
-    data = sample.encoded if sample.encoded is not None else read_image(sample.path)
+    data = read_encoded(sample)
     image = decode(data)
     record = _merge(sample, image.record) if image.record else sample.record
     entry = {
@@ -45,13 +46,24 @@ def open_sample(sample: Sample, tool: str) -> Sample:
         "input_sha256": hashlib.sha256(data).hexdigest(),
         **({"notes": list(image.notes)} if image.notes else {}),
     }
-    return replace(sample, record=record, pixels=image.pixels, info=image.info, encoded=None, entry=entry).without(
-        "cached"
-    )
+    opened = replace(sample, record=record, pixels=image.pixels, info=image.info, entry=entry)
+    return replace(opened, encoded=None, extent=None).without("cached")
+
+
+def read_encoded(sample: Sample) -> bytes:
+    """Return the bytes of a sample's image file.
+
+    Raises:
+        OSError: The file cannot be read.
+        SampleError: It is not a regular file, or too large, or it was changed during the run.
+    """
+    if sample.encoded is not None:
+        return sample.encoded
+    return read_image(sample.path) if sample.extent is None else read_extent(sample.extent)
 
 
 def read_image(path: str) -> bytes:
-    """Return the bytes of an image file, or of an image in a shard, such as ``a.tar#b.png``.
+    """Return the bytes of an image file, or of an image in a shard or a Parquet file, such as ``a.tar#b.png``.
 
     Raises:
         OSError: The file cannot be read.
@@ -64,6 +76,8 @@ def read_image(path: str) -> bytes:
     except FileNotFoundError:
         if parts := split(path):
             return read_member(*parts)
+        if row := split_row(path):
+            return read_row(*row)
         raise
     except ValueError as error:  # the name contains NUL or half of a surrogate pair
         raise SampleError("BadPath", str(error)) from None

@@ -36,6 +36,23 @@ class ExistingOutput:
 
 
 @dataclass(frozen=True)
+class Extent:
+    """The bytes of an image inside of a larger file, such as a shard.
+
+    Attributes:
+        path: The path of the file.
+        offset: The position of the first byte.
+        size: The number of bytes.
+        modified: The time of the last change of the file, in nanoseconds. If it is another one, the bytes are others.
+    """
+
+    path: str
+    offset: int
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True)
 class Sample:
     """A record and, while a tool works on it, its image.
 
@@ -44,6 +61,7 @@ class Sample:
         pixels: The decoded image, H x W x 3 uint8 sRGB. None before decoding and after writing.
         encoded: The bytes of the image file. Set if there is no file (standard input or output), or if workers do not
             share files with this process. None otherwise.
+        extent: Where the bytes of the image file are. None if ``encoded`` is set, or if ``path`` is an image file.
         entry: The entry that is appended to ``stages`` when the current tool has finished. None if no tool is running.
         existing: The existing output files, by path, for a worker that cannot read them itself. None if the worker
             looks for them itself.
@@ -57,6 +75,7 @@ class Sample:
     record: Record
     pixels: "Pixels | None" = None
     encoded: bytes | None = None
+    extent: Extent | None = None
     entry: Record | None = None
     existing: "Mapping[str, ExistingOutput] | None" = None
     info: "FileInfo | None" = None

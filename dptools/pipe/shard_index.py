@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dptools.errors import SampleError
+from dptools.pipe.sample import Extent
 from dptools.pipe.shard_names import COMPRESSED, member_name
 from dptools.pipe.shard_stream import MAX_MEMBER, members
 from dptools.pipe.walk import SUFFIXES
@@ -77,6 +78,20 @@ def read_member(shard: str, name: str) -> bytes:
     data = _index(os.path.realpath(shard), status.st_ino, status.st_size, status.st_mtime_ns).read(name)
     if data is None:
         raise SampleError("FileNotFoundError", "the shard has no such member")
+    return data
+
+
+def read_extent(extent: Extent) -> bytes:
+    """Return the content of a member whose place is known.
+
+    Raises:
+        OSError: The shard cannot be read.
+        SampleError: The shard was changed after the place was found.
+    """
+    with open(extent.path, "rb", buffering=0) as file:
+        data = os.pread(file.fileno(), extent.size, extent.offset)
+        if os.fstat(file.fileno()).st_mtime_ns != extent.modified or len(data) != extent.size:
+            raise SampleError("ChangedShard", "its shard was changed during the run")
     return data
 
 

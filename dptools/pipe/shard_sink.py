@@ -21,12 +21,12 @@ from typing import IO, BinaryIO
 from dptools.errors import SampleError, SetupError, UsageError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
+from dptools.pipe.forward_file import CHUNK
 from dptools.pipe.record import Record
 from dptools.pipe.run import put
 from dptools.pipe.sample import ExistingOutput, Sample
 from dptools.pipe.shard_index import ShardIndex
 from dptools.pipe.shard_names import split
-from dptools.pipe.shard_stream import CHUNK
 from dptools.pipe.shard_writer import ShardWriter
 from dptools.pipe.sink import umask
 from dptools.pipe.stage import Engine

@@ -7,13 +7,14 @@ record, and the following ones are read.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dptools.errors import SampleError
+from dptools.pipe.forward_file import Readable
 from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION, Record, parse
-from dptools.pipe.sample import Sample
+from dptools.pipe.sample import Extent, Sample
 from dptools.pipe.shard_names import member_name
-from dptools.pipe.shard_stream import MAX_MEMBER, Member, Readable, members
+from dptools.pipe.shard_stream import MAX_MEMBER, Member, members
 from dptools.pipe.walk import SUFFIXES
 
 MAX_LABEL = 4096
@@ -30,6 +31,10 @@ def read_shard(stream: Readable, path: str, prefix: str, head: bytes = b"") -> I
         path: Its path; ``-`` for standard input.
         prefix: The ids of the samples are this prefix and the key.
         head: Bytes that were already read from the stream.
+
+    Yields:
+        Samples with the place of their image, if the stream is an uncompressed file. The workers then read the images,
+        and this process reads only what is between them. Otherwise, samples with the content of their image.
 
     Raises:
         SetupError: A package for decompression is missing.
@@ -55,12 +60,12 @@ class _Group:
     """The members that share a key.
 
     Attributes:
-        image: The name and the content of the image; None if there is none.
+        image: The name of the image, and its content or place; None if there is none.
         failed: Whether one of the members has already become an error record.
     """
 
     key: str = ""
-    image: tuple[str, bytes] | None = None
+    image: tuple[str, bytes | Extent] | None = None
     label: str | None = None
     record: Record | None = None
     failed: bool = False
@@ -109,13 +114,13 @@ class _Shard:
         """Yield the sample of the current group, and start an empty one."""
         group, self.group = self.group, _Group()
         if group.image and not group.failed:
-            name, data = group.image
+            name, content = group.image
             record = group.record or self._record(group.key, name)
             if record["source"] == f"{self.path}#{group.key}.json":  # the record states no source
                 record["source"] = f"{self.path}#{name}"
             record |= {"path": f"{self.path}#{name}"} | ({} if group.label is None else {"label": _index(group.label)})
-            finished = "error" in record or "skipped" in record
-            yield Sample(record, encoded=None if finished else data, reported="error" in record)
+            sample = Sample(record, reported="error" in record)
+            yield sample if sample.finished else _with_content(sample, content)
         elif group.record and ("error" in group.record or "skipped" in group.record):
             self.found = True
             yield Sample(group.record, reported="error" in group.record)
@@ -135,7 +140,8 @@ class _Shard:
             if self.group.image or hash(self.group.key) in self.keys:
                 raise SampleError("DuplicateKey", f"the shard holds another image with the key {self.group.key}")
             self.keys.add(hash(self.group.key))
-            self.group.image = name, member.read()
+            extent = None if self.path == "-" else member.extent(self.path)
+            self.group.image = name, extent or member.read()
 
     def _parse(self, text: bytes, name: str) -> Record | None:
         """Return the record in a member; None if the member holds JSON of another program."""
@@ -153,6 +159,10 @@ class _Shard:
 
     def _failed(self, name: str, error: SampleError) -> Sample:
         return Sample(self._record(self.group.key, name)).fail("", error.kind, error.message)
+
+
+def _with_content(sample: Sample, content: bytes | Extent) -> Sample:
+    return replace(sample, extent=content) if isinstance(content, Extent) else replace(sample, encoded=content)
 
 
 def _check(member: Member, name: str, suffix: str) -> None:

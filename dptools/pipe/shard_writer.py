@@ -5,7 +5,7 @@ import tarfile
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from dptools.pipe.embedded import without_volatile
+from dptools.pipe.embedded import for_shard
 from dptools.pipe.record import Record, dump
 
 
@@ -28,7 +28,7 @@ class ShardWriter:
         """
         if image is not None:
             self._append(f"{key}.png", image)
-        self._append(f"{key}.json", dump(without_volatile(record)).encode("ascii"))
+        self._append(f"{key}.json", dump(for_shard(record)).encode("ascii"))
         label = record.get("label")
         if image is not None and isinstance(label, int | float) and label == int(label):
             self._append(f"{key}.cls", b"%d" % label)

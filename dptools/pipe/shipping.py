@@ -9,7 +9,7 @@ from dptools.errors import SampleError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.file_formats import FileInfo
-from dptools.pipe.opening import read_image
+from dptools.pipe.opening import read_encoded
 from dptools.pipe.reuse import has_file, origin
 from dptools.pipe.sample import Sample
 from dptools.pipe.shard_names import is_output_shard
@@ -35,14 +35,14 @@ def _load(sample: Sample, stage: CachedFileStage) -> list[Sample]:
     """Return the sample with the bytes of its image file, and with the outputs that already exist."""
     if sample.finished:
         return [sample]
-    data = read_image(sample.path) if sample.encoded is None else sample.encoded
+    data = read_encoded(sample)
     info = _info(data, stage)
     paths = list(filter(None, (stage.output_path(sample.id + variant, info) for variant in stage.options.id_suffixes)))
     relative = origin(sample.path, paths[0]) if paths and has_file(sample) else None
     existing = sample.existing  # the writer of a shard has looked for them
     if existing is None:
         existing = {str(path): output for path in paths if (output := stage.find_output(path, sample))}
-    return [replace(sample, encoded=data, existing=existing, origin=relative)]
+    return [replace(sample, encoded=data, extent=None, existing=existing, origin=relative)]
 
 
 def _info(data: bytes, stage: CachedFileStage) -> FileInfo | None:

@@ -3,7 +3,9 @@
 from enum import StrEnum
 from typing import BinaryIO
 
-from dptools.pipe.shard_stream import GZIP, ZSTD, is_header
+from dptools.pipe.forward_file import GZIP, ZSTD
+from dptools.pipe.parquet_file import MAGIC as PARQUET
+from dptools.pipe.shard_stream import is_header
 
 _MAGIC = (
     *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM????\0\0\0\0", b"II*\0", b"MM\0*", b"RIFF????WEBP"),
@@ -15,7 +17,7 @@ _MAGIC = (
 _MAX_MAGIC = max(map(len, _MAGIC))
 
 _BLOCK = 512
-"""The number of bytes that suffice to recognise a tar file."""
+"""The number of bytes that suffice to recognise a tar file. An empty one begins with zeros."""
 
 BOM = b"\xef\xbb\xbf"
 """The byte order mark of UTF-8, which some programs put before JSON."""
@@ -28,6 +30,7 @@ class InputFormat(StrEnum):
     PATHS = "paths"
     JSONL = "jsonl"
     TAR = "tar"
+    PARQUET = "parquet"
 
 
 def sniff(stream: BinaryIO) -> tuple[InputFormat, bytes]:
@@ -55,12 +58,14 @@ def _detect(head: bytes) -> InputFormat | None:
         return InputFormat.JSONL
     if head.startswith((GZIP, ZSTD)):
         return InputFormat.TAR
-    if _may_be_image(head) or any(start.startswith(head) for start in (BOM, GZIP, ZSTD)):
+    if head.startswith(PARQUET):
+        return InputFormat.PARQUET
+    if _may_be_image(head) or any(start.startswith(head) for start in (BOM, GZIP, ZSTD, PARQUET)):
         return None
     if text.startswith(b"[") and not text[1:].strip():
         return None  # the next character shows whether this is a JSON array
     if len(head) >= _BLOCK:
-        return InputFormat.TAR if is_header(head[:_BLOCK]) else InputFormat.PATHS
+        return InputFormat.TAR if is_header(head[:_BLOCK]) or not any(head) else InputFormat.PATHS
     return InputFormat.PATHS if b"\n" in head and b"\0" not in head else None
 
 

@@ -1,7 +1,7 @@
 """Make samples from what a command line names: files, directories, or standard input.
 
-Standard input holds one image, a list of paths, records as JSON Lines, or a shard. An input that cannot be read becomes
-an error record, and the following ones are read.
+Standard input holds one image, a list of paths, records as JSON Lines, a shard, or a Parquet file. An input that cannot
+be read becomes an error record, and the following ones are read.
 """
 
 import os
@@ -14,12 +14,11 @@ from typing import BinaryIO
 
 from dptools.errors import SampleError, UsageError
 from dptools.pipe.concatenated import holds_several
+from dptools.pipe.containers import CONTAINERS, is_container_file, read_file, read_stream
 from dptools.pipe.formats import mistaken_for_paths, unsupported_files
 from dptools.pipe.lines import lines
 from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION, Record, parse
 from dptools.pipe.sample import Sample
-from dptools.pipe.shard_names import is_shard
-from dptools.pipe.shard_source import read_shard
 from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.walk import walk
 
@@ -62,8 +61,9 @@ def open_source(
     """
     if list(operands) == ["-"]:
         found, head = sniff(stdin)
-        is_tar = found is InputFormat.TAR
-        return Source(_read_tar_or_image(stdin, "-", found, head), one_image=not is_tar, form=found if is_tar else None)
+        several = found in CONTAINERS
+        samples = _read_container_or_image(stdin, "-", found, head)
+        return Source(samples, one_image=not several, form=found if several else None)
     if operands:
         excluded = [os.path.realpath(directory) for directory in leave_out]
         return Source(sample for operand in operands for sample in _read_operand(operand, stdin, excluded))
@@ -84,7 +84,7 @@ def _read_stdin(stdin: BinaryIO, head: bytes, form: InputFormat, null: bool) -> 
         return read_jsonl(stdin, head)
     if form is InputFormat.PATHS:
         return _read_paths(stdin, head, b"\0" if null else b"\n")
-    return _read_tar_or_image(stdin, "-", form, head)
+    return _read_container_or_image(stdin, "-", form, head)
 
 
 def read_jsonl(
@@ -139,11 +139,11 @@ def _read_image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: 
 
 def _read_operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> Iterator[Sample]:
     if operand == "-":
-        yield from _read_tar_or_image(stdin, "-", *sniff(stdin))
+        yield from _read_container_or_image(stdin, "-", *sniff(stdin))
     elif _is_stream(operand):
         yield from _read_stream(operand)
-    elif is_shard(operand) and os.path.isfile(operand):
-        yield from _read_shard_file(operand, PurePath(operand).name)
+    elif is_container_file(operand):
+        yield from _read_container(operand, PurePath(operand).name)
     elif os.path.isdir(operand):
         yield from _read_directory(operand, leave_out)
     elif operand:
@@ -163,23 +163,24 @@ def _is_stream(path: str) -> bool:
 def _read_stream(path: str) -> Iterator[Sample]:
     try:
         with open(path, "rb") as stream:
-            yield from _read_tar_or_image(stream, path, *sniff(stream))
+            yield from _read_container_or_image(stream, path, *sniff(stream))
     except OSError as error:
         yield _unreadable(path, error)
 
 
-def _read_tar_or_image(stream: BinaryIO, path: str, form: InputFormat, head: bytes) -> Iterator[Sample]:
-    if form is InputFormat.TAR:
-        if not is_shard(path):  # a pipe: its name says nothing, and may differ between runs
-            path = "-"
-        return read_shard(stream, path, "" if path == "-" else f"{path}#", head)
-    return _read_image(stream, head, name="stdin" if path == "-" else path, path=path)
-
-
-def _read_shard_file(path: str, name: str) -> Iterator[Sample]:
+def _read_container_or_image(stream: BinaryIO, path: str, form: InputFormat, head: bytes) -> Iterator[Sample]:
+    if form not in CONTAINERS:
+        yield from _read_image(stream, head, name="stdin" if path == "-" else path, path=path)
+        return
     try:
-        with open(path, "rb") as stream:
-            yield from read_shard(stream, path, f"{name}#")
+        yield from read_stream(stream, path, form, head)
+    except OSError as error:
+        yield _unreadable(path, error)
+
+
+def _read_container(path: str, name: str) -> Iterator[Sample]:
+    try:
+        yield from read_file(path, name)
     except OSError as error:
         yield _unreadable(path, error)
 
@@ -188,10 +189,11 @@ def _read_directory(root: str, leave_out: Collection[str]) -> Iterator[Sample]:
     empty = True
     for path, error in walk(root, leave_out):
         empty = False
+        name = os.path.relpath(path, root)
         if error:
             yield _unreadable(path, error)
         else:
-            yield _file(os.path.relpath(path, root), path)
+            yield from _read_container(path, name) if is_container_file(path) else [_file(name, path)]
     if empty:
         yield _failed(root, root, "NoImages", unsupported_files(root))
 
@@ -205,7 +207,7 @@ def _read_paths(stream: BinaryIO, head: bytes, end: bytes) -> Iterator[Sample]:
             yield _failed(path, path, "IsADirectory", "is a directory; name it as an operand to walk it")
         elif path:
             name = re.sub(r"^(\./+)+(?=.)", "", path)
-            yield from _read_shard_file(path, name) if is_shard(path) and os.path.isfile(path) else [_file(name, path)]
+            yield from _read_container(path, name) if is_container_file(path) else [_file(name, path)]
 
 
 def _file(name: str, path: str) -> Sample:

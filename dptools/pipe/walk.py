@@ -1,8 +1,10 @@
-"""Find the images below a directory."""
+"""Find the images and Parquet files below a directory."""
 
 import os
 import stat
 from collections.abc import Collection, Iterator
+
+from dptools.pipe.parquet_file import is_parquet
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
@@ -10,9 +12,14 @@ SUFFIXES = (
 )
 """The suffixes by which image files in a directory are recognised. An explicitly named file may have any suffix."""
 
+METADATA = "metadata.parquet"
+"""The name of a Parquet file without images, which the library ``datasets`` puts beside image files."""
+
 
 def walk(root: str, leave_out: Collection[str] = ()) -> Iterator[tuple[str, OSError | None]]:
-    """Yield the image files below a directory, sorted by name. Symbolic links are followed, but not into cycles.
+    """Yield the image and Parquet files below a directory, sorted by name.
+
+    Symbolic links are followed, but not into cycles.
 
     Args:
         root: The directory.
@@ -37,14 +44,18 @@ def walk(root: str, leave_out: Collection[str] = ()) -> Iterator[tuple[str, OSEr
 
 
 def _children(directory: str) -> list[str]:
-    """Return the directories and images in a directory, without hidden ones."""
+    """Return the directories, images and Parquet files in a directory, without hidden ones."""
     with os.scandir(directory) as entries:
         visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
         return [
             entry.path
             for entry in visible
-            if _is_directory(entry) or (entry.name.lower().endswith(SUFFIXES) and not _is_special(entry))
+            if _is_directory(entry) or (_is_input(entry.name) and not _is_special(entry))
         ]
+
+
+def _is_input(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) or (is_parquet(name) and name != METADATA)
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:

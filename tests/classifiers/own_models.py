@@ -47,6 +47,29 @@ def wrong():
 
 def leaves():
     exit(5)
+
+class Hidden(nn.Module):
+    def __init__(self, parts):
+        super().__init__()
+        self.body = Net()
+        self.parts = parts
+
+    def forward(self, images):
+        return self.body(images)
+
+def listed():
+    return nn.Sequential(Hidden([nn.Dropout()]))
+
+def nested():
+    return Hidden({"a": (1, [nn.BatchNorm2d(3)])})
+
+def listed_parameter():
+    return Hidden([nn.Parameter(torch.zeros(3))])
+
+def known():
+    net = Net()
+    net.layers = [net.conv, net.fc]
+    return net
 """
 
 
@@ -112,6 +135,22 @@ def write_exported(path: Path, network: torch.nn.Module) -> None:
     )
     arguments = [str(path.parent), str(path.with_suffix(".state")), str(path)]
     subprocess.run([sys.executable, "-c", program, *arguments], check=True, capture_output=True)
+
+
+def write_weights(directory: Path) -> None:
+    """Write random weights for seven classes: of a bundled network, of one of torchvision and of one of timm."""
+    from efficientnet_lite_pytorch import EfficientNet
+    from timm import create_model
+    from torchvision.models import resnet18
+
+    torch.manual_seed(0)
+    networks = {
+        "efficientnet-lite0": EfficientNet.from_name("efficientnet-lite0", num_classes=len(NAMES)),
+        "resnet18": resnet18(num_classes=len(NAMES)),
+        "resnet10t": create_model("resnet10t", num_classes=len(NAMES)),
+    }
+    for name, network in networks.items():
+        torch.save(network.state_dict(), directory / f"{name}.pth")
 
 
 def write_images(directory: Path, classify: torch.nn.Module, count: int = 4, side: int = 40) -> None:

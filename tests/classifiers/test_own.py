@@ -102,6 +102,25 @@ def test_timm_gives_the_network_and_the_preprocessing(tmp_path: Path) -> None:
     assert len(load("timm:vit_tiny_patch16_224", tmp_path / "vit.pth", "cpu", size=32).classes) == 7
 
 
+@pytest.mark.skipif(not find_spec("timm"), reason="timm is not installed")
+def test_timm_models_without_classes_are_refused_and_may_get_some(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import timm
+
+    create = timm.create_model
+    Path("features.py").write_text("import timm\nnet = timm.create_model('resnet10t', num_classes=0)\n")
+    with pytest.raises(UsageError, match=r"features\.py:net has no classes and returns features"):
+        load("features.py:net", device="cpu", size=32)
+    torch.save(create("eva02_tiny_patch14_224", num_classes=7).state_dict(), "seven.pth")
+    assert len(load("timm:eva02_tiny_patch14_224", Path("seven.pth"), "cpu").classes) == 7
+    monkeypatch.setattr(timm, "create_model", lambda name, **_: create(name))  # without a download
+    with pytest.raises(UsageError, match="timm:eva02_tiny_patch14_224 has no classes and returns features"):
+        load("timm:eva02_tiny_patch14_224", device="cpu")
+
+
+def test_a_list_of_layers_that_torch_knows_is_accepted(here: Path) -> None:
+    assert len(load("mine.py:known", device="cpu", size=32).classes) == 7
+
+
 def test_a_network_can_state_its_preprocessing_and_the_user_can_change_it(here: Path) -> None:
     classifier = load("mine.py:described", device="cpu")
     assert classifier.geometry == Geometry(32, 32)

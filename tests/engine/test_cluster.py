@@ -3,6 +3,7 @@
 Also if workers crash or a machine is lost.
 """
 
+import io
 import os
 import pickle
 import signal
@@ -19,10 +20,12 @@ from classifiers.own_models import write_mine
 from conftest import BIN, TESTS, Run
 from gates import PATIENCE, Gate
 from runs import records, started, wait_until
+from tars import labelled, tar
 from toys import Toy, sample
 
 from dptools.errors import SetupError
 from dptools.pipe.sample import Sample
+from dptools.pipe.source import open_source
 
 # The engine must be imported before Ray, because it sets environment variables that Ray reads when it is imported.
 if not find_spec("ray"):
@@ -124,6 +127,35 @@ def test_workers_without_shared_files_get_the_images(two: Nodes, sh: Run, dog: P
         "WriteError",
         "FileNotFoundError",
     ]
+
+
+def test_workers_read_shards_themselves(two: Nodes, sh: Run, tmp_path: Path) -> None:
+    (tmp_path / "1.tar").write_bytes(tar([*labelled("ab"), ("bad.jpg", b"no image"), *labelled("c")]))
+    (tmp_path / "2.tar").write_bytes(tar(labelled("xyz"))[:6000])
+    (tmp_path / "3.tar").write_bytes(tar(labelled("pq")))
+    tool = "dp-denoise --method median:3 1.tar 2.tar 3.tar"
+    for out in ("out", "out.tar"):
+        local = sh(f"{tool} -o {out}; mv {out} local-{out}")
+        ray = sh(f"{tool} -o {out} --engine ray:{two[0]}")
+        assert ray.returncode == 1
+        assert ray.stderr == local.stderr
+        assert records(ray.stdout) == records(local.stdout)
+        again = sh(f"{tool} -o {out} --engine ray:{two[0]}")
+        assert sum(bool(record.get("cached")) for record in records(again.stdout)) == 7
+    assert images(tmp_path / "out") == images(tmp_path / "local-out")
+    assert (tmp_path / "out.tar").read_bytes() == (tmp_path / "local-out.tar").read_bytes()
+    shipped = sh(f"{tool} -o shipped.tar --engine ray:{two[0]} --ship")
+    assert (tmp_path / "shipped.tar").read_bytes() == (tmp_path / "out.tar").read_bytes(), shipped.stderr
+
+
+def test_a_machine_without_the_shard_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "s.tar").write_bytes(tar(labelled("a")))
+    (item,) = open_source([str(tmp_path / "s.tar")], io.BytesIO()).samples
+    (tmp_path / "s.tar").unlink()
+    monkeypatch.setattr("dptools.engine.ray_actor.forward_log", lambda _: None)  # It would change pytest's logging.
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SetupError, match=r"has no file .*s\.tar: share it or send the images \(--ship\)"):
+        RemoteStage(pickle.dumps(Toy()), str(tmp_path), version("deep-protection")).run([item])
 
 
 def test_a_single_image_is_sent_as_bytes(two: Nodes, sh: Run, dog: Path) -> None:

@@ -17,6 +17,7 @@ from dptools.engine.inline import inline
 from dptools.errors import SetupError, UsageError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.image import decode
+from dptools.pipe.opening import read_encoded
 from dptools.pipe.run import emit_lines, run
 from dptools.pipe.shard_sink import packed
 from dptools.pipe.shipping import shipping
@@ -76,7 +77,7 @@ def test_shard_holds_images_records_and_labels() -> None:
         assert sample.id == record["id"]
         assert sample.record["label"] == number
         assert sample.record["invert"] == record["invert"]
-        pixels = decode(sample.encoded or b"").pixels
+        pixels = decode(read_encoded(sample)).pixels
         assert (pixels == 255 - decode(jpeg(number)).pixels).all()
     assert not parts()
 
@@ -89,6 +90,32 @@ def test_webdataset_reads_the_shard() -> None:
     found = list(webdataset.WebDataset(str(OUT), shardshuffle=False).decode("rgb8").to_tuple("__key__", "png", "cls"))
     assert [(key, label) for key, _, label in found] == [("n01/a", 0), ("b_v2", 1), ("c", 2)]
     assert all(image.shape == (16, 16, 3) for _, image, _ in found)
+
+
+def test_records_in_the_shard_hold_no_directories_of_the_user(tmp_path: Path) -> None:
+    home = tmp_path / "home" / "me"
+    (home / "imgs" / "n02").mkdir(parents=True)
+    (home / "in.tar").write_bytes(tar(labelled(["n01/a"])))
+    (home / "imgs" / "n02" / "b.jpg").write_bytes(jpeg())
+    (home / "c.jpg").write_bytes(jpeg())
+    records = invert(str(home / "in.tar"), str(home / "imgs"), str(home / "c.jpg"), model=str(home / "net.onnx"))
+    assert all(str(home) in record["source"] for record in records), "records on standard output lead to the input"
+    assert str(home).encode() not in OUT.read_bytes()
+    again = [sample.record for sample in open_source([str(OUT)], io.BytesIO()).samples]
+    assert [record["id"] for record in again] == ["in.tar#n01/a", "n02/b.jpg", "c.jpg"]
+    assert [record["source"] for record in again] == ["in.tar#n01/a.jpg", "n02/b.jpg", "c.jpg"]
+    assert again[0]["stages"][0]["params"]["model"] == "net.onnx"
+
+
+def test_the_directory_of_a_listed_shard_is_in_no_record() -> None:
+    Path("deep/er").mkdir(parents=True)
+    Path("in.tar").rename("deep/er/in.tar")
+    output = io.BytesIO()
+    samples = open_source([], io.BytesIO(b"deep/er/in.tar")).samples
+    with packed(OUT, inline, False, output) as (packing, records):
+        run(CachedFileStage(Invert(Path("log")), OUT), samples, packing, emit_lines(records), lambda _: None)
+    assert b"deep/er/in.tar#n01/a" in output.getvalue()
+    assert b"deep" not in OUT.read_bytes()
 
 
 def test_equal_runs_give_equal_bytes_and_reuse_everything() -> None:

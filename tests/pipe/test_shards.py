@@ -12,8 +12,8 @@ import zstandard
 from tars import jpeg, labelled, special, tar
 
 from dptools.errors import SampleError, SetupError
-from dptools.pipe import shard_stream
-from dptools.pipe.opening import read_image
+from dptools.pipe import forward_file
+from dptools.pipe.opening import read_encoded, read_image
 from dptools.pipe.sample import Sample
 from dptools.pipe.shard_names import output_path
 from dptools.pipe.source import open_source
@@ -123,7 +123,7 @@ def test_claim_of_ten_gigabytes_takes_no_memory() -> None:
 
 
 def test_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shard_stream, "FREE_EXPANSION", 10**6)
+    monkeypatch.setattr(forward_file, "FREE_EXPANSION", 10**6)
     bomb = gzip.compress(tar([("a.jpg", JPG), ("b.txt", bytes(10**7)), ("c.jpg", JPG)]))
     samples = read(bomb)
     assert errors(samples) == [("-", "DecompressionBomb")]
@@ -150,6 +150,36 @@ def test_every_cut_is_reported_and_complete_images_are_read(compress: "type[byte
         assert last.failed, length
         assert last.record["error"]["type"] in ("CutOff", "DamagedTar"), length
         assert [sample.encoded for sample in complete] == [jpeg(number) for number in range(len(complete))], length
+
+
+def test_workers_read_the_images_of_an_uncompressed_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.tar"
+    path.write_bytes(tar([*labelled("ab"), ("big.jpg", bytes(10**6))]) + tar(labelled("c")))
+    samples = list(open_source([str(path)], io.BytesIO()).samples)
+    assert [(sample.id, sample.encoded) for sample in samples] == [
+        (f"s.tar#{key}", None) for key in ("a", "b", "big", "c")
+    ]
+    assert [read_encoded(sample) for sample in samples] == [jpeg(0), jpeg(1), bytes(10**6), jpeg(0)]
+    path.write_bytes(tar([("a.jpg", jpeg(5))]))
+    with pytest.raises(SampleError, match="its shard was changed during the run"):
+        read_encoded(samples[0])
+
+
+def test_every_cut_of_a_file_is_reported_as_that_of_a_stream(tmp_path: Path) -> None:
+    data, path = tar(labelled("abc")), tmp_path / "s.tar"
+    for length in range(600, len(data), 131):
+        path.write_bytes(data[:length])
+        samples = list(open_source([str(path)], io.BytesIO()).samples)
+        streamed = read(data[:length])
+        assert [sample.failed for sample in samples] == [sample.failed for sample in streamed], length
+        for sample, other in zip(samples, streamed, strict=True):
+            assert sample.failed or read_encoded(sample) == other.encoded, length
+
+
+def test_an_empty_tar_file_is_a_shard_without_images() -> None:
+    for data in (tar([]), gzip.compress(tar([])), bytes(1024)):
+        (sample,) = read(data)
+        assert sample.record["error"]["message"] == "shard without images"
 
 
 def test_missing_end_mark_is_reported() -> None:

@@ -61,6 +61,8 @@ def own_classifier(
     Raises:
         UsageError: the network does not accept the image or returns no scores, or the number of classes is another.
     """
+    if getattr(network, "num_classes", None) == 0:  # so timm describes a network without its last layer
+        raise UsageError(f"{name} has no classes and returns features: use weights or a network with a last layer")
     preprocessing = preprocessing.changed(options)
     wrapped = OwnNetwork(network.eval())
     scores = _try(wrapped, preprocessing.size, name)

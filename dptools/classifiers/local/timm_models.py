@@ -23,7 +23,7 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     The preprocessing is that of timm's configuration of the model.
 
     Raises:
-        UsageError: timm has no classifier of this name.
+        UsageError: timm has no classifier of this name, or the published model has no classes.
         SetupError: timm is not installed, or the weights are not available or do not fit.
     """
     try:
@@ -48,6 +48,9 @@ def _from_file(timm: Any, model: str, options: ClassifierOptions) -> nn.Module:
     state = weights_files.read(path)
     network: nn.Module = timm.create_model(model, pretrained=False)
     default: int = getattr(network, "num_classes", 1000)
+    if not default:  # The published weights have no classifier.
+        default = 1000
+        network = timm.create_model(model, pretrained=False, num_classes=default)
     count = weights_files.class_count(state, network.state_dict(), default)
     sized = {"img_size": options.size} if options.size and hasattr(network, "set_input_size") else {}
     if count != default or sized:

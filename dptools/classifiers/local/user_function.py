@@ -16,6 +16,7 @@ from torch import nn
 
 from dptools.classifiers.classifier import Classifier
 from dptools.classifiers.local import weights as weights_files
+from dptools.classifiers.local.hidden_modules import check_registered
 from dptools.classifiers.local.own import own_classifier
 from dptools.classifiers.local.preprocessing import Preprocessing
 from dptools.classifiers.local.user_errors import describe, is_users
@@ -32,7 +33,7 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     timm. By default, images in [0, 1] are not normalised, and not cropped beyond a square.
 
     Raises:
-        UsageError: the function or the input size is missing, or the network does not classify images.
+        UsageError: the function or the input size is missing, or the network does not classify images, or hides parts.
         SetupError: the user's code fails, or returns no ``nn.Module``, or the weights do not fit.
     """
     source, _, function = name.rpartition(":")
@@ -40,6 +41,7 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     with _users_code(short, (options.directory or Path.cwd()).absolute()) as imported:
         module = _import_file(source, options) if source.endswith(".py") else _import_module(source)
         network = _call(_find(module, function, source), short)
+    check_registered(network, short)
     if options.weights:
         path = options.path(options.weights)
         weights_files.fill(network, weights_files.read(path), path)
