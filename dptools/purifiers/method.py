@@ -7,10 +7,10 @@ from dptools.purifiers.filters.registry import PARAMETERS, Filter, parse_filter
 from dptools.purifiers.parameter import Parameter
 
 NETWORK_METHODS = {
-    "denoiser": "pretrained network; as many passes as the noise requires; made for classifiers",
-    "fast": "one pass of a network that two classifiers helped to train, in 8-bit integers on a CPU",
-    "perceptual": "the same network as fast, without added noise; for certification",
-    "photo": "the network of denoiser, one pass; made for the eye",
+    "fast": "one pass of a network that two classifiers helped to train; made for classifiers",
+    "denoiser": "a network trained without classifiers; as many passes as the noise requires; made for classifiers",
+    "perceptual": "the network of fast, without added noise; for certification",
+    "photo": "the network of denoiser, one pass without added noise; made for the eye",
     "zero-shot": "small network with random weights, trained on the image alone in about a second",
     "dip": "deep image prior: random weights fitted to the image, label-free stopping",
     "paper": "deep image prior as in the Deep Protection paper",
@@ -25,10 +25,10 @@ FITS = ("dip", "paper")
 OPTIMISED = ("zero-shot", *FITS)
 """The methods that train a network for each image. Their outputs have no gradient."""
 
-NOISY = ("denoiser", "fast")
+NOISY = ("fast", "denoiser")
 """The methods that add noise before the network runs."""
 
-DEFAULT = "denoiser"
+DEFAULT = "fast"
 
 DEFAULT_STRENGTH = 12
 """Standard deviation of the noise of a pass of ``denoiser``, on the 8-bit scale."""

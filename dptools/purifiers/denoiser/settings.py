@@ -17,7 +17,7 @@ WEIGHTS = ("denoiser", "perceptual")
 
 @dataclass(frozen=True)
 class DenoiserSettings:
-    """Settings of :class:`dptools.purifiers.denoiser.purifier.Denoiser`. :data:`DENOISER` holds the default.
+    """Settings of :class:`dptools.purifiers.denoiser.purifier.Denoiser`. :data:`FAST` holds the default method's.
 
     What the first pass removes decides how the image is treated. All numbers are on the [0, 1] scale.
 
@@ -54,7 +54,7 @@ class DenoiserSettings:
 
 
 DENOISER = DenoiserSettings()
-"""Method ``denoiser``, the default of dp-denoise. It prepares images for classifiers.
+"""Method ``denoiser``. It prepares images for classifiers.
 
 - Network: :class:`dptools.purifiers.denoiser.network.DenoiserUNet` with the weights of the package.
 - First pass: Gaussian noise of standard deviation 12/255 is added to the image, and the network removes noise. The
@@ -80,7 +80,8 @@ arXiv 1603.08155). On a CPU, the network computes in 8-bit integers. Gradients a
 """
 
 FAST = replace(DENOISER, passes=1, weights="perceptual")
-"""Method ``fast``: as ``denoiser``, with one pass instead of three and with the network of ``perceptual``."""
+"""Method ``fast``, the default: as ``denoiser``, but one pass at medium noise levels instead of three, and the network of
+``perceptual``."""
 
 _SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "fast": FAST}
 
