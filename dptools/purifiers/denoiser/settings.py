@@ -80,7 +80,7 @@ arXiv 1603.08155). On a CPU, the network computes in 8-bit integers. Gradients a
 """
 
 FAST = replace(DENOISER, passes=1, weights="perceptual")
-"""Method ``fast``, the default: as ``denoiser``, but one pass at medium noise levels instead of three, and the network of
+"""Method ``fast``, the default: as ``denoiser``, but with one pass at medium noise levels, and with the network of
 ``perceptual``."""
 
 _SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "fast": FAST}
