@@ -54,7 +54,7 @@ def test_attack_denoise_classify_and_evaluate(three: Path, sh: Run) -> None:
     assert classified[0]["source"] == "imgs/n01614925/imagenet_17_22.jpg"
     assert [record["label"] for record in attacked] == [22, 243, 990]
     assert [stage["tool"] for stage in classified[0]["stages"]] == ["dp-attack", "dp-denoise", "dp-classify"]
-    assert all(record["denoise"]["method"] == "denoiser" for record in restored)
+    assert all(record["denoise"]["method"] == "fast" for record in restored)
     (group,) = json.loads(done.stdout)["groups"]
     assert (group["records"], group["success"]["rate"], group["before"]["top1"]["rate"]) == (3, 1, 0)
     assert (group["after"]["top1"]["n"], group["after"]["top1"]["rate"]) == (3, 1)
@@ -128,11 +128,14 @@ def test_an_adaptive_attack_through_the_denoiser_is_judged_by_fresh_draws(dog: P
     assert again["cached"]
 
 
-def test_with_fixed_draws_the_attacker_knows_what_dp_denoise_will_do(dog: Path, sh: Run) -> None:
-    attack = "dp-attack -a apgd-ce --set steps=5 --through denoiser --fixed-draws --label 243"
-    (record,) = records(sh(f"{attack} {dog} -o adv | dp-denoise -o clean | dp-classify -k 1").stdout)
+@pytest.mark.parametrize("method", ["fast", "denoiser"])
+def test_with_fixed_draws_the_attacker_knows_what_dp_denoise_will_do(dog: Path, sh: Run, method: str) -> None:
+    attack = f"dp-attack -a apgd-ce --set steps=5 --through {method} --fixed-draws --label 243"
+    (record,) = records(sh(f"{attack} {dog} -o adv | dp-denoise --method {method} -o clean | dp-classify -k 1").stdout)
     (top,) = record["classify"]["top"]
-    assert (top["index"], top["p"]) == (record["attack"]["adversarial_label"], record["attack"]["adversarial_p"])
+    assert top["index"] == record["attack"]["adversarial_label"]
+    # The integers of method fast round differences of the last bit up to visible ones.
+    assert top["p"] == pytest.approx(record["attack"]["adversarial_p"], abs=0.005 if method == "fast" else 0)
     assert "judges" not in record["attack"]
 
 

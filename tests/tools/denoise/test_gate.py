@@ -119,7 +119,7 @@ def test_the_gate_in_a_pipe(sh: Run, samples: Path, environment: dict[str, str])
     for record in passed:
         before, after = (decode((directory / record[key]).read_bytes()).pixels for key in ("source", "path"))
         assert np.array_equal(before, after)
-    assert "denoiser if suspect" in made.stdout
+    assert "fast if suspect" in made.stdout
     gate = json.loads(made.stdout.splitlines()[-1])["gate"]
     assert [group["name"] for group in gate["groups"]] == ["clean", "deepfool"]
     assert gate["groups"][1]["area"]["auc"] > 0.9

@@ -165,7 +165,7 @@ def test_images_of_several_sizes_are_denoised_in_order() -> None:
         assert sample.pixels is not None
         assert sample.pixels.shape == (side, side, 3)
         assert abs(float(sample.pixels.mean()) - side) < 3
-        assert (sample.record["denoise"]["method"], sample.record["denoise"]["passes"]) == ("denoiser", 1)
+        assert (sample.record["denoise"]["method"], sample.record["denoise"]["passes"]) == ("fast", 1)
 
 
 def test_the_denoiser_does_not_repeat_the_noise_of_the_attack() -> None:
@@ -173,7 +173,7 @@ def test_the_denoiser_does_not_repeat_the_noise_of_the_attack() -> None:
     attacked = Sample({"id": "a.png@agn", "path": "-"})
     noise = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(attacked.seed(0)))
     seen: list[torch.Tensor] = []
-    processor = DenoiseOptions().load()
+    processor = DenoiseOptions("denoiser").load()
     processor.purifier.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))  # type: ignore[attr-defined]
     list(processor([replace(attacked, pixels=np.full((64, 64, 3), 128, np.uint8))]))
     assert len(seen) == 1
