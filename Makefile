@@ -1,5 +1,6 @@
 # `make` without a target lists the targets. The most important ones:
 #   make demo    install into .venv and run the pipe on real images (a few minutes on 2 cores)
+#   make docs    the documentation as a site
 #   make unit    the tests that finish within a minute
 #   make test    ruff, mypy, import-linter and all default tests
 #   make paper   the experiment of the Deep Protection paper: IMAGES=DIR
@@ -118,6 +119,15 @@ picture: | $(BIN)/dp-attack  ## attack and purify two photographs, and draw docs
 	cd results/picture; dp-denoise -o clean < adv.jsonl | dp-classify > clean.jsonl
 	cd results/picture; dp-eval --table --attacked adv.jsonl --figures figures clean.jsonl
 	python -c 'from PIL import Image; Image.open("results/picture/figures/images.png").convert("RGB").save("docs/results.jpg")'
+
+# --- the documentation site
+
+.PHONY: docs
+docs: | $(BIN)/dp-attack  ## build the documentation site from README.md, docs/ and man/ (needs mandoc): build/site/index.html
+	@command -v mandoc > /dev/null || { echo "$@: mandoc is not installed" >&2; exit 1; }
+	rm -rf build/site
+	sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/doctrees . build/site
+	@echo "$@: build/site/index.html"
 
 # --- development
 
