@@ -141,9 +141,9 @@ def methods(groups: Mapping[str, tuple[Group, Group]], published: bool = True) -
         return figure
     paper = {result.clean: result.percent for result in PAPER_RESULTS if result.top == 1}
     for offset, is_clean, colour in ((-0.2, True, SKY), (0.2, False, BLUE)):
-        place = {"y": len(groups) + offset, "width": paper[is_clean], "height": 0.376}
-        axes.barh(**place, color=colour, edgecolor="white", hatch="////")
-        axes.barh(**place, fill=False, **OUTLINE)
+        place = (len(groups) + offset, paper[is_clean], 0.376)
+        axes.barh(*place, color=colour, edgecolor="white", hatch="////")
+        axes.barh(*place, fill=False, **OUTLINE)
     axes.barh(0, 0, color=GREY, edgecolor="white", hatch="////", label="published")  # only for the legend
     figure.legends.clear()
     legend(figure)
