@@ -94,7 +94,7 @@ def setup(app: Sphinx) -> None:
     app.connect("build-finished", _copy_first_page)
 
 
-def _add_navigation(app: Sphinx, docname: str, source: list[str]) -> None:
+def _add_navigation(_: Sphinx, docname: str, source: list[str]) -> None:
     if docname == root_doc:
         source[0] += NAVIGATION
 
