@@ -13,8 +13,8 @@ MAX_SIGMA = 2.0
 """The largest standard deviation. A larger value is probably on the 8-bit scale."""
 
 
-PURIFIER = "photo"
-"""The default purifier of noisy images: one pass of the denoiser, no added noise."""
+PURIFIER = "perceptual"
+"""The default purifier of noisy images: one pass of a denoising network, no added noise."""
 
 N0 = 100
 """Draws that choose the class, as in arXiv 1902.02918. There are never more than a tenth of the draws."""

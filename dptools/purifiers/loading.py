@@ -14,8 +14,8 @@ def load(method: str | Method = DEFAULT, *, device: "str | torch.device" = "cpu"
     """Return the purifier of this name, ready to use.
 
     Args:
-        method: for example ``denoiser``, ``denoiser:24``, ``photo``, ``zero-shot``, ``dip``, ``paper``, ``jpeg:50`` or
-            ``median:3``.
+        method: for example ``denoiser``, ``denoiser:24``, ``fast``, ``photo``, ``zero-shot``, ``dip``, ``paper``,
+            ``jpeg:50`` or ``median:3``.
         device: device of the network; ``auto`` is CUDA if torch can use it, and otherwise the CPU.
 
     Raises:

@@ -8,7 +8,9 @@ from dptools.purifiers.parameter import Parameter
 
 NETWORK_METHODS = {
     "denoiser": "pretrained network; as many passes as the noise requires; made for classifiers",
-    "photo": "the same network, one pass; made for the eye",
+    "fast": "one pass of a network that two classifiers helped to train, in 8-bit integers on a CPU",
+    "perceptual": "the same network as fast, without added noise; for certification",
+    "photo": "the network of denoiser, one pass; made for the eye",
     "zero-shot": "small network with random weights, trained on the image alone in about a second",
     "dip": "deep image prior: random weights fitted to the image, label-free stopping",
     "paper": "deep image prior as in the Deep Protection paper",
@@ -22,6 +24,9 @@ FITS = ("dip", "paper")
 
 OPTIMISED = ("zero-shot", *FITS)
 """The methods that train a network for each image. Their outputs have no gradient."""
+
+NOISY = ("denoiser", "fast")
+"""The methods that add noise before the network runs."""
 
 DEFAULT = "denoiser"
 
@@ -66,7 +71,7 @@ class Method:
     @property
     def random(self) -> bool:
         """Whether the output depends on random numbers."""
-        return self.optimised or self.name == DEFAULT
+        return self.optimised or self.name in NOISY
 
     def __str__(self) -> str:
         if self.filter:

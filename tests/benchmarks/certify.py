@@ -16,6 +16,7 @@ import torch
 from universality import files
 
 from dptools.certify import Smoothed
+from dptools.certify.smoothing import PURIFIER
 from dptools.classifiers import load as load_classifier
 from dptools.devices import available_cores
 from dptools.purifiers import load
@@ -36,7 +37,7 @@ def seconds(model: str, sigma: float) -> float:
     """Return the seconds of one draw on one thread."""
     classifier = load_classifier(model, device="cpu")
     image = torch.full((3, classifier.geometry.crop, classifier.geometry.crop), 0.5)
-    smoothed = Smoothed(classifier, load("photo"), sigma=sigma)
+    smoothed = Smoothed(classifier, load(PURIFIER), sigma=sigma)
     smoothed.predict(image, draws=2)
     start = time.perf_counter()
     smoothed.predict(image, draws=10)

@@ -53,7 +53,7 @@ def test_records_are_the_same_whatever_the_batch_jobs_and_engine(dog: Path, sh: 
     assert one == two == inline
     (first, *_) = one
     certify = first["certify"]
-    assert (certify["alpha"], certify["method"], certify["n0"]) == (0.001, "photo", 2)
+    assert (certify["alpha"], certify["method"], certify["n0"]) == (0.001, "perceptual", 2)
     assert certify["others"][0]["alpha"] == 0.0005
     assert certify["radius"] >= certify["others"][0]["radius"]
     assert first["classify"]["label_rank"] == 1
@@ -67,7 +67,7 @@ def test_a_person_reads_what_is_certified(dog: Path, sh: Run) -> None:
 
 def certificate(image: str, radius: float, predicted: int | None = 1, **more: Any) -> dict[str, Any]:
     counts = {"n0": 100, "n": 1000, "alpha": 0.001, "count": 900, "p_lower": 0.8}
-    facts = {"sigma": 0.25, "method": "photo", "class": predicted, "radius": radius, "abstained": predicted is None}
+    facts = {"sigma": 0.25, "method": "perceptual", "class": predicted, "radius": radius, "abstained": predicted is None}
     stages = [{"tool": "dp-classify", "version": "0", "params": {}, "seconds": 61.5}]
     return {
         "id": image,
@@ -102,7 +102,7 @@ def test_certified_accuracy_counts_correct_classes_with_the_radius() -> None:
 
 
 def test_the_best_sigma_at_each_radius_is_a_row_of_its_own() -> None:
-    other = {"sigma": 0.5, "method": "photo", "class": 1, "radius": 0.2, "abstained": False}
+    other = {"sigma": 0.5, "method": "perceptual", "class": 1, "radius": 0.2, "abstained": False}
     evaluation = CertificateEvaluation((0.25, 0.65))
     evaluation.add(certificate("a", 0.6, others=[other]))
     evaluation.add(certificate("b", 0.4, others=[{**other, "radius": 0.7}]))

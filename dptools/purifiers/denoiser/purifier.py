@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from dptools.purifiers.denoiser.int8 import Int8Network
 from dptools.purifiers.denoiser.network import SIZE_DIVISOR
 from dptools.purifiers.denoiser.settings import DENOISER, DenoiserSettings
 from dptools.purifiers.denoiser.weights import pretrained
@@ -46,7 +47,8 @@ class Denoiser(Purifier):
     Each pass adds fresh Gaussian noise, which masks the perturbation; the network removes both. See
     :data:`dptools.purifiers.denoiser.settings.DENOISER` for the steps.
 
-    Gradients flow through the network. They are exact for the noise that was drawn.
+    Gradients flow through the network. They are exact for the noise that was drawn. Where the network computes in 8-bit
+    integers, input that requires a gradient is denoised in fp32.
     """
 
     differentiable = True
@@ -54,7 +56,8 @@ class Denoiser(Purifier):
     def __init__(self, settings: DenoiserSettings = DENOISER) -> None:
         super().__init__()
         self.settings = settings
-        self.network = pretrained()
+        self.network = pretrained(settings.weights)
+        self._int8 = Int8Network()
 
     @property
     def random(self) -> bool:  # type: ignore[override]
@@ -143,9 +146,20 @@ class Denoiser(Purifier):
             shape = (1, *padded.shape[1:])
             noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
             padded = padded + noise_std * torch.cat(noise).to(padded)
-        with autocast(images.device, self.settings.precision):
-            output: Tensor = self.network(padded)
+        output = self._network(padded)
         return output.to(images.dtype)[..., :height, :width]
+
+    def _network(self, images: Tensor) -> Tensor:
+        if self.settings.number_format(images.device) == "int8" and not needs_gradient(images):
+            return self._int8(images)
+        with autocast(images.device, self.settings.precision):
+            output: Tensor = self.network(images)
+        return output
+
+
+def needs_gradient(images: Tensor) -> bool:
+    """Return whether a gradient with respect to the images will be computed."""
+    return torch.is_grad_enabled() and images.requires_grad
 
 
 def noise_level(image: Tensor, output: Tensor) -> float:

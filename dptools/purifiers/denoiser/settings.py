@@ -2,10 +2,17 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from dptools.errors import check_name
 from dptools.purifiers.method import DEFAULT_STRENGTH, Method
-from dptools.purifiers.precision import PRECISIONS
+from dptools.purifiers.precision import PRECISIONS, effective
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS = ("denoiser", "perceptual")
+"""The weights of the package. ``perceptual`` were trained on with two classifiers; see docs/weights.md."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +29,9 @@ class DenoiserSettings:
         strong: the standard deviation of the removed part from which a pass needs no added noise, and a share of what
             that pass removes is added back.
         share: that share, 0 to 1.
-        precision: ``auto``, ``fp32`` or ``bf16``.
+        precision: ``auto``, ``fp32`` or ``bf16``. With the weights ``perceptual``, ``auto`` is 8-bit integers on a CPU.
         tile: longest side of a tile in pixels. Larger images are denoised in tiles. 0 disables tiles.
+        weights: one of WEIGHTS.
     """
 
     noise_std: float = DEFAULT_STRENGTH / 255
@@ -33,9 +41,16 @@ class DenoiserSettings:
     share: float = 0.4
     precision: str = "auto"
     tile: int = 512
+    weights: str = "denoiser"
 
     def __post_init__(self) -> None:
         check_name("precision", self.precision, PRECISIONS)
+        check_name("weights", self.weights, WEIGHTS)
+
+    def number_format(self, device: "torch.device") -> str:
+        """Return ``fp32``, ``bf16`` or ``int8``: the number format of the network on a device, without gradients."""
+        integers = self.weights == "perceptual" and self.precision == "auto" and device.type == "cpu"
+        return "int8" if integers else effective(device, self.precision)
 
 
 DENOISER = DenoiserSettings()
@@ -57,10 +72,20 @@ DENOISER = DenoiserSettings()
 PHOTO = DenoiserSettings(noise_std=0.0, passes=1, medium=math.inf, strong=math.inf)
 """Method ``photo``, for human viewers: one pass without noise."""
 
-_SETTINGS = {"denoiser": DENOISER, "photo": PHOTO}
+PERCEPTUAL = replace(PHOTO, weights="perceptual")
+"""Method ``perceptual``, for certification: one pass without noise.
+
+The weights are those of ``denoiser``, trained on with a loss that compares the features of two classifiers (compare
+arXiv 1603.08155). On a CPU, the network computes in 8-bit integers. Gradients are those of the network in fp32.
+"""
+
+FAST = replace(DENOISER, passes=1, weights="perceptual")
+"""Method ``fast``: as ``denoiser``, with one pass instead of three and with the network of ``perceptual``."""
+
+_SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "fast": FAST}
 
 
 def settings_of(method: Method) -> DenoiserSettings:
-    """Return the settings of ``denoiser``, ``denoiser:STRENGTH`` or ``photo``."""
+    """Return the settings of ``denoiser``, ``denoiser:STRENGTH``, ``fast``, ``perceptual`` or ``photo``."""
     settings = _SETTINGS[method.name]
     return settings if method.strength is None else replace(settings, noise_std=method.strength / 255)

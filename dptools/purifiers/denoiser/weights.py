@@ -10,25 +10,33 @@ from torch import Tensor
 
 from dptools.purifiers.denoiser.network import DenoiserUNet
 
+INT8 = "perceptual.onnx"
+"""The network with the weights ``perceptual``, computed in 8-bit integers; see ``training/quantise.py``."""
 
-def pretrained() -> DenoiserUNet:
-    """Return the network with the package's weights, in fp32."""
+
+def pretrained(name: str = "denoiser") -> DenoiserUNet:
+    """Return the network with weights of the package, in fp32.
+
+    Args:
+        name: one of :data:`dptools.purifiers.denoiser.settings.WEIGHTS`.
+    """
     with torch.device("meta"):  # skips the random initialisation, which the weights would replace at once
         network = DenoiserUNet()
-    network.load_state_dict({name: value.float() for name, value in _weights().items()}, assign=True)
+    network.load_state_dict({key: value.float() for key, value in _weights(name).items()}, assign=True)
     return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 @cache
-def fingerprint() -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of the weights file."""
-    return hashlib.sha256(_stored()).hexdigest()[:16]
+def fingerprint(name: str = "denoiser") -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a weights file."""
+    return hashlib.sha256(stored(f"{name}.safetensors")).hexdigest()[:16]
+
+
+def stored(file: str) -> bytes:
+    """Return the content of a file of this folder."""
+    return files("dptools.purifiers.denoiser").joinpath(file).read_bytes()
 
 
 @cache
-def _weights() -> dict[str, Tensor]:
-    return load(_stored())
-
-
-def _stored() -> bytes:
-    return files("dptools.purifiers.denoiser").joinpath("weights.safetensors").read_bytes()
+def _weights(name: str) -> dict[str, Tensor]:
+    return load(stored(f"{name}.safetensors"))

@@ -29,9 +29,6 @@ otherwise ``bpda``.
 SURROGATE = "denoiser"
 """The method whose gradient replaces that of a method without one."""
 
-DENOISING = ("denoiser", "photo", "smooth")
-"""Defences that run the denoising network."""
-
 JUDGES = 10
 """Default number of purifications that judge an image."""
 
@@ -114,11 +111,23 @@ class DefenceOptions:
 
         if self.method is None:
             return {}
-        denoiser = self.method.name in DENOISING or self.resolved_gradient == "surrogate"
-        if not denoiser and not self.method.optimised:
+        network = self._network()
+        if network is None and not self.method.optimised:
             return {}
-        weights = {"denoiser": fingerprint()} if denoiser else {}
+        weights = {"denoiser": fingerprint(network)} if network else {}
         return {**weights, "precision": effective(device, "auto"), "device": device.type}
+
+    def _network(self) -> str | None:
+        """Return the weights of the denoising network that computes outputs or gradients; None for none."""
+        from dptools.purifiers import parse_method
+        from dptools.purifiers.denoiser.settings import settings_of
+
+        assert self.method
+        if self.resolved_gradient == "surrogate":
+            return settings_of(parse_method(SURROGATE)).weights
+        if isinstance(self.method, Smoothing):
+            return settings_of(parse_method(PURIFIER)).weights
+        return None if self.method.optimised or self.method.filter else settings_of(self.method).weights
 
     def load(self, device: "torch.device") -> "Defence | None":
         """Return the defence with its purifiers on the device; None for no defence."""

@@ -40,11 +40,10 @@ class DenoiserProcessor:
 
     def params(self, sample: Sample) -> Record:
         from dptools.purifiers.denoiser.weights import fingerprint
-        from dptools.purifiers.precision import effective
 
-        settings = asdict(self.purifier.settings)
-        settings["precision"] = effective(self.device, self.purifier.settings.precision)
-        return {"method": self.name, **settings, "device": self.device.type, "weights": fingerprint()}
+        chosen = self.purifier.settings
+        changes = {"precision": chosen.number_format(self.device), "weights": fingerprint(chosen.weights)}
+        return {"method": self.name, **asdict(chosen), **changes, "device": self.device.type}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         """Denoise images. Consecutive images of the same size form a batch.
