@@ -63,7 +63,7 @@ def test_the_wheel_contains_the_package_data_manual_pages_and_completions(built:
     assert {name.removeprefix(f"{data}/data/share/") for name in inside if name.startswith(data)} == set(SHARED)
     data_files = [path for path in (ROOT / "dptools").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert {str(path.relative_to(ROOT)) for path in data_files} <= inside
-    assert {"dptools/py.typed", "dptools/purifiers/denoiser/weights.safetensors"} <= inside
+    assert {"dptools/py.typed", "dptools/purifiers/denoiser/denoiser.safetensors"} <= inside
     assert not [name for name in inside if name.startswith("tests")]
     for line in ("License-Expression: MIT", "Provides-Extra: cluster", "Provides-Extra: models", "Keywords: "):
         assert line in metadata
