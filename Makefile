@@ -1,5 +1,6 @@
 # `make` without a target lists the targets. The most important ones:
 #   make demo    install into .venv and run the pipe on real images (a few minutes on 2 cores)
+#   make docs    the documentation as a site
 #   make unit    the tests that finish within a minute
 #   make test    ruff, mypy, import-linter and all default tests
 #   make paper   the experiment of the Deep Protection paper: IMAGES=DIR
@@ -22,14 +23,31 @@ help:  ## list the targets
 
 # --- installation
 
-$(BIN)/dp-attack: pyproject.toml constraints.txt
+# requirements/dev.txt and requirements/tools.txt hold exact versions and hashes of all dependencies. pip installs wheels
+# only, and refuses a file with another hash.
+PIP := -m pip install --quiet --disable-pip-version-check
+LOCKED := --require-hashes --only-binary :all:
+LOCAL := --no-deps --no-build-isolation
+
+$(BIN)/dp-attack: pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV), some 6 GB: this takes a minute or more" >&2
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python $(PIP) $(LOCKED) --requirement requirements/dev.txt
+	$(BIN)/python $(PIP) $(LOCAL) --editable .
 	touch $@
 
 .PHONY: install-dev
 install-dev: $(BIN)/dp-attack  ## make .venv with the tools, ready for development
+
+# `make lock` keeps the versions that still fit. It needs uv, which is part of .venv.
+LOCK ?=
+COMPILE = uv pip compile --quiet --universal --generate-hashes --no-annotate --no-emit-index-url \
+	--custom-compile-command 'make lock' --python-version 3.11 --group build pyproject.toml $(LOCK)
+
+.PHONY: lock
+lock:  ## write requirements/*.txt anew after a change of pyproject.toml; LOCK=--upgrade takes the newest versions
+	$(COMPILE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) --extra models --constraint requirements/dev.txt --output-file requirements/tools.txt
 
 # --- demo: attack eight ImageNet images from Foolbox, purify them with three methods, and compare the methods
 
@@ -58,11 +76,11 @@ $(DEMO_METHODS:%=$(DEMO)/%.jsonl): $(DEMO)/%.jsonl: $(DEMO)/attacked.jsonl
 #
 #   PREFIX   where to install: /usr/local by default; ~/.local needs no root
 #   DESTDIR  a directory that replaces the root of the file system, for building packages
-#   PIP_INSTALL  more options for pip install, for instance --no-deps
+#   REQUIREMENTS  the dependencies, with hashes; empty if they are installed otherwise
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-PIP_INSTALL ?=
+REQUIREMENTS ?= requirements/tools.txt
 HOUSE := lib/dptools
 TOOLS := dp-attack dp-classify dp-denoise dp-eval dp-mapsext
 PAGES := $(foreach page,$(notdir $(wildcard man/*)),man/man$(subst .,,$(suffix $(page)))/$(page))
@@ -74,8 +92,8 @@ ROOT = $(DESTDIR)$(abspath $(PREFIX:~/%=$(HOME)/%))
 install:  ## install for users: PREFIX=/usr/local DESTDIR=
 	$(PYTHON) -m venv $(ROOT)/$(HOUSE)
 	@echo "installing into $(ROOT)/$(HOUSE), some 6 GB: this takes a minute or more" >&2
-	$(ROOT)/$(HOUSE)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		$(PIP_INSTALL) '.[models]'
+	$(if $(REQUIREMENTS),$(ROOT)/$(HOUSE)/bin/python $(PIP) $(LOCKED) --requirement $(REQUIREMENTS))
+	$(ROOT)/$(HOUSE)/bin/python $(PIP) $(if $(REQUIREMENTS),$(LOCAL),--no-deps) .
 	sed -i '1s|^#!$(DESTDIR)|#!|' $(TOOLS:%=$(ROOT)/$(HOUSE)/bin/%)
 	for file in $(LINKS); do mkdir -p "$(ROOT)/$$(dirname $$file)"; \
 		ln -sfr "$(ROOT)/$(HOUSE)/$$file" "$(ROOT)/$$file"; done
@@ -101,6 +119,15 @@ picture: | $(BIN)/dp-attack  ## attack and purify two photographs, and draw docs
 	cd results/picture; dp-denoise -o clean < adv.jsonl | dp-classify > clean.jsonl
 	cd results/picture; dp-eval --table --attacked adv.jsonl --figures figures clean.jsonl
 	python -c 'from PIL import Image; Image.open("results/picture/figures/images.png").convert("RGB").save("docs/results.jpg")'
+
+# --- the documentation site
+
+.PHONY: docs
+docs: | $(BIN)/dp-attack  ## build the documentation site from README.md, docs/ and man/ (needs mandoc): build/site/index.html
+	@command -v mandoc > /dev/null || { echo "$@: mandoc is not installed" >&2; exit 1; }
+	rm -rf build/site
+	sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/doctrees . build/site
+	@echo "$@: build/site/index.html"
 
 # --- development
 

@@ -28,11 +28,11 @@ def test_make_without_a_target_lists_the_targets() -> None:
 @pytest.fixture
 def fresh(tmp_path: Path) -> Path:
     """Return a directory with the Makefile and an installed environment, but without outputs."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    (tmp_path / "requirements").mkdir()
+    for name in ("Makefile", "pyproject.toml", "requirements/dev.txt"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
-    for name in ("pyproject.toml", "constraints.txt"):
         os.utime(tmp_path / name, (0, 0))
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     return tmp_path
 
 

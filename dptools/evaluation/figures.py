@@ -16,10 +16,12 @@ from dptools.evaluation.plotting import (
     GREEN,
     GREY,
     ORANGE,
+    OUTLINE,
     SKY,
     Bars,
     bar_chart,
     error_lengths,
+    legend,
     literal,
     new_figure,
     one_panel,
@@ -32,7 +34,7 @@ PUBLISHED_CERTIFICATES = {
 }
 """Published certified accuracy on ImageNet's validation set in per cent, by radius, with the best noise per radius."""
 
-PAPER_NAME = "published: paper, resnet18"
+PAPER_NAME = "paper, resnet18"
 """The name of the bars with the results of the Deep Protection paper."""
 
 MAX_FALSE_POSITIVES = 25
@@ -139,7 +141,12 @@ def methods(groups: Mapping[str, tuple[Group, Group]], published: bool = True) -
         return figure
     paper = {result.clean: result.percent for result in PAPER_RESULTS if result.top == 1}
     for offset, is_clean, colour in ((-0.2, True, SKY), (0.2, False, BLUE)):
-        axes.barh(len(groups) + offset, paper[is_clean], 0.376, color="white", edgecolor=colour, hatch="////")
+        place = (len(groups) + offset, paper[is_clean], 0.376)
+        axes.barh(*place, color=colour, edgecolor="white", hatch="////")
+        axes.barh(*place, fill=False, **OUTLINE)
+    axes.barh(0, 0, color=GREY, edgecolor="white", hatch="////", label="published")  # only for the legend
+    figure.legends.clear()
+    legend(figure)
     return figure
 
 

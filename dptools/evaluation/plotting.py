@@ -20,6 +20,9 @@ BLUE, SKY, ORANGE, GREEN, RED, GREY = "#0072b2", "#56b4e9", "#e69f00", "#009e73"
 The two series of a bar chart also differ in lightness, so that they differ in grey: blue and orange, blue and sky blue.
 """
 
+OUTLINE: Mapping[str, Any] = {"edgecolor": "#333333", "linewidth": 0.6}
+"""The outline of bars: light colours alone have too little contrast with white."""
+
 MAX_TEXT = 48
 """Maximum number of characters of a text in a figure. Drawing a text of millions would take hours."""
 
@@ -134,7 +137,7 @@ def bar_chart(quantity: str, names: Sequence[str], series: Sequence[Bars]) -> "t
     for each, places in zip(shown, positions, strict=True):
         rates = [rate for rate in each.rates if rate.n]
         lengths = [100 * rate.k / rate.n for rate in rates]
-        axes.barh(places, lengths, 0.94 * thickness, color=each.colour, label=each.label)
+        axes.barh(places, lengths, 0.94 * thickness, color=each.colour, label=each.label, **OUTLINE)
         axes.errorbar(lengths, places, xerr=error_lengths(rates), **_ERROR_BARS)
     axes.set_xlabel(quantity)
     axes.set_xlim(0, 102)

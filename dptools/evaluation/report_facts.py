@@ -1,11 +1,13 @@
 """The first screen of the report: the main result, what was measured, how certain it is, and what is missing."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from dptools.evaluation.formatting import percent
 from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import NONE, uses_true_label
 from dptools.evaluation.metrics import Group
+from dptools.evaluation.run_key import number
 from dptools.evaluation.summary import MAX_IMAGES, Summary
 
 Fact = tuple[str, str]
@@ -17,11 +19,18 @@ MAX_NAMES = 8
 
 def title(summary: Summary) -> str:
     """Return the title of the report."""
-    return "Purification of adversarial images" if _defences(summary) else "Accuracy of image classification"
+    purified = _defences(summary) or _attacked_methods(summary)
+    return "Purification of adversarial images" if purified else "Accuracy of image classification"
 
 
 def lead(summary: Summary) -> str:
-    """Return the main result: the method whose interval on attacked images has the highest lower bound.
+    """Return the main result: the best method against attackers who do not know it, and what others achieve."""
+    known = _against_knowledge(summary)
+    return " ".join(filter(None, (_best_method(summary), known))) or _undefended(summary)
+
+
+def _best_method(summary: Summary) -> str:
+    """Return the result of the method whose interval on attacked images has the highest lower bound; empty without any.
 
     Methods that use the true label are left out, because they are no defence.
     """
@@ -31,7 +40,7 @@ def lead(summary: Summary) -> str:
         if not uses_true_label(name) and pair[1].rate("after_top1").n
     }
     if not methods:
-        return _undefended(summary)
+        return ""
     name, (clean, attacked) = max(methods.items(), key=lambda item: item[1][1].rate("after_top1").low)
     after, before = attacked.rate("after_top1"), attacked.rate("before_top1")
     parts = [f"{percent(after)} % top-1 accuracy on {after.n} attacked images"]
@@ -41,6 +50,28 @@ def lead(summary: Summary) -> str:
         parts.append(f"{percent(on_clean)} % top-1 on {on_clean.n} clean images")
     start = f"Of {len(methods)} methods, {name} is the most accurate" if len(methods) > 1 else f"Purified by {name}"
     return f"{start}: {', '.join(parts)}."
+
+
+def _against_knowledge(summary: Summary) -> str:
+    """Return the robust accuracy of each method; empty without any.
+
+    The threat of a method is the one that was tried on most images; of several, that with the smallest perturbation.
+    """
+
+    def rank(threat: tuple[Any, ...]) -> tuple[float, float]:
+        return summary.robustness.together(threat).n, -float(threat[-1] or 0)
+
+    threats = {threat[1]: threat for threat in sorted(summary.robustness.threats, key=rank)}
+    parts = [_robust(summary, threats[through]) for through in _attacked_methods(summary) if through in threats]
+    return f"Against attackers who know the method: {'; '.join(parts)}." if parts else ""
+
+
+def _robust(summary: Summary, threat: tuple[Any, ...]) -> str:
+    _, through, norm, epsilon = threat
+    rate = summary.robustness.together(threat)
+    clean = max((run.clean for run in summary.robustness.of_threat(threat)), key=lambda rate: rate.n)
+    bound = f" with a perturbation up to {norm or ''} {number(epsilon)}" if epsilon else ""
+    return f"{through} {percent(rate)} % top-1 on {rate.n} images{bound}, and {percent(clean)} % without an attack"
 
 
 def facts(summary: Summary) -> list[Fact]:
@@ -56,6 +87,11 @@ def facts(summary: Summary) -> list[Fact]:
 
 def _defences(summary: Summary) -> dict[str, tuple[Group, Group]]:
     return {name: pair for name, pair in summary.methods.items() if name != NONE}
+
+
+def _attacked_methods(summary: Summary) -> list[str]:
+    """Return the methods that were attacked by someone who knows them."""
+    return list(dict.fromkeys(key.through for key in summary.robustness.runs if key.through != NONE))
 
 
 def _undefended(summary: Summary) -> str:
@@ -75,7 +111,8 @@ def _total(summary: Summary) -> tuple[Group, Group]:
 def _measured(summary: Summary) -> str:
     models = sorted(summary.provenance.get("model", ()))
     attacks = dict.fromkeys(attack for _, attack in summary.cells if attack != NONE)
-    kinds = {"classifier": models, "method": list(_defences(summary)), "attack": list(attacks)}
+    methods = list(dict.fromkeys([*_defences(summary), *_attacked_methods(summary)]))
+    kinds = {"classifier": models, "method": methods, "attack": list(attacks)}
     parts = [f"{name}{'s' if len(values) > 1 else ''} {_list(values)}" for name, values in kinds.items() if values]
     return "; ".join(["accuracy (the share of images with the right class)", *parts])
 
@@ -89,6 +126,7 @@ def _images(summary: Summary) -> str:
 
 def _certainty(summary: Summary) -> str:
     rates = [rate for group in summary.all_groups if (rate := group.rate("after_top1")).n]
+    rates += [run.majority for run in summary.robustness.runs.values()]
     if not rates:
         return "no rates"
     widest = max(rates, key=_half_width)
@@ -107,16 +145,24 @@ def _missing(summary: Summary) -> Iterator[str]:
     for reason in ("failed", "skipped"):
         if count := sum(group.counts[reason] for group in groups):
             yield f"{count:,} record{'s' if count > 1 else ''} {reason}"
-    unknown = sum(group.scored - group.rate("after_top1").n for group in groups)
+    unknown = sum(group.scored - _classified(summary, group) for group in groups)
     if unknown:
         yield f"{unknown:,} record{'s' if unknown > 1 else ''} without a class or a true label"
     pairs = summary.methods.values()
-    if any(attacked.scored for _, attacked in pairs) and not any(clean.scored for clean, _ in pairs):
+    if any(attacked.scored for _, attacked in pairs) and not (
+        any(clean.scored for clean, _ in pairs) or summary.robustness
+    ):
         yield "accuracy on clean images"
     if _defences(summary) and not any(key.through != NONE and key.knows_all for key in summary.robustness.runs):
         yield "attacks by someone who knows the purification: the rates hold only for attackers who do not"
     if not summary.provenance.get("program"):
         yield "the programs, versions and seeds that made the records"
+
+
+def _classified(summary: Summary, group: Group) -> int:
+    """Return the number of records with a known result. Behind a known method, dp-attack itself classifies."""
+    judged = group.rate("success").n if _attacked_methods(summary) else 0
+    return max(group.rate("after_top1").n, judged)
 
 
 def _list(names: list[str]) -> str:

@@ -102,7 +102,7 @@ def _gate_sections(summary: Summary) -> Iterator[Section]:
     note = (
         "AUC: the probability that an attacked image has a higher suspicion than a clean one, with DeLong's interval."
     )
-    yield Section("Suspicion", suspicion_rows(summary.gate), note)
+    yield Section("Suspicion", suspicion_rows(summary.gate), note if summary.gate.curves else "")
     note = f"“suspects”: images with a suspicion of {summary.gate.threshold:g} or more. Seconds include the detection."
     yield Section("With and without a gate", gate_rows(summary.gate), note)
 

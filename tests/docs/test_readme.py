@@ -61,8 +61,9 @@ def respond(request: Request) -> Response:
 @pytest.fixture
 def sandbox(tmp_path: Path, samples: Path) -> Path:
     """Return an installed copy of the repository, with the folders that the README names as the reader's own."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
-        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "requirements").mkdir()
+    for name in ("Makefile", "pyproject.toml", "requirements/dev.txt"):
+        shutil.copy(ROOT / name, tmp_path / name)
         os.utime(tmp_path / name, (0, 0))  # Older than the installation, so that make does not install again.
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     (tmp_path / "results/sample").mkdir(parents=True)

@@ -116,9 +116,11 @@ def test_methods_are_shown_with_the_results_of_the_paper() -> None:
     lengths = bars(figure)
     assert lengths["clean"] == pytest.approx([50, 100])
     assert lengths["attacked"] == pytest.approx([75, 100])
-    hatched = [patch.get_width() for patch in figure.axes[0].patches if patch.get_hatch()]
+    hatched = [patch.get_width() for patch in figure.axes[0].patches if patch.get_hatch() and patch.get_width()]
     assert hatched == [69.0, 71.2]
-    assert group_names(figure) == ["dip plateau", "denoiser", "published: paper, resnet18"]
+    assert group_names(figure) == ["dip plateau", "denoiser", "paper, resnet18"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["clean", "attacked", "published"]
 
 
 def test_results_of_the_literature_can_be_left_out() -> None:
@@ -174,6 +176,16 @@ def luminance(colour: str) -> float:
     """Return the relative luminance of WCAG 2."""
     parts = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(colour)]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def test_bars_have_an_outline_with_enough_contrast() -> None:
+    """WCAG 2.2 asks for a ratio of 3 between a graphic and its ground, which is white."""
+    figure = figures.methods(summarise().methods, published=False)
+    for patch in figure.axes[0].patches:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in patch.get_edgecolor()[:3]]
+        luminance = float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+        assert 1.05 / (luminance + 0.05) >= 3
+        assert patch.get_linewidth() > 0
 
 
 def test_unknown_styles_and_formats_are_refused() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from evaluation.test_figures import RECORDS, TRACE, read_image, record, summarise
+from evaluation.test_robustness import images
 
 from dptools.evaluation.gallery import gallery
 from dptools.evaluation.learning_curves import learning_curves
@@ -77,6 +78,23 @@ def test_predictions_of_another_program_are_not_called_purified() -> None:
     assert lead(summary) == "50 [9-91] % top-1 accuracy on 2 clean images."
     assert "the programs, versions and seeds" in dict(facts(summary))["Missing"]
     assert "attacks by someone" not in dict(facts(summary))["Missing"]
+
+
+def test_attacks_by_someone_who_knows_the_method_are_the_main_result() -> None:
+    """Such records come from dp-attack alone: it classifies the clean image and the attacked one itself."""
+    records = [*images(0.0, 0.9, 0.2, None), *images(0.5, epsilon=8 / 255)]
+    summary = summarise(records)
+    assert title(summary) == "Purification of adversarial images"
+    assert lead(summary) == (
+        "Against attackers who know the method: denoiser 25 [5-70] % top-1 on 4 images with a perturbation up to linf "
+        "4/255, and 75 [30-95] % without an attack."
+    )
+    known = dict(facts(summary))
+    assert "method denoiser" in known["Measured"]
+    assert "±40 points" in known["Certainty"]
+    assert not re.search("without a class|clean images|attacks by someone", known["Missing"])
+    assert lead(summarise([*RECORDS, *records])).startswith("Of 2 methods, denoiser is the most accurate")
+    assert "Against attackers who know the method: denoiser 25" in lead(summarise([*RECORDS, *records]))
 
 
 def test_a_failed_record_gives_no_row_of_dashes() -> None:
