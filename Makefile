@@ -55,7 +55,7 @@ DEMO := results/demo
 TIMED = @SECONDS=0; echo "$@ ..." >&2;
 TIME = ; echo "$@: $${SECONDS} s" >&2
 
-DEMO_METHODS := denoiser dip jpeg-50
+DEMO_METHODS := fast dip jpeg-50
 
 .PHONY: demo
 demo: $(DEMO_METHODS:%=$(DEMO)/%.jsonl)  ## attack eight real images, purify them with three methods, compare
@@ -384,7 +384,7 @@ universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on attacks ou
 		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART)-$(MODEL) | tee results/universality.md
 
 # Attacks by someone who knows the method. COUNT=0 takes all images; ROBUSTNESS holds more options, such as --estimate.
-THROUGH ?= denoiser
+THROUGH ?= fast
 COUNT ?= 50
 ROBUSTNESS ?=
 

@@ -29,8 +29,15 @@ def is_scored(record: Record) -> bool:
 
 
 def source_image(record: Record) -> str:
-    """Return the name of the image that a record comes from: ``source`` or, without it, the id without ``@ATTACK``."""
-    return str(record["source"]) if "source" in record else str(record.get("id", "")).partition("@")[0]
+    """Return a name of the image that a record comes from: ``source`` or, without it, the id without ``@ATTACK``.
+
+    The hash of the first tool's input is added, because files of several directories may have the same name: records in
+    image files and shards hold no directories.
+    """
+    name = str(record["source"]) if "source" in record else str(record.get("id", "")).partition("@")[0]
+    stages = record.get("stages") or [{}]
+    content = stages[0].get("input_sha256")
+    return f"{name}:{content}" if content else name
 
 
 def pairing_id(record: Record) -> str:

@@ -21,7 +21,7 @@ from dptools.attacks import DefendedModel
 from dptools.classifiers import load as load_classifier
 from dptools.devices import available_cores
 from dptools.errors import UsageError
-from dptools.purifiers import Method, load, parse_method
+from dptools.purifiers import DEFAULT, Method, load, parse_method
 
 EPSILONS = ("1/255", "2/255", "4/255", "8/255")
 MAIN, MAIN_L2 = "4/255", "0.5"
@@ -132,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("images", type=Path, help="directory of images, in subdirectories named after their classes")
-    add("--method", default="denoiser", help="the method of dp-denoise to attack")
+    add("--method", default=DEFAULT, help="the method of dp-denoise to attack")
     add("--model", default="efficientnet-lite0")
     add("--out", type=Path, required=True, help="directory for images, records and the report")
     add("--count", type=int, default=0, help="number of images, drawn at even distances; 0 for all")

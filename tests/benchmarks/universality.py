@@ -1,6 +1,6 @@
 """Measure the methods on attacks outside the Deep Protection paper's eight (`make universality`).
 
-The attacker knows the classifier, not the method. The settings of the denoiser were chosen on the paper's eight attacks
+The attacker knows the classifier, not the method. The settings of the methods were chosen on the paper's eight attacks
 and on half of the attacks here (DEVELOPMENT); no choice was based on the other half (OTHERS).
 
 Standard output gets a table in Markdown: the top-1 accuracy of each method on images that the attack changed

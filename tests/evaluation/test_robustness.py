@@ -98,6 +98,13 @@ def test_records_that_other_programs_wrote_do_not_stop_the_evaluation() -> None:
     assert robustness.as_json()
 
 
+def test_images_of_two_directories_with_the_same_name_count_twice() -> None:
+    """Records in image files and shards hold no directories, but the hash of the first input."""
+    contents = ("00", "11", "11")
+    records = [{**record("a", 0.0), "stages": [{"tool": "dp-attack", "input_sha256": c}]} for c in contents]
+    assert [len(run.outcomes) for run in read(records).runs.values()] == [2]
+
+
 def test_an_image_of_the_target_class_was_not_attacked_and_is_left_out() -> None:
     skipped = record("a", 0.0, target=1)
     del skipped["attack"]["success"]

@@ -52,6 +52,13 @@ class DenoiserSettings:
         integers = self.weights == "perceptual" and self.precision == "auto" and device.type == "cpu"
         return "int8" if integers else effective(device, self.precision)
 
+    def facts(self, device: "torch.device") -> dict[str, str]:
+        """Return what else an output depends on, for a cache key: number format and hash of the weights."""
+        from dptools.purifiers.denoiser.weights import fingerprint
+
+        precision = self.number_format(device)
+        return {"precision": precision, "weights": fingerprint(self.weights, int8=precision == "int8")}
+
 
 DENOISER = DenoiserSettings()
 """Method ``denoiser``. It prepares images for classifiers.

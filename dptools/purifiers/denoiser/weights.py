@@ -27,9 +27,9 @@ def pretrained(name: str = "denoiser") -> DenoiserUNet:
 
 
 @cache
-def fingerprint(name: str = "denoiser") -> str:
-    """Return the first 16 hexadecimal digits of the SHA-256 of a weights file."""
-    return hashlib.sha256(stored(f"{name}.safetensors")).hexdigest()[:16]
+def fingerprint(name: str = "denoiser", *, int8: bool = False) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a weights file: by default the one in floating point."""
+    return hashlib.sha256(stored(INT8 if int8 else f"{name}.safetensors")).hexdigest()[:16]
 
 
 def stored(file: str) -> bytes:

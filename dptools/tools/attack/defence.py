@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from dptools.attacks import DefendedModel
     from dptools.purifiers import Method, Purifier
+    from dptools.purifiers.denoiser import DenoiserSettings
 
 logger = logging.getLogger(__name__)
 
@@ -105,29 +106,24 @@ class DefenceOptions:
         return {"through": str(self.method), "gradient": gradient, "eot": self.eot(attack), **judges, **fixed}
 
     def params(self, device: "torch.device") -> Record:
-        """Return what else the result depends on, for the cache key: weights, number format and device."""
-        from dptools.purifiers.denoiser.weights import fingerprint
+        """Return what else the result depends on, for the cache key: weights, number formats and device."""
         from dptools.purifiers.precision import effective
 
-        if self.method is None:
+        if self.method is None or not (self.method.optimised or self._networks()):
             return {}
-        network = self._network()
-        if network is None and not self.method.optimised:
-            return {}
-        weights = {"denoiser": fingerprint(network)} if network else {}
-        return {**weights, "precision": effective(device, "auto"), "device": device.type}
+        networks = {name: settings.facts(device) for name, settings in self._networks().items()}
+        return {"networks": networks, "precision": effective(device, "auto"), "device": device.type}
 
-    def _network(self) -> str | None:
-        """Return the weights of the denoising network that computes outputs or gradients; None for none."""
+    def _networks(self) -> "dict[str, DenoiserSettings]":
+        """Return the settings of the pretrained networks that compute outputs and gradients."""
         from dptools.purifiers import parse_method
         from dptools.purifiers.denoiser.settings import settings_of
 
         assert self.method
-        if self.resolved_gradient == "surrogate":
-            return settings_of(parse_method(SURROGATE)).weights
-        if isinstance(self.method, Smoothing):
-            return settings_of(parse_method(PURIFIER)).weights
-        return None if self.method.optimised or self.method.filter else settings_of(self.method).weights
+        purifier = parse_method(PURIFIER) if isinstance(self.method, Smoothing) else self.method
+        found = {} if purifier.optimised or purifier.filter else {"purifier": settings_of(purifier)}
+        surrogate = {"surrogate": settings_of(parse_method(SURROGATE))} if self.resolved_gradient == "surrogate" else {}
+        return found | surrogate
 
     def load(self, device: "torch.device") -> "Defence | None":
         """Return the defence with its purifiers on the device; None for no defence."""

@@ -39,11 +39,8 @@ class DenoiserProcessor:
         return [sample.without(*PREDICTIONS)]  # this class belongs to the image before it was denoised
 
     def params(self, sample: Sample) -> Record:
-        from dptools.purifiers.denoiser.weights import fingerprint
-
         chosen = self.purifier.settings
-        changes = {"precision": chosen.number_format(self.device), "weights": fingerprint(chosen.weights)}
-        return {"method": self.name, **asdict(chosen), **changes, "device": self.device.type}
+        return {"method": self.name, **asdict(chosen), **chosen.facts(self.device), "device": self.device.type}
 
     def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
         """Denoise images. Consecutive images of the same size form a batch.
