@@ -44,9 +44,15 @@ def children(pid: int) -> list[int]:
 
     Threads and processes that end meanwhile count as absent.
     """
-    found = [child for task in Path(f"/proc/{pid}/task").iterdir() for child in _read(task / "children").split()]
+    found = [child for task in _entries(Path(f"/proc/{pid}/task")) for child in _read(task / "children").split()]
     commands = {int(child): _read(Path(f"/proc/{int(child)}/cmdline")) for child in found}
     return [child for child, command in commands.items() if command and b"resource_tracker" not in command]
+
+
+def _entries(directory: Path) -> list[Path]:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return list(directory.iterdir())
+    return []
 
 
 def _read(path: Path) -> bytes:

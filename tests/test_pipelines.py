@@ -37,6 +37,12 @@ def three(samples: Path, tmp_path: Path) -> Path:
     return tmp_path / "imgs"
 
 
+def test_a_process_that_has_ended_has_no_children() -> None:
+    with subprocess.Popen(["true"]) as run:
+        run.wait()
+    assert children(run.pid) == []
+
+
 def test_attack_denoise_classify_and_evaluate(three: Path, sh: Run) -> None:
     done = sh(
         "dp-attack --attack deepfool imgs -o adv | tee a.jsonl | dp-denoise -j 2 -o clean | tee d.jsonl"

@@ -1,5 +1,6 @@
 """Run a command: report errors on one line, print no traceback for a closed pipe, and on ^C end by SIGINT."""
 
+import logging
 import os
 import signal
 import sys
@@ -52,13 +53,15 @@ def check_input(ctx: typer.Context, operands: list[str] | None, advice: str) -> 
 
 @contextmanager
 def errors_on_one_line(debug: bool) -> Iterator[None]:
-    """Report a :class:`DptoolsError` on one line, and exit with its status.
+    """Report a :class:`DptoolsError` on one line, and exit with its status. Warnings are reported in the same form.
 
     Args:
         debug: Whether to show a traceback first.
     """
     if debug:
         os.environ["DPTOOLS_DEBUG"] = "1"  # the workers inherit it
+    logger, reporter = logging.getLogger("dptools"), _WarningReporter(logging.WARNING)
+    logger.addHandler(reporter)
     try:
         yield
     except DptoolsError as error:
@@ -66,6 +69,15 @@ def errors_on_one_line(debug: bool) -> Iterator[None]:
             traceback.print_exception(error)
         report(str(error))
         raise typer.Exit(error.exit_status) from None
+    finally:
+        logger.removeHandler(reporter)
+
+
+class _WarningReporter(logging.Handler):
+    """Reports each warning on one line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        report(record.getMessage())
 
 
 def main(app: typer.Typer) -> NoReturn:

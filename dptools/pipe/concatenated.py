@@ -1,9 +1,11 @@
-"""Recognise image files that follow each other in one stream, as ``cat a.jpg b.jpg`` writes them.
+"""Recognise files that follow each other in one stream, as ``cat a.jpg b.jpg`` writes them.
 
-Decoders read the first one and ignore the rest, so the other images would be lost without a message.
+Decoders of images read the first one and ignore the rest, and a Parquet file is read from its end, so the other images
+would be lost without a message.
 """
 
 import re
+from typing import BinaryIO
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
@@ -13,11 +15,35 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _MULTI_PICTURE = b"MPF\0"
 """The start of the APP2 segment of a JPEG file that holds several pictures on purpose, such as a gain map."""
 
+_PARQUET_BOUNDARY = b"PAR1PAR1"
+"""The end of a Parquet file and the start of the next one."""
+
+_CHUNK = 2**18
+"""The number of bytes per read."""
+
 
 def holds_several(data: bytes) -> bool:
     """Return whether a PNG or JPEG file is followed by another one. False for other and for damaged files."""
     end = _end_of_png(data) if data.startswith(_PNG) else _end_of_jpeg(data) if data.startswith(_JPEG) else None
     return end is not None and data.startswith((_JPEG, _PNG), end)
+
+
+def holds_several_parquet(file: BinaryIO, unexplained: int) -> bool:
+    """Return whether a Parquet file follows other ones. Page indexes and Bloom filters do not count.
+
+    Args:
+        file: The file.
+        unexplained: The number of bytes that the description at its end does not account for: the previous files are
+            not longer than that.
+    """
+    file.seek(0)
+    rest, tail = unexplained + len(_PARQUET_BOUNDARY) // 2, b""
+    while rest > 0 and (chunk := file.read(min(rest, _CHUNK))):
+        rest -= len(chunk)
+        if _PARQUET_BOUNDARY in tail + chunk:
+            return True
+        tail = (tail + chunk)[1 - len(_PARQUET_BOUNDARY) :]
+    return False
 
 
 def _end_of_png(data: bytes) -> int | None:

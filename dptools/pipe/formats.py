@@ -4,6 +4,7 @@ import os
 import re
 from collections import Counter
 
+from dptools.pipe.parquet_file import START as PARQUET_START
 from dptools.pipe.shard_stream import is_header
 
 _VIDEO = "a video: extract its frames first (ffmpeg -i IN %06d.png)"
@@ -20,7 +21,7 @@ _MAGIC = {
     rb"\x28\xb5\x2f\xfd": "compressed with Zstandard: decompress it first (zstd -dc)",
     rb"\xfd7zXZ": "compressed with xz: decompress it first (xz -dc)",
     rb"BZh[1-9]1AY": "compressed with bzip2: decompress it first (bzip2 -dc)",
-    rb"PAR1": "a Parquet file: name it as an operand, or use it as standard input",
+    PARQUET_START: "a Parquet file: use it as standard input, or rename it to FILE.parquet",
     rb"\x93NUMPY": "a NumPy array: save it as images first",
     rb"\x89HDF": "an HDF5 file: save its images first",
     rb"\s*<(svg|\?xml|!DOCTYPE|!doctype|html|HTML)": "text such as HTML or SVG, not an image",

@@ -1,9 +1,6 @@
 """Read a sample's image, and the record that the image file may hold."""
 
-import errno
 import hashlib
-import os
-import stat
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -14,6 +11,7 @@ from dptools.pipe.embedded import NOT_INHERITED
 from dptools.pipe.image import decode, embedded_record
 from dptools.pipe.parquet_file import read_row, split_row
 from dptools.pipe.record import Record
+from dptools.pipe.regular_file import open_regular
 from dptools.pipe.sample import Sample
 from dptools.pipe.shard_index import read_extent, read_member
 from dptools.pipe.shard_names import split
@@ -72,7 +70,7 @@ def read_image(path: str) -> bytes:
     if path == "-":
         raise SampleError("FileNotFoundError", "the image came through standard input and has no file")
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe without a writer would block
+        file = open_regular(path)
     except FileNotFoundError:
         if parts := split(path):
             return read_member(*parts)
@@ -81,8 +79,7 @@ def read_image(path: str) -> bytes:
         raise
     except ValueError as error:  # the name contains NUL or half of a surrogate pair
         raise SampleError("BadPath", str(error)) from None
-    with open(handle, "rb") as file:
-        _check_regular(os.fstat(handle).st_mode)
+    with file:
         return read_all(file)
 
 
@@ -119,14 +116,6 @@ def embedded_id(data: bytes) -> str | None:
 def _version() -> str:
     """Return the version of dptools, cached because it is read from a file."""
     return version("deep-protection")
-
-
-def _check_regular(mode: int) -> None:
-    """Raise an error if a file is a directory, or a pipe, socket or device, where reading could block for ever."""
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not stat.S_ISREG(mode):
-        raise SampleError("BadPath", "not a regular file; to read a pipe, name it as an operand")
 
 
 def _merge(sample: Sample, embedded: Record) -> Record:

@@ -1,7 +1,7 @@
 """Read the images in a Parquet file, as the library ``datasets`` of Hugging Face writes them.
 
 The images are in a column of structs with the field ``bytes``, or of binary values. Labels are in the column ``label``.
-Only these columns are read, a few rows at a time.
+Only these columns are read, one row at a time.
 """
 
 import os
@@ -9,14 +9,17 @@ import re
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from dptools.errors import SampleError, SetupError
-from dptools.pipe.forward_file import CHUNK
+from dptools.pipe.concatenated import holds_several_parquet
+from dptools.pipe.forward_file import CHUNK, FREE_EXPANSION, MAX_RATIO
+from dptools.pipe.parquet_columns import Labels, image_buffer, image_column
+from dptools.pipe.regular_file import open_regular
 from dptools.pipe.shard_stream import MAX_MEMBER
 
 SUFFIX = ".parquet"
@@ -24,11 +27,11 @@ SUFFIX = ".parquet"
 MAGIC = b"PAR1"
 """The first and the last bytes of a Parquet file."""
 
-IMAGE, LABEL = "image", "label"
-"""The names of the columns. If there is no column ``image``, the only column of images is read."""
+START = MAGIC + rb"[\x01-\x08\x0e-\x1f]"
+"""A regular expression for the start of a Parquet file. The name of an image file may begin with MAGIC too."""
 
-BATCH = 16
-"""The number of rows that are in memory at once."""
+BATCH = 1
+"""The number of rows that are decoded at once. Several rows may hold the same large value, which is stored once."""
 
 _ROW = re.compile(rf"(.*{re.escape(SUFFIX)})#(\d{{1,18}})", re.IGNORECASE | re.DOTALL)
 
@@ -51,12 +54,14 @@ class Row:
     Attributes:
         number: Its number in the file, from 0.
         image: The bytes of its image file; None if it has none.
-        label: Its label; None if it has none, or if it is negative, as in test sets whose labels are secret.
+        label: Its label; None if it has none.
+        size: The length of the image file in bytes. If it is more than MAX_MEMBER, ``image`` is None.
     """
 
     number: int
     image: bytes | None
     label: int | str | None = None
+    size: int = 0
 
     def content(self) -> bytes:
         """Return the bytes of the image file.
@@ -64,10 +69,10 @@ class Row:
         Raises:
             SampleError: The row has none, or too many.
         """
+        if self.size > MAX_MEMBER:
+            raise SampleError("TooLarge", f"the image has {self.size:,} bytes, more than {MAX_MEMBER:,}")
         if self.image is None:
             raise SampleError("NoImage", "the row holds no image, or only the path of one: embed the image files")
-        if len(self.image) > MAX_MEMBER:
-            raise SampleError("TooLarge", f"the image has {len(self.image):,} bytes, more than {MAX_MEMBER:,}")
         return self.image
 
 
@@ -76,23 +81,32 @@ class ParquetImages:
 
     Attributes:
         groups: The numbers of the rows of each row group. Damage ends a group, and the next one can be read.
+        labels: The column of labels.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         """Read the description of the columns at the end of a file.
 
         Raises:
-            SampleError: The file is damaged, or has no column of images.
+            SampleError: The file is damaged, or has no column of images, or is followed by another one.
             SetupError: A package is missing.
         """
-        self._table = _open(file)
-        schema = self._table.schema_arrow
-        self._image = _image_column(schema)
-        self._label = LABEL if LABEL in schema.names and _is_label(schema.field(LABEL).type) else None
-        self.groups: list[range] = []
-        for index in range(self._table.num_row_groups):
-            start = self.groups[-1].stop if self.groups else 0
-            self.groups.append(range(start, start + self._table.metadata.row_group(index).num_rows))
+        parquet = _package()
+        with _damage_reported():
+            self._table = parquet.ParquetFile(
+                file, buffer_size=CHUNK, pre_buffer=False, page_checksum_verification=True
+            )
+            size = file.seek(0, os.SEEK_END)
+            if holds_several_parquet(file, size - _end_of_contents(self._table.metadata)):
+                raise SampleError("SeveralFiles", "several Parquet files in a row: name them as operands")
+            self._column, self._part = image_column(self._table.schema_arrow)
+            self.labels = Labels.of(self._table.schema_arrow)
+            self.groups: list[range] = []
+            for index in range(self._table.num_row_groups):
+                start = self.groups[-1].stop if self.groups else 0
+                self.groups.append(range(start, start + self._table.metadata.row_group(index).num_rows))
+        self._limit = max(FREE_EXPANSION, MAX_RATIO * size)
+        self._expanded = [0] * len(self.groups)
 
     @property
     def count(self) -> int:
@@ -103,20 +117,25 @@ class ParquetImages:
         """Yield the rows of a row group.
 
         Raises:
-            SampleError: The group is damaged.
+            SampleError: The group is damaged, or the file is a decompression bomb.
         """
-        columns = [self._image, *([self._label] if self._label else [])]
+        columns = [self._part, *([self.labels.column] if self.labels.column else [])]
         numbers = iter(self.groups[group])
-        try:
+        self._expanded[group] = 0
+        with _damage_reported():
+            self._check_expansion(_stated_size(self._table.metadata.row_group(group), columns))
             for batch in self._table.iter_batches(BATCH, [group], columns, use_threads=False):
-                for values in zip(*(batch.column(name) for name in columns), strict=True):
-                    image, *label = (value.as_py() for value in values)
-                    content = image.get("bytes") if isinstance(image, dict) else image
-                    yield Row(next(numbers), content, _label(*label))
+                buffer = image_buffer(batch.column(self._column)[0])
+                self._expanded[group] += buffer.size if buffer else 0
+                self._check_expansion(sum(self._expanded))
+                label = self.labels.read(batch.column(self.labels.column)[0]) if self.labels.column else None
+                yield _row(next(numbers), buffer, label)
             if len(list(numbers)):
                 raise SampleError("DamagedParquet", "damaged Parquet file: it has fewer rows than it states")
-        except Exception as error:  # pyarrow raises many types of exception on damaged files
-            raise _damaged(error) from None
+
+    def _check_expansion(self, size: int) -> None:
+        if size > self._limit:
+            raise SampleError("DecompressionBomb", f"it expands more than {MAX_RATIO}-fold: refused as a bomb")
 
 
 @dataclass
@@ -158,59 +177,57 @@ def read_row(path: str, number: int) -> bytes:
 def _cursor(path: str, *_: int) -> _Cursor:
     """Return the cursor of a file. The other arguments change if the file does."""
     with ExitStack() as opened:
-        cursor = _Cursor(ParquetImages(opened.enter_context(open(path, "rb"))))
+        cursor = _Cursor(ParquetImages(opened.enter_context(open_regular(path))))
         weakref.finalize(cursor, opened.pop_all().close)
     return cursor
 
 
-def _open(file: BinaryIO) -> Any:
+def _package() -> Any:
+    """Return the module that reads Parquet files."""
     try:
         from pyarrow import parquet
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if error.name != "pyarrow":
+            raise SetupError(f"the package for Parquet files (pyarrow) cannot be used: {error}") from None
         raise SetupError("Parquet files need a package: pip install 'deep-protection[parquet]' (pyarrow)") from None
+    except ImportError as error:
+        raise SetupError(f"the package for Parquet files (pyarrow) cannot be used: {error}") from None
+    return parquet
+
+
+def _end_of_contents(metadata: Any) -> int:
+    """Return the number of bytes that the description of a file accounts for: its pages, its footer and its ends."""
+    end = len(MAGIC)
+    for chunk in _chunks(metadata.row_group(metadata.num_row_groups - 1)) if metadata.num_row_groups else ():
+        start = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)), default=0)
+        end = max(end, start + chunk.total_compressed_size)
+    return int(end + metadata.serialized_size + 2 * len(MAGIC))
+
+
+def _stated_size(group: Any, columns: list[str]) -> int:
+    """Return the uncompressed size of columns, as the description of a row group states it."""
+    chunks = [
+        chunk for chunk in _chunks(group) if f"{chunk.path_in_schema}.".startswith(tuple(f"{c}." for c in columns))
+    ]
+    return sum(chunk.total_uncompressed_size for chunk in chunks)
+
+
+def _chunks(group: Any) -> list[Any]:
+    return [group.column(index) for index in range(group.num_columns)]
+
+
+def _row(number: int, buffer: Any, label: int | str | None) -> Row:
+    size = buffer.size if buffer else 0
+    return Row(number, None if buffer is None or size > MAX_MEMBER else buffer.to_pybytes(), label, size)
+
+
+@contextmanager
+def _damage_reported() -> Iterator[None]:
+    """Turn the exceptions that a damaged file causes into a :class:`SampleError`."""
     try:
-        return parquet.ParquetFile(file, buffer_size=CHUNK, pre_buffer=False, page_checksum_verification=True)
-    except Exception as error:  # as above
-        raise _damaged(error) from None
-
-
-def _image_column(schema: Any) -> str:
-    """Return the name of the column of images.
-
-    Raises:
-        SampleError: There is none, or there are several.
-    """
-    found = [column.name for column in schema if _holds_images(column.type)]
-    if IMAGE in found:
-        return IMAGE
-    if len(found) == 1:
-        return str(found[0])
-    columns = ", ".join((found or schema.names)[:10]) or "none"
-    if found:
-        raise SampleError("NoImages", f"several columns may hold the images ({columns}): rename one to {IMAGE!r}")
-    raise SampleError("NoImages", f"no column holds images as bytes (columns: {columns})")
-
-
-def _holds_images(kind: Any) -> bool:
-    from pyarrow import types
-
-    if types.is_struct(kind):
-        return kind.get_field_index("bytes") >= 0 and _holds_images(kind.field("bytes").type)
-    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
-
-
-def _is_label(kind: Any) -> bool:
-    from pyarrow import types
-
-    return bool(types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind))
-
-
-def _label(value: int | str | None = None) -> int | str | None:
-    return None if isinstance(value, int) and value < 0 else value
-
-
-def _damaged(error: Exception) -> SampleError:
-    if isinstance(error, SampleError):
-        return error
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return SampleError("DamagedParquet", f"damaged Parquet file: {reason}")
+        yield
+    except (SampleError, SetupError):
+        raise
+    except Exception as error:  # pyarrow raises many types of exception on damaged files
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise SampleError("DamagedParquet", f"damaged Parquet file: {reason}") from None

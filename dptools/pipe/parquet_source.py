@@ -1,5 +1,6 @@
 """Make samples from a Parquet file: one for each row. A row without an image becomes an error record."""
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from dptools.errors import SampleError
 from dptools.pipe.parquet_file import ParquetImages, Row
 from dptools.pipe.record import SCHEMA_VERSION, Record
 from dptools.pipe.sample import Sample
+
+logger = logging.getLogger(__name__)
 
 
 def read_parquet(file: BinaryIO, path: str, prefix: str) -> Iterator[Sample]:
@@ -31,16 +34,23 @@ def read_parquet(file: BinaryIO, path: str, prefix: str) -> Iterator[Sample]:
         yield _failed({"schema": SCHEMA_VERSION, "id": path, "path": path, "source": path}, error)
         return
     digits = len(str(images.count - 1))
+    problem = None
     for group, numbers in enumerate(images.groups):
         end = numbers.start
         try:
             for row in images.rows(group):
+                if images.labels.problem and not problem:
+                    problem = images.labels.problem
+                    logger.warning("%s: %s", path, problem)
                 end = row.number + 1
                 yield _sample(row, path, prefix, digits)
         except SampleError as error:
-            record = _record(end, path, prefix, digits)
-            lost = f"rows {end} to {numbers.stop - 1} cannot be read: {error.message}"
-            yield _failed(record, SampleError(error.kind, lost))
+            bomb = error.kind == "DecompressionBomb"  # the other row groups are not read either
+            last = (images.count if bomb else numbers.stop) - 1
+            lost = f"rows {end} to {last} cannot be read: {error.message}"
+            yield _failed(_record(end, path, prefix, digits), SampleError(error.kind, lost))
+            if bomb:
+                return
 
 
 @contextmanager

@@ -5,10 +5,10 @@ import threading
 import weakref
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import BinaryIO
 
 from dptools.errors import SampleError
+from dptools.pipe.regular_file import open_regular
 from dptools.pipe.sample import Extent
 from dptools.pipe.shard_names import COMPRESSED, member_name
 from dptools.pipe.shard_stream import MAX_MEMBER, members
@@ -109,4 +109,4 @@ def _scan(file: BinaryIO) -> Iterator[tuple[str, tuple[int, int]]]:
 @lru_cache(maxsize=2)
 def _index(shard: str, *_: int) -> ShardIndex:
     """Return the index of a shard. The other arguments change if the file does."""
-    return ShardIndex(Path(shard).open("rb"))
+    return ShardIndex(open_regular(shard))

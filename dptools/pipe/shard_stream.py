@@ -105,6 +105,8 @@ def _archive(file: ForwardFile) -> Iterator[Member]:
             info = archive.next()
         if info is None:
             break
+        if info.size < 0:
+            raise SampleError("DamagedTar", "damaged tar file: a member of negative size")
         yield Member(info, file)
         archive.members = []  # type: ignore[attr-defined]  # otherwise it keeps every header
     if len(file.last) < tarfile.BLOCKSIZE:

@@ -1,10 +1,12 @@
 """Detect what a stream holds from its first bytes."""
 
+import re
 from enum import StrEnum
 from typing import BinaryIO
 
 from dptools.pipe.forward_file import GZIP, ZSTD
 from dptools.pipe.parquet_file import MAGIC as PARQUET
+from dptools.pipe.parquet_file import START as PARQUET_START
 from dptools.pipe.shard_stream import is_header
 
 _MAGIC = (
@@ -58,7 +60,7 @@ def _detect(head: bytes) -> InputFormat | None:
         return InputFormat.JSONL
     if head.startswith((GZIP, ZSTD)):
         return InputFormat.TAR
-    if head.startswith(PARQUET):
+    if re.match(PARQUET_START, head):
         return InputFormat.PARQUET
     if _may_be_image(head) or any(start.startswith(head) for start in (BOM, GZIP, ZSTD, PARQUET)):
         return None

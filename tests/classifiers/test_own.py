@@ -14,6 +14,7 @@ from torch import nn
 from torchvision import models
 
 from dptools.classifiers import Classes, Geometry, load, read_classes
+from dptools.classifiers.local.hidden_modules import check_registered
 from dptools.errors import SampleError, SetupError, UsageError
 
 
@@ -119,6 +120,37 @@ def test_timm_models_without_classes_are_refused_and_may_get_some(here: Path, mo
 
 def test_a_list_of_layers_that_torch_knows_is_accepted(here: Path) -> None:
     assert len(load("mine.py:known", device="cpu", size=32).classes) == 7
+
+
+class Hides(nn.Module):
+    """A network that keeps something in an attribute that PyTorch does not look into."""
+
+    def __init__(self, hidden: object) -> None:
+        super().__init__()
+        self.body = nn.Linear(3, 2)
+        self.hidden = hidden
+
+
+class DropPath(nn.Module):
+    """A layer without parameters that is random in training mode."""
+
+
+@pytest.mark.parametrize("hidden", [[nn.ReLU(), nn.GELU()], {"act": nn.Sequential(nn.ReLU(), nn.Flatten())}])
+def test_hidden_layers_without_state_are_accepted(hidden: object) -> None:
+    network = Hides(hidden)
+    network.register_forward_hook(nn.Linear(2, 2))
+    check_registered(network, "net")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [nn.Linear(2, 2), nn.Dropout2d(), nn.Sequential(nn.Identity(), nn.BatchNorm2d(3, affine=False)), nn.RReLU(),
+     nn.BatchNorm1d(3, affine=False, track_running_stats=False), DropPath(), nn.Parameter(torch.zeros(1))],
+    ids=lambda part: type(part).__name__,
+)  # fmt: skip
+def test_hidden_layers_that_eval_must_reach_are_refused(part: nn.Module | nn.Parameter) -> None:
+    with pytest.raises(UsageError, match=r"net: Hides\.hidden is a plain list"):
+        check_registered(Hides([part]), "net")
 
 
 def test_a_network_can_state_its_preprocessing_and_the_user_can_change_it(here: Path) -> None:

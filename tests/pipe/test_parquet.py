@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tars import jpeg
 
 from dptools.errors import SampleError, SetupError
 from dptools.pipe.counting import input_counter
+from dptools.pipe.formats import describe
 from dptools.pipe.opening import read_image
 from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import InputFormat
@@ -156,6 +158,147 @@ def test_the_rest_of_a_damaged_row_group_stays_an_error() -> None:
 
 def test_reading_needs_a_package(monkeypatch: pytest.MonkeyPatch) -> None:
     write_parquet(Path("a.parquet"))
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SetupError, match=r"pip install 'deep-protection\[parquet\]'"):
         read("a.parquet")
+
+
+def test_a_broken_package_is_reported_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_parquet(Path("a.parquet"))
+    Path("pyarrow").mkdir()
+    for code, reason in (("import no_such_module", "no_such_module"), ("raise ImportError('libarrow.so')", "libarrow")):
+        Path("pyarrow/__init__.py").write_text(code)
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(".")
+            for name in [name for name in sys.modules if name.partition(".")[0] == "pyarrow"]:
+                patch.delitem(sys.modules, name)
+            with pytest.raises(SetupError, match=rf"\(pyarrow\) cannot be used: .*{reason}"):
+                read("a.parquet")
+
+
+@pytest.mark.parametrize("index", [False, True])
+@pytest.mark.parametrize("counts", [(3, 12), (12, 3), (3, 3), (2, 0), (2, 3, 4)])
+def test_several_files_in_a_row_are_refused(counts: tuple[int, ...], index: bool) -> None:
+    data = b""
+    for count in counts:
+        write_parquet(Path("a.parquet"), count)
+        parquet.write_table(parquet.read_table("a.parquet"), "a.parquet", write_page_index=index)
+        assert [sample.record.get("error", {}).get("type") for sample in read("a.parquet")] == (
+            [None] * count or ["NoImages"]
+        )
+        data += Path("a.parquet").read_bytes()
+    Path("all.parquet").write_bytes(data)
+    (sample,) = read("all.parquet")
+    assert error(sample) == ("SeveralFiles", "several Parquet files in a row: name them as operands")
+    assert [error(sample)[0] for sample in read("-", stdin=data)] == ["SeveralFiles"]
+
+
+def test_unknown_bytes_before_the_footer_are_accepted() -> None:
+    """Other writers put Bloom filters and padding there."""
+    data = write_parquet(Path("a.parquet")).read_bytes()
+    footer = int.from_bytes(data[-8:-4], "little") + 8
+    Path("a.parquet").write_bytes(data[:-footer] + b"PAR1" + bytes(600_000) + data[-footer:])
+    assert [sample.encoded for sample in read("a.parquet")] == [jpeg(number) for number in range(3)]
+
+
+@pytest.mark.parametrize("name", ["image", "label"])
+def test_two_columns_of_the_same_name_are_one_error(name: str) -> None:
+    table = parquet.read_table(write_parquet(Path("a.parquet")))
+    parquet.write_table(table.append_column(name, table[name]), "a.parquet")
+    (sample,) = read("a.parquet")
+    assert error(sample) == ("DuplicateColumn", f"two columns are named {name!r}: rename or remove one")
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (pyarrow.array(["cat", "dog", None]).dictionary_encode(), ["cat", "dog", None]),
+        (pyarrow.array([5, -1, None]).dictionary_encode(), [5, None, None]),
+        (pyarrow.array([1.0, None, float("nan")]), [1, None, None]),
+        (pyarrow.array(["", "a", None], pyarrow.large_string()), [None, "a", None]),
+        (pyarrow.nulls(3), [None] * 3),
+    ],
+)
+def test_labels_of_other_types_are_read(
+    values: pyarrow.Array, labels: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    write_parquet(Path("a.parquet"), label=values)
+    found = [sample.record.get("label") for sample in read("a.parquet")]
+    assert found == labels
+    assert [type(label) for label in found] == [type(label) for label in labels]
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "message"),
+    [
+        ([[0], [1], [2]], [None] * 3, "'label' is ignored: its type is list<"),
+        ([True, False, True], [None] * 3, "'label' is ignored: its type is bool, not integer or string"),
+        ([0.5, 1.0, 1.5], [None, 1, None], "'label': numbers that are not whole are ignored"),
+        (["x" * 5000, "y" * 5000, "a"], [None, None, "a"], "'label': labels of more than 4096 bytes are ignored"),
+    ],
+)
+def test_labels_that_are_ignored_give_one_warning(
+    values: list[object], labels: list[object], message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_parquet(Path("a.parquet"), label=values)
+    assert [sample.record.get("label") for sample in read("a.parquet")] == labels
+    (found,) = caplog.messages
+    assert found.startswith("a.parquet: column 'label'")
+    assert message in found
+
+
+def test_images_may_be_stored_in_a_dictionary() -> None:
+    images = pyarrow.array([jpeg(0), jpeg(1), None, jpeg(0)]).dictionary_encode()
+    parquet.write_table(pyarrow.table({"image": images}), "a.parquet")
+    samples = read("a.parquet")
+    assert [sample.encoded for sample in samples] == [jpeg(0), jpeg(1), None, jpeg(0)]
+    assert error(samples[2])[0] == "NoImage"
+
+
+def test_a_value_that_is_stored_once_and_read_often_is_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dptools.pipe.parquet_file.FREE_EXPANSION", 2**20)
+    table = pyarrow.table({"image": [bytes(2**17)] * 20})
+    parquet.write_table(table, "a.parquet", compression="zstd", row_group_size=10)
+    samples = read("a.parquet")
+    assert [sample.failed for sample in samples] == [False] * 8 + [True]
+    message = "rows 8 to 19 cannot be read: it expands more than 100-fold: refused as a bomb"
+    assert error(samples[8]) == ("DecompressionBomb", message)
+    assert len(read_image("a.parquet#12")) == len(read_image("a.parquet#12")) == 2**17
+
+
+def test_a_column_that_states_a_large_expansion_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dptools.pipe.parquet_file.FREE_EXPANSION", 2**20)
+    parquet.write_table(pyarrow.table({"image": [bytes(2**21)]}), "a.parquet", compression="zstd")
+    (sample,) = read("a.parquet")
+    assert error(sample)[0] == "DecompressionBomb"
+
+
+def test_rows_with_equal_images_are_decoded_one_at_a_time() -> None:
+    parquet.write_table(pyarrow.table({"image": [bytes(2**22)] * 16}), "a.parquet", compression="zstd")
+    pool = pyarrow.default_memory_pool()
+    before, peaks = pool.bytes_allocated(), []
+    for _ in open_source(["a.parquet"], io.BytesIO()).samples:
+        peaks.append(pool.bytes_allocated() - before)
+    assert len(peaks) == 16
+    assert max(peaks) < 6 * 2**22
+
+
+@pytest.mark.parametrize("name", ["a.parquet#0", "a.tar#0.png"])
+def test_a_record_that_names_a_pipe_is_an_error(name: str) -> None:
+    os.mkfifo(name.partition("#")[0])
+    with pytest.raises(SampleError, match="not a regular file"):
+        read_image(name)
+
+
+def test_a_parquet_file_of_another_name_is_described() -> None:
+    data = write_parquet(Path("a.pq")).read_bytes()
+    assert describe(data) == "a Parquet file: use it as standard input, or rename it to FILE.parquet"
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_paths_may_begin_like_a_parquet_file(end: bytes) -> None:
+    for name in (b"PAR1.png", b"PAR1", "PAR1é.png".encode()):
+        source = open_source([], io.BytesIO(name + end))
+        assert source.form is InputFormat.PATHS
+        assert [sample.path for sample in source.samples] == [name.decode()]

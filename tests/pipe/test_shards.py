@@ -269,3 +269,15 @@ def test_json_of_other_programs_with_a_schema_is_ignored() -> None:
     data = tar([("a.jpg", JPG), ("a.json", b'{"schema": "coco"}')])
     (sample,) = open_source([], io.BytesIO(data)).samples
     assert not sample.failed
+
+
+def test_a_member_of_negative_size_ends_the_shard(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("b.jpg")
+    info.size = -512
+    data = tar([("a.jpg", JPG), info, ("c.jpg", JPG)], format=tarfile.GNU_FORMAT)
+    (tmp_path / "a.tar").write_bytes(data)
+    for samples in (read(data), list(open_source([str(tmp_path / "a.tar")], io.BytesIO()).samples)):
+        assert [sample.failed for sample in samples] == [False, True]
+        assert samples[1].record["error"]["message"] == "damaged tar file: a member of negative size"
+    with pytest.raises(SampleError, match="no such member"):
+        read_image(f"{tmp_path}/a.tar#b.jpg")

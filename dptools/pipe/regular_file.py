@@ -1,0 +1,32 @@
+"""Open files, but no pipes or devices, where reading could block for ever."""
+
+import errno
+import os
+import stat
+from typing import BinaryIO
+
+from dptools.errors import SampleError
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open a regular file.
+
+    Raises:
+        OSError: It cannot be opened, or it is a directory.
+        SampleError: It is a pipe, socket or device.
+        ValueError: The path contains NUL or half of a surrogate pair.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe without a writer would block
+    try:
+        _check_regular(os.fstat(handle).st_mode)
+    except BaseException:
+        os.close(handle)
+        raise
+    return open(handle, "rb")
+
+
+def _check_regular(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise SampleError("BadPath", "not a regular file; to read a pipe, name it as an operand")
