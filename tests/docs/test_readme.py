@@ -27,7 +27,7 @@ COVERED_ELSEWHERE = {
     "make test": "tests/docs/test_readme.py",
     "make install PREFIX=~/.local": "tests/test_package.py",
     "pip install .": "tests/test_package.py",
-    "pip install 'deep-protection[cluster]'": "tests/test_package.py",
+    "pip install '.[cluster]'": "tests/test_package.py",
     "ray start --head": "tests/engine/test_cluster.py",
     "dp-denoise --engine ray:auto -o clean imgs | dp-classify > records.jsonl": "tests/engine/test_cluster.py",
     "RAY_AUTH_MODE=token dp-denoise --engine ray:ray://HERE:10001 --ship -o clean imgs": "tests/engine/test_cluster.py",
