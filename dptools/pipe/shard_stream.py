@@ -17,6 +17,9 @@ from dptools.pipe.sample import Extent
 MAX_MEMBER = 2**28
 """The longest member that is read, in bytes: the uncompressed size of the largest image. Longer ones are skipped."""
 
+MAX_ZEROS = 2**24
+"""The largest number of zeros in a row between archives and after the last one."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -74,13 +77,24 @@ def members(stream: Readable, head: bytes = b"") -> Iterator[Member]:
             raise EOFError if head or file.compressed else SampleError("EmptyFile", "empty file")
     while True:
         with _damage_reported():
-            block = file.peek(tarfile.BLOCKSIZE)
-            if block and not any(block):
-                file.content(len(block))  # zeros follow the last member
-                continue
+            block = _after_zeros(file)
         if not block:
             return
         yield from _archive(file)
+
+
+def _after_zeros(file: ForwardFile) -> bytes:
+    """Skip the zeros that follow the last member of an archive, and return the next block; none at the end.
+
+    Raises:
+        SampleError: There are more zeros than any archive ends with. The stream could be endless.
+    """
+    end = file.tell() + MAX_ZEROS
+    while (block := file.peek(tarfile.BLOCKSIZE)) and not any(block):
+        if file.tell() >= end:
+            raise SampleError("DamagedTar", f"not a tar file, or a damaged one: more than {MAX_ZEROS:,} zeros in a row")
+        file.content(len(block))
+    return block
 
 
 def is_header(block: bytes) -> bool:
