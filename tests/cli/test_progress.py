@@ -17,7 +17,8 @@ def test_progress_is_shown_on_a_terminal_unless_the_records_go_to_a_pipe(
     for number in range(3):
         picture(tmp_path / "imgs" / f"{number}.png", size=(600, 64))
     master, terminal = os.openpty()
-    command = "dp-denoise --method zero-shot -j 1 --tile 512 imgs -o out" + {"file": " > records", "pipe": " | cat > records"}[redirected]
+    records = {"file": " > records", "pipe": " | cat > records"}[redirected]
+    command = "dp-denoise --method zero-shot -j 1 --tile 512 imgs -o out" + records
     settings = {**environment, "TERM": "xterm", "COLUMNS": "120"}
     with subprocess.Popen(
         ["bash", "-c", command], stdin=subprocess.DEVNULL, stderr=terminal, env=settings, cwd=tmp_path
