@@ -186,11 +186,9 @@ def _package() -> Any:
     """Return the module that reads Parquet files."""
     try:
         from pyarrow import parquet
-    except ModuleNotFoundError as error:
-        if error.name != "pyarrow":
-            raise SetupError(f"the package for Parquet files (pyarrow) cannot be used: {error}") from None
-        raise SetupError("Parquet files need a package: pip install 'deep-protection[parquet]' (pyarrow)") from None
     except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "pyarrow":
+            raise SetupError("Parquet files need a package: pip install 'deep-protection[parquet]' (pyarrow)") from None
         raise SetupError(f"the package for Parquet files (pyarrow) cannot be used: {error}") from None
     return parquet
 

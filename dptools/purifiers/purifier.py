@@ -39,7 +39,7 @@ class Purifier(nn.Module):
             RuntimeError: the images require a gradient, and the method has none.
         """
         check_images(images)
-        if not self.differentiable and torch.is_grad_enabled() and images.requires_grad:
+        if not self.differentiable and needs_gradient(images):
             name = type(self).__name__
             raise RuntimeError(
                 f"{name} has no gradient: detach its input, or wrap it in dptools.purifiers.StraightThrough (BPDA)"
@@ -55,6 +55,11 @@ class Purifier(nn.Module):
             seeds: one seed per image.
         """
         raise NotImplementedError
+
+
+def needs_gradient(images: Tensor) -> bool:
+    """Return whether a gradient with respect to the images will be computed."""
+    return torch.is_grad_enabled() and images.requires_grad
 
 
 def check_images(images: Tensor) -> None:

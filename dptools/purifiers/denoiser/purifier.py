@@ -13,7 +13,7 @@ from dptools.purifiers.denoiser.network import SIZE_DIVISOR
 from dptools.purifiers.denoiser.settings import DENOISER, DenoiserSettings
 from dptools.purifiers.denoiser.weights import pretrained
 from dptools.purifiers.precision import autocast
-from dptools.purifiers.purifier import MAD_TO_STD, Purifier, grey_like
+from dptools.purifiers.purifier import MAD_TO_STD, Purifier, grey_like, needs_gradient
 from dptools.purifiers.tiling import in_tiles
 
 GPU_BATCH = 128
@@ -146,20 +146,15 @@ class Denoiser(Purifier):
             shape = (1, *padded.shape[1:])
             noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
             padded = padded + noise_std * torch.cat(noise).to(padded)
-        output = self._network(padded)
-        return output.to(images.dtype)[..., :height, :width]
+        return self._compute(padded).to(images.dtype)[..., :height, :width]
 
-    def _network(self, images: Tensor) -> Tensor:
+    def _compute(self, images: Tensor) -> Tensor:
+        """Return the network's outputs: in 8-bit integers if the settings ask for them, and no gradient is needed."""
         if self.settings.number_format(images.device) == "int8" and not needs_gradient(images):
             return self._int8(images)
         with autocast(images.device, self.settings.precision):
             output: Tensor = self.network(images)
         return output
-
-
-def needs_gradient(images: Tensor) -> bool:
-    """Return whether a gradient with respect to the images will be computed."""
-    return torch.is_grad_enabled() and images.requires_grad
 
 
 def noise_level(image: Tensor, output: Tensor) -> float:
