@@ -378,10 +378,10 @@ $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
 	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
 
 .PHONY: universality
-universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on attacks outside the paper's eight: IMAGES=DIR MODEL=NAME, PART=odd for half of them
+universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on the paper's eight attacks and sixteen others: IMAGES=DIR MODEL=NAME, PART=odd for half of them
 	mkdir -p results
 	python tests/benchmarks/universality.py $(IMAGES) --part $(PART) --model $(MODEL) $(METHODS) \
-		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART)-$(MODEL) | tee results/universality.md
+		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART)-$(subst :,-,$(notdir $(MODEL))) | tee results/universality.md
 
 # Attacks by someone who knows the method. COUNT=0 takes all images; ROBUSTNESS holds more options, such as --estimate.
 THROUGH ?= fast

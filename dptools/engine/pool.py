@@ -19,6 +19,14 @@ from dptools.pipe.sample import Sample
 WINDOW = 8
 """The number of batches per runner that may be read and not yet yielded. It bounds the memory."""
 
+JOIN_TIMEOUT = 5.0
+"""Seconds to wait for a thread after the last result.
+
+A thread that still frees its tensors while the interpreter shuts down aborts the process, after complete output. It
+happened in one of ten runs. Threads have nothing to do then and end at once; only a worker of Ray that never became
+ready can need the limit.
+"""
+
 
 class WorkerDiedError(Exception):
     """A worker ended before it answered its batch. The message states the cause."""
@@ -70,6 +78,7 @@ class WorkerPool:
         self._tool, self._runners, self._batch_size = tool, runners, batch_size
         self._queue = JobQueue(batch_size, WINDOW * len(runners) * batch_size, ordered)
         self._source_error: BaseException | None = None
+        self._threads: list[threading.Thread] = []
 
     def __call__(self, samples: Iterable[Sample]) -> Iterator[Sample]:
         """Yield the finished samples.
@@ -91,6 +100,8 @@ class WorkerPool:
             self._queue.close()
             for runner in self._runners:
                 runner.stop()
+        for thread in self._threads:
+            thread.join(JOIN_TIMEOUT)
 
     def _read(self, samples: Iterable[Sample]) -> None:
         """Read the input and start runners as they are needed."""
@@ -100,7 +111,8 @@ class WorkerPool:
                 if not self._queue.put(sample):
                     return
                 if idle and number % self._batch_size == 0:
-                    threading.Thread(target=self._work, args=(idle.pop(),), daemon=True).start()
+                    self._threads.append(threading.Thread(target=self._work, args=(idle.pop(),), daemon=True))
+                    self._threads[-1].start()
         except BaseException as error:
             self._source_error = error
         self._queue.end_input()

@@ -1,6 +1,7 @@
 """The local engine with threads as workers, for stages that wait."""
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,23 @@ class Meeting:
         return samples
 
 
+class SlowEnd:
+    """What a thread keeps until it ends, and takes time to free."""
+
+    def __del__(self) -> None:
+        time.sleep(0.3)
+
+
+class Keeping(Meeting):
+    """A stage whose threads need time to end."""
+
+    kept = threading.local()
+
+    def work(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        self.kept.value = SlowEnd()
+        return samples
+
+
 class Broken(Meeting):
     def build(self) -> Worker:
         raise SetupError("no service")
@@ -45,6 +63,12 @@ def test_many_samples_wait_at_the_same_time_and_the_stage_is_built_once() -> Non
     results = list(Local(THREADS, threads=True)(stage, items))
     assert [result.id for result in results] == [item.id for item in items]
     assert stage.built == 1
+
+
+def test_the_threads_have_ended_when_the_run_ends() -> None:
+    before = threading.active_count()
+    list(Local(2, threads=True)(Keeping(), [sample("a"), sample("b")]))
+    assert threading.active_count() == before
 
 
 def test_a_stage_that_cannot_be_built_ends_the_run() -> None:

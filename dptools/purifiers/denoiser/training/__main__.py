@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--cooldown", type=float, default=1.0, help="final fraction of the run in which the learning rate falls")
     add("--report-every", type=int, default=500, help="iterations between checkpoints, each with a report")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    add("--critics", nargs="*", default=[], metavar="MODEL", help="bundled classifiers that take part in training")
+    add("--critics", nargs="*", default=[], metavar="MODEL", help="classifiers that take part in training")
     add(
         "--feature-weight",
         type=float,

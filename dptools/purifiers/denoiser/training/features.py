@@ -8,7 +8,6 @@ penalises that (Zhang et al., arXiv 1801.03924), and the cross-entropy of predic
 
 import random
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -27,36 +26,36 @@ STEPS = (1, 1, 2, 4)
 
 
 class FeatureExtractor(nn.Module):
-    """A classifier together with the outputs of its layers.
+    """A classifier together with features of its layers.
 
     Attributes:
-        classifier: a bundled classifier.
+        classifier: a convolutional classifier.
     """
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
-        self._outputs: list[Tensor] = []
-        blocks = list(classifier.network._blocks)  # type: ignore[arg-type]
-        for block, following in pairwise([*blocks, None]):
-            if following is None or following._block_args.stride not in (1, [1]):
-                block.register_forward_hook(self._keep)
+        self._features: dict[int, Tensor] = {}
+        for layer in classifier.network.modules():
+            if not next(layer.children(), None):
+                layer.register_forward_hook(self._keep)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the outputs of the last block at each resolution, B x C x H x W, and the logits, B x classes."""
-        self._outputs = []
+        """Return the last features at each resolution, B x C x H x W, and the logits, B x classes."""
+        self._features = {}
         logits = self.classifier(images)
-        return [*self._outputs, logits]
+        return [*self._features.values(), logits]
 
-    def _keep(self, _module: nn.Module, _inputs: object, output: Tensor) -> None:
-        self._outputs.append(output)
+    def _keep(self, _module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
+            self._features[output.shape[-1]] = output
 
 
 class Critics:
     """Classifiers that take part in training. Each call of a method uses one of them, drawn at random.
 
     Args:
-        names: names of bundled classifiers. The classifier of the evaluation must not be among them.
+        names: names of classifiers, as of ``--model``. The classifier of the evaluation must not be among them.
         device: device to compute on.
         draw: generator of the choices; noise comes from torch's generator of the device.
     """
