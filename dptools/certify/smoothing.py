@@ -50,8 +50,7 @@ class Smoothing:
     """
 
     sigma: float
-    differentiable = True
-    random = True
+    differentiable = random = quantised = True
     fits = optimised = False
     name = "smooth"
 

@@ -83,7 +83,8 @@ def _threat(evaluation: Evaluation) -> tuple[str, str]:
 def _gradient(evaluation: Evaluation) -> tuple[str, str]:
     kinds = {run.key.gradient for run in evaluation.full} - {GRADIENT_FREE}
     if "exact" in kinds:
-        return MET, "exact"
+        quantised = evaluation.method and evaluation.method.quantised
+        return MET, "exact, of the network in float32" if quantised else "exact"
     if kinds and not (evaluation.method and evaluation.method.differentiable):
         return MET, f"{', '.join(sorted(kinds))}: the method has no exact gradient"
     return NOT_MET, evaluation.command("-a pgd --gradient exact")

@@ -28,6 +28,9 @@ OPTIMISED = ("zero-shot", *FITS)
 NOISY = ("fast", "denoiser")
 """The methods that add noise before the network runs."""
 
+QUANTISED = ("fast", "perceptual")
+"""The methods whose network computes in 8-bit integers on a CPU. Gradients are those of the network in float32."""
+
 DEFAULT = "fast"
 
 DEFAULT_STRENGTH = 12
@@ -67,6 +70,11 @@ class Method:
     def differentiable(self) -> bool:
         """Whether gradients flow through the method."""
         return not (self.optimised or self.filter)
+
+    @property
+    def quantised(self) -> bool:
+        """Whether the method may compute in integers, so that its gradient is that of the network in float32."""
+        return self.name in QUANTISED
 
     @property
     def random(self) -> bool:

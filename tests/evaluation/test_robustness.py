@@ -75,6 +75,14 @@ def test_an_image_resists_all_attacks_together_only_if_it_resists_each() -> None
     assert len(robustness.threats) == 2
 
 
+def test_the_checklist_says_that_the_gradient_of_an_integer_network_is_that_in_floating_point() -> None:
+    found = {}
+    for method in ("fast", "denoiser"):
+        (evaluation,) = evaluations(read(images(1.0, through=method)))
+        (found[method],) = [item.detail for item in checklist(evaluation) if item.title.startswith("gradient")]
+    assert found == {"fast": "exact, of the network in float32", "denoiser": "exact"}
+
+
 def test_attacks_without_a_limit_and_failed_records_are_left_out() -> None:
     unlimited = record("a", 0.0, through=None)
     del unlimited["attack"]["epsilon"]
