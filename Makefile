@@ -377,10 +377,13 @@ $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
 	mkdir -p $(@D)
 	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
 
+# UNIVERSALITY holds more options, such as --attacks "PGD Linf 2/255" "FGSM 4/255".
+UNIVERSALITY ?=
+
 .PHONY: universality
 universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on the paper's eight attacks and sixteen others: IMAGES=DIR MODEL=NAME, PART=odd for half of them
 	mkdir -p results
-	python tests/benchmarks/universality.py $(IMAGES) --part $(PART) --model $(MODEL) $(METHODS) \
+	python tests/benchmarks/universality.py $(IMAGES) --part $(PART) --model $(MODEL) $(METHODS) $(UNIVERSALITY) \
 		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART)-$(subst :,-,$(notdir $(MODEL))) | tee results/universality.md
 
 # Attacks by someone who knows the method. COUNT=0 takes all images; ROBUSTNESS holds more options, such as --estimate.

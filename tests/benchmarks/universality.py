@@ -52,6 +52,8 @@ OTHERS = {
 }
 """The same for the attacks that no choice was based on."""
 
+ATTACKS = PAPER | DEVELOPMENT | OTHERS
+
 FILTERS = ("jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
 
 METHODS = ("denoiser", "denoiser:24", "fast", "photo", *FILTERS)
@@ -118,7 +120,9 @@ def rows(results: Mapping[str, Sequence[Result]]) -> list[list[str]]:
         count = sum(result.case.attack in attacks for result in first)
         if count:
             of_group = ([r for r in found if r.case.attack in attacks] for found in results.values())
-            lines.append([f"**mean, {title}**", str(count), *map(mean, of_group)])
+            used = len({result.case.attack for result in first} & set(attacks))
+            share = "" if used == len(attacks) else f"{used} of "
+            lines.append([f"**mean, {share}{title}**", str(count), *map(mean, of_group)])
     seconds = [f"{np.mean([result.seconds for result in found]):.3f}" for found in results.values()]
     return [*filter(None, lines), ["core-seconds per image", "", *seconds]]
 
@@ -129,7 +133,9 @@ def main() -> None:
     parser.add_argument("images", type=Path, help="directory of images, in subdirectories named after their classes")
     parser.add_argument("--out", type=Path, required=True, help="directory for attacked images and results")
     parser.add_argument("--part", choices=("all", "even", "odd"), default="all", help="images to use, by name")
-    parser.add_argument("--development", action="store_true", help="leave out the attacks of OTHERS")
+    parser.add_argument(
+        "--attacks", nargs="+", choices=ATTACKS, default=ATTACKS, metavar="NAME", help="only these attacks"
+    )
     parser.add_argument("--model", default="efficientnet-lite0", help="the classifier, which the attacks know")
     parser.add_argument("--jobs", type=int, default=available_cores())
     parser.add_argument("methods", nargs="*", default=list(METHODS))
@@ -137,8 +143,8 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     options.out.mkdir(parents=True, exist_ok=True)
     images, cases = files(options.images, options.part), []
-    for name, settings in (PAPER | DEVELOPMENT | ({} if options.development else OTHERS)).items():
-        cases += attack(name, settings, images, options.out, options.model)
+    for name in options.attacks:
+        cases += attack(name, ATTACKS[name], images, options.out, options.model)
         print(f"{name}: {sum(case.attack == name for case in cases)} of {len(images)}", file=sys.stderr)
     cases += [Case(source, label, "clean", source) for source, label in {(c.source, c.label) for c in cases}]
     results = {}
