@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dptools.lazy import lazy
-from dptools.purifiers.denoiser.settings import DENOISER, FAST, PERCEPTUAL, PHOTO, DenoiserSettings
+from dptools.purifiers.denoiser.settings import DENOISER, FAST, PERCEPTUAL, PHOTO, SMOOTHING, DenoiserSettings
 
 if TYPE_CHECKING:
     from dptools.purifiers.denoiser.network import DenoiserUNet
@@ -17,6 +17,7 @@ __all__ = [
     "FAST",
     "PERCEPTUAL",
     "PHOTO",
+    "SMOOTHING",
     "Denoiser",
     "DenoiserSettings",
     "DenoiserUNet",
