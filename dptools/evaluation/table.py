@@ -145,7 +145,7 @@ def suspicion_rows(gate: GateEvaluation) -> Rows:
 def gate_rows(gate: GateEvaluation) -> Rows:
     """Return accuracy and cost of each policy: purify nothing, only suspect images, or everything."""
     rows = [_gate_row(gate, policy, attacked) for policy in POLICIES for attacked in (False, True)]
-    return [["to restore", "images", "top-1", "top-5", "restored", "s an image"], *filter(None, rows)]
+    return [["purify", "images", "top-1", "top-5", "purified", "s an image"], *filter(None, rows)]
 
 
 def excluded(groups: Iterable[Group]) -> Iterable[str]:

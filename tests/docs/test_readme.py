@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docs.examples import Example, examples_of_markdown, run, words
+from docs.examples import Example, agree, examples_of_markdown, run
 from servers import OK, Request, Response, oip, scores, serving
 
 ROOT = Path(__file__).parents[2]
@@ -88,7 +88,7 @@ def test_commands_run_and_print_what_the_pages_show(sandbox: Path, environment: 
         (result.example.command, result.status, result.stdout, result.stderr)
         for result in results
         if result.status != 0
-        or (result.example.output is not None and words(result.stdout + result.stderr) != words(result.example.output))
+        or (result.example.output is not None and not agree(result.stdout + result.stderr, result.example.output))
     ]
     assert not failures, "\n".join(map(str, failures))
 
