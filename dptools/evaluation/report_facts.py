@@ -6,9 +6,9 @@ from typing import Any
 from dptools.evaluation.formatting import percent
 from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import NONE, uses_true_label
-from dptools.evaluation.metrics import Group
+from dptools.evaluation.metrics import MAX_IMAGES, Group
 from dptools.evaluation.run_key import number
-from dptools.evaluation.summary import MAX_IMAGES, Summary
+from dptools.evaluation.summary import Summary
 
 Fact = tuple[str, str]
 """A term and its description."""

@@ -9,7 +9,7 @@ from dptools.evaluation.checklist import checklists_as_json
 from dptools.evaluation.gating import GateEvaluation
 from dptools.evaluation.keys import ALL, ATTACK, NONE, Record, attack_name, is_scored, method, parse_keys, source_image
 from dptools.evaluation.learning_curves import LearningCurve
-from dptools.evaluation.metrics import ClusteredGroup, Group
+from dptools.evaluation.metrics import MAX_IMAGES, Group
 from dptools.evaluation.paired import Comparison, comparisons_as_json
 from dptools.evaluation.robustness import Robustness
 from dptools.texts import printable
@@ -18,15 +18,12 @@ MAX_EXAMPLES = 12
 """Maximum number of example images, of maps, and of values of each kind of :attr:`Summary.provenance`."""
 
 
-MAX_IMAGES = 100_000
-"""Maximum number of images that are counted, which bounds the memory."""
-
-
 @dataclass
 class Summary:
     """Counts over a stream of records, and one example per attack.
 
-    The size grows with the number of images only in ``attacked``, ``comparisons``, ``robustness`` and ``certificates``.
+    The size grows with the number of images only in ``attacked``, ``comparisons``, ``robustness`` and ``certificates``,
+    and up to MAX_IMAGES in each group.
 
     Attributes:
         by: The key of the groups, or several: ``attack``, ``method``, or the dotted path of any key.
@@ -48,7 +45,7 @@ class Summary:
     by: str | Sequence[str] = ATTACK
     groups: dict[str, Group] = field(default_factory=dict)
     cells: dict[tuple[str, str], Group] = field(default_factory=dict)
-    totals: dict[str, ClusteredGroup] = field(default_factory=dict)
+    totals: dict[str, Group] = field(default_factory=dict)
     examples: dict[str, Record] = field(default_factory=dict)
     maps: list[Record] = field(default_factory=list)
     attacked: Mapping[str, Record] = field(default_factory=dict)
@@ -153,11 +150,10 @@ class Summary:
 
     def _count(self, record: Record) -> None:
         name, cell = self._group_name(record), (method(record), attack_name(record))
-        kind = Group if self.by == (ATTACK,) else ClusteredGroup
-        self.groups.setdefault(name, kind(name)).add(record)
+        self.groups.setdefault(name, Group(name)).add(record)
         self.cells.setdefault(cell, Group(" ".join(cell))).add(record)
         if cell[1] != NONE:
-            self.totals.setdefault(cell[0], ClusteredGroup(ALL)).add(record)
+            self.totals.setdefault(cell[0], Group(ALL)).add(record)
 
     def _keep_example(self, record: Record) -> None:
         attack = attack_name(record)

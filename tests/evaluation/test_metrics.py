@@ -178,3 +178,17 @@ def test_the_total_counts_images_not_attacks() -> None:
     )
     rate = independent[-1].rate("after_top1")
     assert (rate.low, rate.high) == pytest.approx((Rate(30, 90).low, Rate(30, 90).high))
+
+
+def test_an_image_that_an_attack_repeats_counts_once_in_the_interval() -> None:
+    records = [purified(f"image{number}", "pgd", "none", 1 + number % 2) for number in range(10)]
+    (group,) = evaluate(records * 4)
+    once, rate = Rate(5, 10), group.rate("after_top1")
+    assert (rate.k, rate.n) == (20, 40)
+    assert (rate.low, rate.high) == pytest.approx((once.low, once.high))
+
+
+@pytest.mark.parametrize("rank", [1, 9])
+def test_the_interval_of_different_images_is_wilsons(rank: int) -> None:
+    (group,) = evaluate([purified(f"image{number}", "pgd", "none", rank) for number in range(1000)])
+    assert group.rate("after_top1") == Rate(1000 if rank == 1 else 0, 1000)
