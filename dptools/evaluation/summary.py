@@ -9,7 +9,7 @@ from dptools.evaluation.checklist import checklists_as_json
 from dptools.evaluation.gating import GateEvaluation
 from dptools.evaluation.keys import ALL, ATTACK, NONE, Record, attack_name, is_scored, method, parse_keys, source_image
 from dptools.evaluation.learning_curves import LearningCurve
-from dptools.evaluation.metrics import MAX_IMAGES, Group
+from dptools.evaluation.metrics import MAX_IMAGES, Group, merged
 from dptools.evaluation.paired import Comparison, comparisons_as_json
 from dptools.evaluation.robustness import Robustness
 from dptools.texts import printable
@@ -90,8 +90,7 @@ class Summary:
             scored = self._methods
             failures = [replace(group, name=at) for (name, at), group in self.cells.items() if name not in scored]
             return [*(group for method in scored for group in self._of_method(method)), *failures]
-        attacked = [name for name, attack in self.cells if attack != NONE]
-        return [*self.groups.values(), *(self._total(attacked[0], ALL) if attacked else ())]
+        return [*self.groups.values(), *self._total(ALL, *self.totals)]
 
     @property
     def _mixes_methods(self) -> bool:
@@ -112,13 +111,12 @@ class Summary:
         for (name, attack), group in self.cells.items():
             if name == method:
                 yield replace(group, name=f"{method}: {attack}")
-        yield from self._total(method, f"{method}: {ALL}")
+        yield from self._total(f"{method}: {ALL}", method)
 
-    def _total(self, method: str, name: str) -> Iterator[Group]:
-        """Yield the total over the attacks on a method, if there are several."""
-        if sum(of == method and attack != NONE for of, attack in self.cells) > 1:
-            self.totals[method].name = name
-            yield self.totals[method]
+    def _total(self, name: str, *methods: str) -> Iterator[Group]:
+        """Yield the total over the attacks on methods, if there are several attacks."""
+        if len({attack for method, attack in self.cells if method in methods and attack != NONE}) > 1:
+            yield merged(name, (self.totals[method] for method in methods))
 
     @property
     def failed(self) -> bool:

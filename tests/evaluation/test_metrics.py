@@ -155,6 +155,16 @@ def test_methods_are_never_pooled() -> None:
     ]
 
 
+@pytest.mark.parametrize("skipped", [0, 4])
+def test_the_total_has_all_records_wherever_the_skipped_ones_are(skipped: int) -> None:
+    """A skipped image never reaches dp-denoise, so its record names no method."""
+    records = [purified(image, attack, "jpeg:75", 1) for image in ("a", "b") for attack in ("gs", "agn")]
+    records[skipped:skipped] = [{**SKIPPED, "attack": {**SKIPPED["attack"], "name": name}} for name in ("gs", "agn")]
+    *_, total = (group.as_json() for group in evaluate(records))
+    assert (total["name"], total["records"], total["skipped"]) == ("all", 6, 2)
+    assert [total["after"]["top1"]["n"], total["clean"]["top1"]["n"]] == [4, 6]
+
+
 def test_records_are_grouped_by_several_keys() -> None:
     summary = Summary(["method", "attack.epsilon"])
     summary.read([{**record("pgd", 1), "attack": {"name": "pgd", "epsilon": 0.1, "success": True}}, record("gs", 1)])
