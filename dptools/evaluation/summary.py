@@ -94,10 +94,13 @@ class Summary:
 
     @property
     def _mixes_methods(self) -> bool:
-        """Whether one attack, or all attacks together, have scored records of several methods."""
+        """Whether one attack, or all attacks together, have scored records of several methods.
+
+        Images that were not purified are a method if they were classified: dp-attack alone gives no accuracy "after".
+        """
         methods: dict[str, set[str]] = {}
         for (name, attack), group in self.cells.items():
-            if group.scored and (name != NONE or len(self.cells) == 1):
+            if group.scored and (name != NONE or group.rate("after_top1").n):
                 methods.setdefault(attack, set()).add(name)
         attacked = set().union(*(names for attack, names in methods.items() if attack != NONE))
         return len(attacked) > 1 or len(methods.get(NONE, ())) > 1

@@ -155,6 +155,15 @@ def test_methods_are_never_pooled() -> None:
     ]
 
 
+def test_classified_images_with_and_without_purification_are_not_pooled() -> None:
+    attacked = [{**record("gs", 9), "source": source} for source in ("a", "b")]
+    after = [purified("a", "gs", "jpeg:75", 1), purified("b", "gs", "jpeg:75", 9)]
+    groups = {group.name: group.rate("after_top1") for group in evaluate([*attacked, *after])}
+    assert groups == {"none: gs": Rate(0, 2), "jpeg:75: gs": Rate(1, 2)}
+    only_attacked = [{**each, "classify": {}} for each in attacked]
+    assert [group.name for group in evaluate([*only_attacked, SKIPPED, *after])] == ["gs"]
+
+
 @pytest.mark.parametrize("skipped", [0, 4])
 def test_the_total_has_all_records_wherever_the_skipped_ones_are(skipped: int) -> None:
     """A skipped image never reaches dp-denoise, so its record names no method."""
