@@ -114,9 +114,8 @@ def certified_rows(certificates: CertificateEvaluation) -> Rows:
     """Return certified accuracy by radius, in per cent of all images and of those correct without noise."""
     radii = [f"{radius:g}" for radius in certificates.radii]
     rows = [["certified at L2", "of", "n", *radii, "abstained", "mean radius"]]
-    for group in certificates.shown():
+    for name, group in certificates.named():
         best = group.sigma is None
-        name = f"{'best sigma' if best else f'sigma {group.sigma:g}'}, {group.method}"
         for of_correct in (False, True) if group.knows_clean else (False,):
             rates = [group.accuracy(radius, of_correct=of_correct) for radius in certificates.radii]
             ends = ["", ""] if of_correct or best else [percent(group.abstained), f"{group.mean_radius:.3f}"]
