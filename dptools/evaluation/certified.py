@@ -109,6 +109,9 @@ class BestGroup(CertificateGroup):
         rates = [group.accuracy(radius, of_correct=of_correct) for group in self.groups]
         return max(rates, key=lambda rate: rate.k / rate.n if rate.n else 0.0)
 
+    def as_json(self, radii: Sequence[float]) -> dict[str, Any]:
+        return super().as_json(radii) | {"abstained": None, "average_radius": None}
+
 
 @dataclass
 class CertificateEvaluation:

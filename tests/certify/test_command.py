@@ -114,6 +114,9 @@ def test_the_best_sigma_at_each_radius_is_a_row_of_its_own() -> None:
     evaluation.add(certificate("b", 0.4, others=[{**other, "radius": 0.7}]))
     rows = [(group.sigma, [group.accuracy(radius).k for radius in evaluation.radii]) for group in evaluation.shown()]
     assert rows == [(0.25, [2, 0]), (0.5, [1, 1]), (None, [2, 1])]
+    *_, largest, best = evaluation.as_json()
+    assert largest["abstained"]["n"] == 2
+    assert (best["sigma"], best["abstained"], best["average_radius"]) == (None, None, None)  # of no single noise
 
 
 def test_certificates_of_other_images_attacks_and_classifiers_are_kept_apart() -> None:
