@@ -7,8 +7,9 @@ from dptools.certify.smoothing import Smoothing, parse_defence
 from dptools.errors import UsageError
 from dptools.evaluation.keys import NONE
 from dptools.evaluation.robustness import Robustness, Run
-from dptools.evaluation.run_key import GRADIENT_FREE, number
+from dptools.evaluation.run_key import GRADIENT_FREE, names, number
 from dptools.purifiers import Method
+from dptools.texts import printable
 
 TOLERANCE = 0.02
 """The largest decrease of accuracy that counts as no decrease when an attack gets twice as many steps."""
@@ -19,11 +20,15 @@ class Evaluation:
     """All attacks on one classifier with one defence.
 
     Attributes:
+        model: The classifier.
         through: The defence; ``none`` for none.
+        name: The defence, with the classifier if several were attacked.
         runs: The runs.
     """
 
+    model: str
     through: str
+    name: str
     runs: list[Run]
 
     @property
@@ -57,21 +62,27 @@ def evaluations(robustness: Robustness) -> list[Evaluation]:
     groups: dict[tuple[str, str], list[Run]] = {}
     for key, run in robustness.runs.items():
         groups.setdefault((key.model, key.through), []).append(run)
-    return [Evaluation(through, runs) for (_, through), runs in groups.items()]
+    several = robustness.several_models
+    return [
+        Evaluation(model, through, f"{through} before {printable(model)}" if several else through, runs)
+        for (model, through), runs in groups.items()
+    ]
 
 
 def warnings(evaluation: Evaluation) -> Iterator[str]:
     """Yield a sentence for each sign that the attacks are too weak to judge the defence."""
+    name = names(run.key for run in evaluation.runs)
     for free, gradient in _beaten(evaluation):
-        yield f"{free.key} breaks more images than {gradient.key}: the gradient is masked, or its attack is too weak"
+        first, second = name[free.key], name[gradient.key]
+        yield f"{first} breaks more images than {second}: the gradient is masked, or its attack is too weak"
     for few, many in _helped(evaluation):
-        yield f"{many.key} breaks more images than {few.key}: increase the number of steps further"
+        yield f"{name[many.key]} breaks more images than {name[few.key]}: increase the number of steps further"
     if evaluation.through != NONE and not reaches_zero(evaluation):
         yield "no attack breaks every image: increase --epsilon until one does, to show that the attacks work"
     for run in evaluation.full:
         key = run.key
         if evaluation.method and evaluation.method.differentiable and key.gradient in ("bpda", "surrogate"):
-            yield f"{key}: {evaluation.through} has an exact gradient, so this result is too optimistic"
+            yield f"{name[key]}: {evaluation.through} has an exact gradient, so this result is too optimistic"
 
 
 def reaches_zero(evaluation: Evaluation) -> bool:

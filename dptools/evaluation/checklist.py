@@ -60,6 +60,7 @@ def checklists_as_json(robustness: Robustness) -> list[dict[str, Any]]:
     """Return all checklists and warnings as a JSON list, documented in dp-eval(1)."""
     return [
         {
+            "model": evaluation.model,
             "through": evaluation.through,
             "items": [vars(item) for item in checklist(evaluation)],
             "warnings": list(warnings(evaluation)),

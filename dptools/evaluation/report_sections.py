@@ -95,7 +95,7 @@ def _robustness_sections(summary: Summary) -> Iterator[Section]:
     for evaluation in evaluations(summary.robustness):
         note = " ".join(f"Warning: {text}." for text in warnings(evaluation))
         if evaluation.through != NONE:
-            yield Section(f"Checklist for {evaluation.through}", checklist_rows(evaluation), note, texts=True)
+            yield Section(f"Checklist for {evaluation.name}", checklist_rows(evaluation), note, texts=True)
 
 
 def _gate_sections(summary: Summary) -> Iterator[Section]:

@@ -97,6 +97,13 @@ def test_attacks_by_someone_who_knows_the_method_are_the_main_result() -> None:
     assert "Against attackers who know the method: denoiser 25" in lead(summarise([*RECORDS, *records]))
 
 
+def test_the_main_result_names_the_classifier_if_there_are_several() -> None:
+    summary = summarise([*images(0.0), *images(1.0, 1.0, model="other")])
+    first, second = lead(summary).split(";")
+    assert "denoiser before efficientnet-lite0 0 [0-79] % top-1 on 1 images" in first
+    assert second.startswith(" denoiser before other 100 [34-100] % top-1 on 2 images")
+
+
 def test_a_failed_record_gives_no_row_of_dashes() -> None:
     rows = [
         re.findall(r"<t[hd][^>]*>([^<]*)", row) for row in re.findall(r"<tr>.*", page(summarise([*RECORDS, FAILED])))

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from dptools.evaluation.adaptive import evaluations, warnings
-from dptools.evaluation.checklist import checklist
+from dptools.evaluation.checklist import checklist, checklists_as_json
 from dptools.evaluation.figures import robustness as draw
 from dptools.evaluation.robustness import Robustness
-from dptools.evaluation.run_key import number
+from dptools.evaluation.run_key import names, number
+from dptools.evaluation.table import checklist_rows, robustness_rows
 
 
 def record(
@@ -140,6 +141,47 @@ def test_curves_join_runs_that_differ_in_one_setting_only() -> None:
     (axes,) = draw(robustness.curves("epsilon"), "epsilon").axes
     assert list(axes.lines[0].get_xdata()) == pytest.approx([0, 1, 4, 8])
     assert list(axes.lines[0].get_ydata()) == [100, 100, 50, 0]  # the first point is the clean accuracy
+
+
+def test_results_of_two_classifiers_can_be_told_apart() -> None:
+    robustness = read(
+        [
+            *[record for epsilon in (4, 8) for record in images(1.0, epsilon=epsilon / 255)],
+            *[record for epsilon in (4, 8) for record in images(0.0, epsilon=epsilon / 255, model="other")],
+            *images(0.0, name="square", gradient="none", model="other"),
+        ]
+    )
+    curves = robustness.curves("epsilon")
+    assert {name: [run.majority.k for run in runs] for name, runs in curves.items()} == {
+        "pgd x10 exact eot 4 on efficientnet-lite0, behind denoiser": [1, 1],
+        "pgd x10 exact eot 4 on other, behind denoiser": [0, 0],
+    }
+    first = [row[0] for row in robustness_rows(robustness)]
+    assert first[1] == "pgd linf 4/255 x10 exact eot 4 on efficientnet-lite0"
+    assert first[-1] == "all linf 4/255 on other"
+    assert len(set(first)) == len(first)
+    titles = [checklist_rows(evaluation)[0][1] for evaluation in evaluations(robustness)]
+    assert titles == ["checklist for denoiser before efficientnet-lite0", "checklist for denoiser before other"]
+    assert [each["model"] for each in checklists_as_json(robustness)] == ["efficientnet-lite0", "other"]
+
+
+def test_runs_with_otherwise_equal_names_show_the_settings_that_differ() -> None:
+    robustness = read(
+        [
+            *images(1.0),
+            *images(1.0, judges=20),
+            *images(1.0, params={"steps": 10, "random_start": False}),
+            *images(1.0, steps=20),
+            *images(1.0, through="fast"),
+        ]
+    )
+    assert list(names(robustness.runs).values()) == [
+        "pgd linf 4/255 x10 exact eot 4 judges=10",
+        "pgd linf 4/255 x10 exact eot 4 judges=20",
+        "pgd linf 4/255 x10 exact eot 4 judges=10 random_start=false",
+        "pgd linf 4/255 x20 exact eot 4",
+        "pgd linf 4/255 x10 exact eot 4",
+    ]
 
 
 @pytest.mark.parametrize(("epsilon", "text"), [(4 / 255, "4/255"), (0.5 / 255, "0.5/255"), (0.5, "0.5"), (3.0, "3")])
