@@ -1,16 +1,23 @@
 """Robust accuracy, its curves, the checklist of an adaptive evaluation, and its warnings."""
 
 from collections.abc import Iterable
+from copy import deepcopy
+from inspect import signature
+from shlex import split
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from dptools.certify.smoothing import parse_defence
 from dptools.evaluation.adaptive import evaluations, warnings
 from dptools.evaluation.checklist import checklist, checklists_as_json
 from dptools.evaluation.figures import robustness as draw
 from dptools.evaluation.robustness import Robustness
 from dptools.evaluation.run_key import names, number
 from dptools.evaluation.table import checklist_rows, robustness_rows
+from dptools.tools.attack.command import app, attack
+from dptools.tools.attack.options import AttackOptions
 
 
 def record(
@@ -18,7 +25,7 @@ def record(
     correct: float | None,
     *,
     name: str = "pgd",
-    epsilon: float = 4 / 255,
+    epsilon: float | None = 4 / 255,
     steps: int = 10,
     through: str | None = "denoiser",
     gradient: str = "exact",
@@ -182,6 +189,62 @@ def test_runs_with_otherwise_equal_names_show_the_settings_that_differ() -> None
         "pgd linf 4/255 x20 exact eot 4",
         "pgd linf 4/255 x10 exact eot 4",
     ]
+
+
+def options_of(command: str) -> AttackOptions:
+    """Return the options that dp-attack reads from a command, without running it."""
+    context = get_command(app).make_context("dp-attack", split(command)[1:])
+    own = {name: value for name, value in context.params.items() if name in signature(attack).parameters}
+    return attack(**own)
+
+
+def suggestions(records: Iterable[dict[str, Any]]) -> list[str]:
+    (evaluation,) = evaluations(read(records))
+    return [item.detail for item in checklist(evaluation) if item.detail.startswith("dp-attack")]
+
+
+SQUARE = {"name": "square", "gradient": "none"}
+
+
+@pytest.mark.parametrize("method", ["fast", "denoiser", "jpeg:75", "dip", "zero-shot", "smooth:0.25"])
+@pytest.mark.parametrize(
+    "records",
+    [
+        images(1.0),
+        images(1.0, **SQUARE),
+        images(1.0, **SQUARE, epsilon=0.6),
+        images(1.0, **SQUARE, norm="l2", epsilon=3.0),
+        images(1.0, norm="l1", name="L1PGD", epsilon=20.0),
+        images(1.0, norm="l2", name="deepfool", epsilon=None),
+        images(1.0, model="efficientnet-lite1"),
+        [*images(1.0), *images(0.0, steps=20, norm="l2", name="HopSkipJumpAttack", gradient="none")],
+        [record for n in (5, 10) for record in images(10.0 / n - 1, **SQUARE, params={"queries": n})],
+        [*images(1.0), *(record for n in (5, 10) for record in images(10.0 / n - 1, steps=n, norm="l2", name="L2PGD"))],
+        [
+            *images(1.0, norm="l2"),
+            *(record for n in (5, 10) for record in images(10.0 / n - 1, steps=n, name="HopSkipJumpAttack")),
+        ],
+    ],
+)
+def test_every_suggested_command_is_accepted(records: list[dict[str, Any]], method: str) -> None:
+    through = [deepcopy(record) for record in records]
+    for each in through:
+        each["attack"]["through"] = method
+        if not parse_defence(method).random:
+            del each["attack"]["judges"]
+    commands = suggestions(through)
+    assert commands
+    for command in commands:
+        assert options_of(command).defence.through == method
+
+
+def test_suggestions_depend_on_the_method_the_classifier_and_the_attack() -> None:
+    jpeg = {"through": "jpeg:75", "model": "resnet18", "gradient": "none"}
+    found = suggestions(images(1.0, name="square", **jpeg, epsilon=0.6))
+    assert found[0] == "dp-attack -a pgd --norm linf --epsilon 0.6 --model resnet18 --through jpeg:75"
+    assert "dp-attack -a pgd --norm linf --epsilon 1 --model resnet18 --through jpeg:75" in found
+    hop = "dp-attack -a HopSkipJumpAttack --set constraint=linf --epsilon 0.6 --model resnet18 --through jpeg:75"
+    assert hop in found
 
 
 @pytest.mark.parametrize(("epsilon", "text"), [(4 / 255, "4/255"), (0.5 / 255, "0.5/255"), (0.5, "0.5"), (3.0, "3")])
