@@ -61,7 +61,7 @@ def sections(summary: Summary, *, published: bool = True) -> Iterator[Section]:
     if summary.comparisons:
         unpaired = ", ".join(f"{comparison.second}: {comparison.unpaired}" for comparison in summary.comparisons)
         note = (
-            f"McNemar's exact test. Records without partner: {unpaired}. "
+            f"McNemar's exact test. Records in no pair, without a partner or with an unknown result: {unpaired}. "
             "Several attacks on one image are treated as independent."
         )
         yield Section("Comparison with other records", comparison_rows(summary.comparisons), note)
