@@ -27,7 +27,7 @@ class Summary:
 
     Attributes:
         by: The key of the groups, or several: ``attack``, ``method``, or the dotted path of any key.
-        groups: Groups by name, in order of appearance.
+        groups: Groups by name, in order of appearance; empty if grouped by attack, because ``cells`` suffice.
         cells: Groups by method and attack.
         totals: The groups of all attacked images, by method.
         examples: One record of a purified image for each attack. Examples show different images where possible.
@@ -90,7 +90,10 @@ class Summary:
             scored = self._methods
             failures = [replace(group, name=at) for (name, at), group in self.cells.items() if name not in scored]
             return [*(group for method in scored for group in self._of_method(method)), *failures]
-        return [*self.groups.values(), *self._total(ALL, *self.totals)]
+        attacks: dict[str, list[Group]] = {}
+        for (_, attack), group in self.cells.items():
+            attacks.setdefault(attack, []).append(group)
+        return [*(merged(name, groups) for name, groups in attacks.items()), *self._total(ALL, *self.totals)]
 
     @property
     def _mixes_methods(self) -> bool:
@@ -124,7 +127,7 @@ class Summary:
     @property
     def failed(self) -> bool:
         """Return whether any record failed."""
-        return any(group.counts["failed"] for group in self.groups.values())
+        return any(group.counts["failed"] for group in self.cells.values())
 
     @property
     def methods(self) -> dict[str, tuple[Group, Group]]:
@@ -150,8 +153,10 @@ class Summary:
         return summary
 
     def _count(self, record: Record) -> None:
-        name, cell = self._group_name(record), (method(record), attack_name(record))
-        self.groups.setdefault(name, Group(name)).add(record)
+        cell = (method(record), attack_name(record))
+        if self.by != (ATTACK,):
+            name = self._group_name(record)
+            self.groups.setdefault(name, Group(name)).add(record)
         self.cells.setdefault(cell, Group(" ".join(cell))).add(record)
         if cell[1] != NONE:
             self.totals.setdefault(cell[0], Group(ALL)).add(record)
