@@ -11,6 +11,7 @@ from torch import Tensor
 from dptools.certify.bounds import alpha_of_look, clopper_pearson_lower, is_clear, is_futile, looks, radius
 from dptools.certify.certificate import Certificate, Vote
 from dptools.certify.smoothing import MAX_SIGMA, choosing_draws
+from dptools.classifiers.classifier import check_finite
 from dptools.purifiers.purifier import check_images
 
 Label = TypeVar("Label", bound=Hashable)
@@ -130,7 +131,11 @@ class Smoothed(Generic[Label]):
         return Vote(label, counts, draws, self.sigma, alpha)
 
     def _votes(self, image: Tensor, seed: int) -> Iterator[Label]:
-        """Yield the class of one noisy image after another, without end."""
+        """Yield the class of one noisy image after another, without end.
+
+        Raises:
+            SampleError: A score is not finite, so no class can be named.
+        """
         generator = torch.Generator(image.device if image.is_cuda else "cpu").manual_seed(seed)
         seeds = count(seed)
         size = BATCH.get(image.device.type, 1)
@@ -141,7 +146,8 @@ class Smoothed(Generic[Label]):
             if self._labels is not None:
                 yield from self._labels(purified)
             else:
-                yield from self.classifier(purified).argmax(dim=1).tolist()
+                name = getattr(self.classifier, "name", "the classifier")
+                yield from check_finite(self.classifier(purified), name).argmax(dim=1).tolist()
 
     def _purify(self, noisy: Tensor, seeds: Iterator[int]) -> Tensor:
         if self.purifier is None:

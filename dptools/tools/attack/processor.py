@@ -82,7 +82,10 @@ class AttackProcessor:
         return [sample if sample.finished else self._finish(sample, next(results)) for sample in checked]
 
     def _attack_informed(self, attack: Attack, sample: Sample) -> Sample:
-        """Attack one sample with more than the classifier. Its model is its own, because its id is the seed."""
+        """Attack one sample with more than the classifier.
+
+        Each sample gets its own defended model, because its random numbers follow from the sample's id.
+        """
         knowledge, label = self.knowledge, sample.record["label"]
         victim = knowledge.victim(self.classifier, attack.name, sample, self.seed)
         clean = self._assess(victim, to_tensor(sample, self.classifier.device))
@@ -122,13 +125,22 @@ class AttackProcessor:
         return int(scores.argmax())
 
     def _assess(self, model: "nn.Module", image: "Tensor") -> "Judgement":
-        """Return the logits of an image: one row, or one row for each draw of a defence."""
+        """Return the judgement of an image, with one row of logits, or with one row for each draw of a defence."""
         import torch
 
-        from dptools.attacks import Judgement
-
         with torch.no_grad():
-            return Judgement(getattr(model, "judge", model)(image))
+            return self._judgement(getattr(model, "judge", model)(image))
+
+    def _judgement(self, logits: "Tensor") -> "Judgement":
+        """Return the judgement that follows from logits, draws x classes.
+
+        Raises:
+            SampleError: A logit is not finite, so no class can be named.
+        """
+        from dptools.attacks import Judgement
+        from dptools.classifiers import check_finite
+
+        return Judgement(check_finite(logits, self.classifier.name))
 
     def _check_clean(self, sample: Sample, clean: "Judgement") -> Sample:
         """Return the sample with the prediction for the clean image. Skip it if there is nothing to attack."""
@@ -167,9 +179,8 @@ class AttackProcessor:
 
     def _finish(self, sample: Sample, result: "AttackResult", adversarial: "Judgement | None" = None) -> Sample:
         """Return the sample with the adversarial image, and with the result in its record."""
-        from dptools.attacks import Judgement
-
-        judgement, classes = adversarial or Judgement(result.scores[None]), self.classifier.classes
+        judgement = self._judgement(adversarial.logits if adversarial else result.scores[None])
+        classes = self.classifier.classes
         prediction = facts.prediction(judgement, sample.record["label"], "adversarial", classes)
         return replace(_with_facts(sample, {**prediction, **facts.result(result)}), pixels=to_pixels(result.image))
 
