@@ -217,6 +217,19 @@ def test_votes_with_scores_that_are_not_finite_fail(
         assert record["error"]["message"] == "dark.py:network returned scores that are not finite"
 
 
+def test_an_abstention_is_not_correct_for_any_label(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dark.py").write_text(DARK)
+    Image.new("RGB", (8, 8), (128, 128, 128)).save("a.png")  # the noise decides between three classes
+    for label in range(3):
+        model = f"--model dark.py:network --size 8 --label {label}"
+        (record,) = records(tool(f"dp-classify --smooth 0.1 --draws 20 --purifier none {model} a.png").stdout)
+        assert record["smooth"]["abstained"]
+        assert record["classify"]["label_rank"] > 1
+
+
 def _first() -> str:
     return str(sorted(Path("imgs").glob("*/*.png"))[0].relative_to("imgs"))
 

@@ -113,7 +113,8 @@ class CertifyProcessor:
         ranked = sorted(counts, key=lambda name: (name != winner, -counts[name], str(name)))
         top = [{**self._describe(name), "p": round(counts[name] / total, 4)} for name in ranked[: self.top_k]]
         label = self.labels.find(sample, self.classifier.classes)
-        rank = None if label is None else self._rank(label, ranked)
+        # An abstention takes the first place, so that it never counts as correct.
+        rank = None if label is None else self._rank(label, ranked) + (winner is None)
         classified = {"model": self.classifier.name, "top": top, "label_rank": rank}
         return sample.without(*PREDICTIONS).update(
             classify=classified, **facts, **({} if label is None else {"label": label})
