@@ -101,6 +101,19 @@ def test_size_and_resize_options(query: str, side: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "side", "message"),
+    [
+        ("?resize=100", 224, "images resized to 100 pixels are smaller than the input of 224 pixels"),
+        ("?size=96&resize=95", -1, "images resized to 95 pixels are smaller than the input of 96 pixels"),
+        ("?size=300", 224, "accepts images of 224 x 224 pixels only, not 300"),
+    ],
+)
+def test_sizes_that_the_model_does_not_accept_are_refused(query: str, side: int, message: str) -> None:
+    with serving(oip(in_turn(GOOD), shape=(-1, 3, side, side))) as server, pytest.raises(UsageError, match=message):
+        model(server, query)
+
+
+@pytest.mark.parametrize(
     "data",
     [[0.7, 0.2, 0.1], [[0.7, 0.2, 0.1]], [[[0.7], [0.2], [0.1]]]],
 )
