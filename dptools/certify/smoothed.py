@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dptools.certify.bounds import alpha_of_look, clopper_pearson_lower, is_clear, is_futile, looks, radius
 from dptools.certify.certificate import Certificate, Vote
+from dptools.certify.noisy import OTHER_STREAM
 from dptools.certify.smoothing import MAX_SIGMA, choosing_draws
 from dptools.classifiers.classifier import check_finite
 from dptools.purifiers.purifier import check_images
@@ -137,7 +138,7 @@ class Smoothed(Generic[Label]):
             SampleError: A score is not finite, so no class can be named.
         """
         generator = torch.Generator(image.device if image.is_cuda else "cpu").manual_seed(seed)
-        seeds = count(seed)
+        seeds = count(seed ^ OTHER_STREAM)
         size = BATCH.get(image.device.type, 1)
         while True:
             noise = torch.randn((size, *image.shape[1:]), generator=generator, device=generator.device)
