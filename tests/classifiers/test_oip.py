@@ -181,6 +181,15 @@ def test_attack_sends_no_image_again_because_another_failed(sh: Run, tmp_path: P
     assert bodies.count(bodies[0]) == 1
 
 
+def test_an_attack_that_needs_gradients_is_refused_without_any_request(in_process: Run) -> None:
+    with serving(oip(in_turn(GOOD))) as server:
+        for option in ("--model", "--transfer-from"):
+            done = in_process(f": ; dp-attack {option} oip+{server.url}/v2/models/m a.png b.png -o adv")
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+            assert "has none, because a service computes it: choose agn, bun, spn, square" in done.stderr
+        assert server.requests == []
+
+
 def test_options_select_one_of_several_tensors() -> None:
     image = {"name": "a", "datatype": "FP32", "shape": [1, 3, 8, 8]}
     description = {"inputs": [{**image, "name": "b"}, image], "outputs": [{**image, "name": "x", "shape": [1, 3]}]}
