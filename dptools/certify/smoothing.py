@@ -65,7 +65,7 @@ def parse_defence(text: str) -> Method | Smoothing:
         UsageError: There is no such method, or the value is out of range.
     """
     if not text.startswith(SMOOTH):
-        return parse_method(text)
+        return parse_method(text, others=(f"{SMOOTH}SIGMA",))
     try:
         return Smoothing(parse_sigma(text.removeprefix(SMOOTH)))
     except UsageError as error:

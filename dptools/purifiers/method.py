@@ -1,5 +1,6 @@
 """Purification methods and their names. This module imports no image or network library."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dptools.errors import UsageError
@@ -87,8 +88,12 @@ class Method:
         return self.name if self.strength is None else f"{self.name}:{self.strength:g}"
 
 
-def parse_method(text: str) -> Method:
+def parse_method(text: str, others: Sequence[str] = ()) -> Method:
     """Return the method that a text such as ``denoiser``, ``denoiser:24`` or ``jpeg:50`` names.
+
+    Args:
+        text: the name, and a value behind a colon.
+        others: what the user may choose besides methods, for the error message.
 
     Raises:
         UsageError: there is no such method, or it does not take this value. The message lists the choices.
@@ -97,7 +102,7 @@ def parse_method(text: str) -> Method:
     if name in PARAMETERS:
         return Method(name, parse_filter(text))
     if name not in NETWORK_METHODS:
-        raise UsageError(f"unknown method {name!r}: choose {', '.join(METHODS)}")
+        raise UsageError(f"unknown method {name!r}: choose {', '.join((*METHODS, *others))}")
     if colon and name == "denoiser":
         strength = STRENGTH.parse(name, value)
         return Method(name, strength=None if strength == DEFAULT_STRENGTH else strength)
