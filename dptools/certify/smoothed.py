@@ -82,7 +82,8 @@ class Smoothed(Generic[Label]):
             image: 3 x H x W or 1 x 3 x H x W, floating point, in [0, 1].
             draws: Largest number of noisy images that are counted.
             alpha: Probability that the certificate is wrong.
-            n0: Number of further noisy images that choose the class; None for 100, or a tenth of the draws if less.
+            n0: Number of further noisy images that choose the class; None for 100, or a tenth of the draws if that is
+                less, but at least one.
             until: The radius that suffices; None to use all draws.
             seed: Seed of the noise.
 

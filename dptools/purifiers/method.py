@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dptools.errors import UsageError
 from dptools.purifiers.filters.registry import PARAMETERS, Filter, parse_filter
 from dptools.purifiers.parameter import Parameter
+from dptools.texts import exact
 
 NETWORK_METHODS = {
     "fast": "one pass of a network that two classifiers helped to train; made for classifiers",
@@ -85,7 +86,7 @@ class Method:
     def __str__(self) -> str:
         if self.filter:
             return str(self.filter)
-        return self.name if self.strength is None else f"{self.name}:{self.strength:g}"
+        return self.name if self.strength is None else f"{self.name}:{exact(self.strength)}"
 
 
 def parse_method(text: str, others: Sequence[str] = ()) -> Method:
