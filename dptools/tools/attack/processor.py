@@ -9,9 +9,10 @@ from dptools.attacks.attack import Attack
 from dptools.errors import SampleError
 from dptools.pipe.record import Record, reason
 from dptools.pipe.sample import Sample
+from dptools.pixels import to_pixels
 from dptools.tools.attack import facts
 from dptools.tools.attack.knowledge import Knowledge
-from dptools.tools.shared import PREDICTIONS, LabelFrom, Labels, to_pixels, to_tensor
+from dptools.tools.shared import PREDICTIONS, LabelFrom, Labels, to_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -109,7 +110,7 @@ class AttackProcessor:
                 finished, {**facts.judgement(clean, adversarial, label), "restorations": restorations}
             )
         if knowledge.detector:
-            suspicion = knowledge.detector(to_pixels(result.image), result.scores.softmax(dim=0).cpu())
+            suspicion = knowledge.detector(to_pixels(result.image[0]), result.scores.softmax(dim=0).cpu())
             finished = _with_facts(finished, {"suspicion": suspicion, **({} if aim is None else {"aim": aim})})
         return finished
 
@@ -182,7 +183,7 @@ class AttackProcessor:
         judgement = self._judgement(adversarial.logits if adversarial else result.scores[None])
         classes = self.classifier.classes
         prediction = facts.prediction(judgement, sample.record["label"], "adversarial", classes)
-        return replace(_with_facts(sample, {**prediction, **facts.result(result)}), pixels=to_pixels(result.image))
+        return replace(_with_facts(sample, {**prediction, **facts.result(result)}), pixels=to_pixels(result.image[0]))
 
 
 def _with_facts(sample: Sample, added: Record) -> Sample:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dptools.errors import SampleError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
+from dptools.pixels import to_pixels
 from dptools.tools.classify.certification import NO_PURIFIER, CertificationOptions
 from dptools.tools.shared import PREDICTIONS, Labels
 
@@ -153,8 +154,7 @@ class CertifyProcessor:
         """
         names: list[Hashable] = []
         for image in images:
-            pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-            (prediction,) = self.classifier.predict([pixels])
+            (prediction,) = self.classifier.predict([to_pixels(image)])
             first = next(iter(prediction.top(1)), {"name": NO_CONCEPT})
             described = {key: value for key, value in first.items() if key != "p"}
             names.append(str(described["name"]))
