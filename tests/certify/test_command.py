@@ -30,7 +30,8 @@ def parse(certify: list[str], **more: Any) -> Any:
         (["0.25"], {"until": 0.0}, "--until 0: give a radius above 0"),
         (["0.25"], {"alpha": 1.0}, "--alpha 1: give the probability of an error"),
         (["0.25"], {"purifier": "dip"}, "--purifier dip: a certificate needs one purification for each of its draws"),
-        (["0.25"], {"purifier": "jpg"}, "--purifier: unknown method 'jpg': choose .*, none"),
+        (["0.25"], {"purifier": "jpg"}, "--purifier: unknown method 'jpg': choose .*, none$"),
+        (["0.25"], {"purifier": "dip:3"}, "--purifier: method dip:3: dip takes no value$"),
     ],
 )
 def test_wrong_options_are_rejected(certify: list[str], more: dict[str, Any], message: str) -> None:
@@ -41,6 +42,7 @@ def test_wrong_options_are_rejected(certify: list[str], more: dict[str, Any], me
 def test_the_number_of_requests_is_known_beforehand() -> None:
     assert parse(["0.25", "64/255", "0.5"], draws=500).requests == 3 * 550
     assert parse([], smooth="0.5").requests == 1000
+    assert parse(["0.25", ".25"]).sigmas == (0.25,)
     assert parse(["0.25"], purifier="none").purifier is None
 
 
