@@ -24,3 +24,8 @@ def parse_number(text: str) -> float:
         return float(numerator) / (float(denominator) if slash else 1.0)
     except (ZeroDivisionError, OverflowError):
         raise ValueError(text) from None
+
+
+def exact(number: float) -> str:
+    """Return the shortest decimal text that :func:`parse_number` reads as the same number; 12 for 12.0."""
+    return repr(number).removesuffix(".0")

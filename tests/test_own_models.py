@@ -9,6 +9,7 @@ import pytest
 import torch
 from classifiers.own_models import NAMES, write_exported, write_images, write_mine, write_onnx, write_weights
 from conftest import Run
+from PIL import Image
 from runs import records
 from typer.testing import CliRunner, Result
 
@@ -172,6 +173,61 @@ def test_labels_come_from_class_names_and_unknown_labels_fail(tool: Tool, folder
     assert records(done.stdout)[0]["error"]["message"] == "label 243 is not between 0 and 6"
     done = tool(f"dp-classify {model}", json.dumps({**record, "label": "unicorn"}))
     assert "neither an index from 0 to 6 nor a class of the model" in done.stderr
+
+
+DARK = """
+import torch
+
+class Net(torch.nn.Module):
+    def forward(self, images):
+        return images.mean((2, 3)).where(images.mean() > 0.1, torch.nan)
+
+def network():
+    return Net()
+"""
+
+
+@pytest.mark.parametrize("more", ["", " --through jpeg:50", " --label-from prediction"])
+def test_an_attack_on_scores_that_are_not_finite_fails_for_that_image_only(
+    more: str, tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dark.py").write_text(DARK)
+    for name, red in (("a", 0), ("b", 200)):
+        Image.new("RGB", (8, 8), (red, 0, 0)).save(f"{name}.png")
+    label = "" if "prediction" in more else " --label 0"
+    model = f"--model dark.py:network --size 8{label}"
+    done = tool(f"dp-attack -a agn --set steps=2 --batch-size 2 {model}{more} a.png b.png -o adv")
+    dark, bright = records(done.stdout)
+    assert dark["error"]["type"] == "NotFinite"
+    assert bright["attack"]["clean_rank"] == 1
+    assert done.exit_code == 1
+
+
+def test_votes_with_scores_that_are_not_finite_fail(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dark.py").write_text(DARK)
+    Image.new("RGB", (8, 8)).save("a.png")
+    model = "--model dark.py:network --size 8"
+    for option in ("--smooth", "--certify"):
+        done = tool(f"dp-classify {option} 0.1 --draws 20 --purifier none {model} a.png")
+        (record,) = records(done.stdout)
+        assert record["error"]["message"] == "dark.py:network returned scores that are not finite"
+
+
+def test_an_abstention_is_not_correct_for_any_label(
+    tool: Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dark.py").write_text(DARK)
+    Image.new("RGB", (8, 8), (128, 128, 128)).save("a.png")  # the noise decides between three classes
+    for label in range(3):
+        model = f"--model dark.py:network --size 8 --label {label}"
+        (record,) = records(tool(f"dp-classify --smooth 0.1 --draws 20 --purifier none {model} a.png").stdout)
+        assert record["smooth"]["abstained"]
+        assert record["classify"]["label_rank"] > 1
 
 
 def _first() -> str:

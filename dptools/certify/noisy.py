@@ -8,7 +8,7 @@ from torch import Tensor
 from dptools.purifiers import Purifier
 
 OTHER_STREAM = 0x5851F42D
-"""Separates the seeds of the purifier from those of the noise."""
+"""Separates the seeds of the purifier from those of the noise: with the same seed, both would draw the same numbers."""
 
 
 class NoisyPurifier(Purifier):
@@ -40,6 +40,5 @@ class NoisyPurifier(Purifier):
         noisy = images + self.sigma * torch.cat(noise).to(images)
         if self.purifier is None:
             return noisy
-        # With the same seeds, the noise that a purifier adds would equal the noise added here.
         purified: Tensor = self.purifier(noisy, seeds=[seed ^ OTHER_STREAM for seed in seeds])
         return purified

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from dptools.certify.bounds import alpha_of_look, clopper_pearson_lower, is_clear, is_futile, looks, radius
 from dptools.certify.certificate import Certificate, Vote
+from dptools.certify.noisy import OTHER_STREAM
 from dptools.certify.smoothing import MAX_SIGMA, choosing_draws
+from dptools.classifiers.classifier import check_finite
 from dptools.purifiers.purifier import check_images
 
 Label = TypeVar("Label", bound=Hashable)
@@ -80,7 +82,8 @@ class Smoothed(Generic[Label]):
             image: 3 x H x W or 1 x 3 x H x W, floating point, in [0, 1].
             draws: Largest number of noisy images that are counted.
             alpha: Probability that the certificate is wrong.
-            n0: Number of further noisy images that choose the class; None for 100, or a tenth of the draws if less.
+            n0: Number of further noisy images that choose the class; None for 100, or a tenth of the draws if that is
+                less, but at least one.
             until: The radius that suffices; None to use all draws.
             seed: Seed of the noise.
 
@@ -130,9 +133,13 @@ class Smoothed(Generic[Label]):
         return Vote(label, counts, draws, self.sigma, alpha)
 
     def _votes(self, image: Tensor, seed: int) -> Iterator[Label]:
-        """Yield the class of one noisy image after another, without end."""
+        """Yield the class of one noisy image after another, without end.
+
+        Raises:
+            SampleError: A score is not finite, so no class can be named.
+        """
         generator = torch.Generator(image.device if image.is_cuda else "cpu").manual_seed(seed)
-        seeds = count(seed)
+        seeds = count(seed ^ OTHER_STREAM)
         size = BATCH.get(image.device.type, 1)
         while True:
             noise = torch.randn((size, *image.shape[1:]), generator=generator, device=generator.device)
@@ -141,7 +148,8 @@ class Smoothed(Generic[Label]):
             if self._labels is not None:
                 yield from self._labels(purified)
             else:
-                yield from self.classifier(purified).argmax(dim=1).tolist()
+                name = getattr(self.classifier, "name", "the classifier")
+                yield from check_finite(self.classifier(purified), name).argmax(dim=1).tolist()
 
     def _purify(self, noisy: Tensor, seeds: Iterator[int]) -> Tensor:
         if self.purifier is None:

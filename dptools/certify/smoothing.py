@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dptools.errors import UsageError
 from dptools.purifiers import Method, parse_method
-from dptools.texts import parse_number
+from dptools.texts import exact, parse_number
 
 SMOOTH = "smooth:"
 """Start of the name of a smoothed classifier; the standard deviation of its noise follows."""
@@ -17,7 +17,7 @@ PURIFIER = "smoothing"
 """The default purifier of noisy images: one pass of a denoising network, no added noise."""
 
 N0 = 100
-"""Draws that choose the class, as in arXiv 1902.02918. There are never more than a tenth of the draws."""
+"""Draws that choose the class, as in arXiv 1902.02918; a tenth of the draws if that is less, but at least one."""
 
 
 def choosing_draws(draws: int) -> int:
@@ -51,11 +51,11 @@ class Smoothing:
 
     sigma: float
     differentiable = random = quantised = True
-    fits = optimised = False
+    optimised = False
     name = "smooth"
 
     def __str__(self) -> str:
-        return f"{SMOOTH}{self.sigma:g}"
+        return f"{SMOOTH}{exact(self.sigma)}"
 
 
 def parse_defence(text: str) -> Method | Smoothing:
@@ -65,7 +65,7 @@ def parse_defence(text: str) -> Method | Smoothing:
         UsageError: There is no such method, or the value is out of range.
     """
     if not text.startswith(SMOOTH):
-        return parse_method(text)
+        return parse_method(text, others=(f"{SMOOTH}SIGMA",))
     try:
         return Smoothing(parse_sigma(text.removeprefix(SMOOTH)))
     except UsageError as error:

@@ -8,7 +8,7 @@ from dptools.classifiers.names import BUNDLED, DEFAULT
 from dptools.lazy import lazy
 
 if TYPE_CHECKING:
-    from dptools.classifiers.classifier import Classifier, Geometry
+    from dptools.classifiers.classifier import Classifier, Geometry, check_finite
     from dptools.classifiers.label_map import LabelMap, read_label_map
     from dptools.classifiers.loading import load
     from dptools.classifiers.local.bundled import installed
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = lazy(
         __name__,
-        classifier=("Classifier", "Geometry"),
+        classifier=("Classifier", "Geometry", "check_finite"),
         label_map=("LabelMap", "read_label_map"),
         loading=("load",),
         **{"local.bundled": ("installed",)},
@@ -32,6 +32,7 @@ __all__ = [
     "Geometry",
     "LabelMap",
     "Prediction",
+    "check_finite",
     "imagenet",
     "installed",
     "load",

@@ -50,12 +50,13 @@ def _json_entries(text: str, path: Path) -> list[Any]:
         raise UsageError(f"classes {path}: not valid JSON: {error}") from None
     if isinstance(content, list):
         return content
-    if content and all(type(value) is int for value in content.values()):
-        content = {value: name for name, value in content.items()}
+    by_name = content and all(type(value) is int for value in content.values())
+    keys, names = (content.values(), content) if by_name else (content, content.values())
     try:
-        by_index = {int(key): value for key, value in content.items()}
+        indices = [int(key) for key in keys]
     except ValueError:
         raise UsageError(f"classes {path}: expected a JSON object from index to name or from name to index") from None
-    if sorted(by_index) != list(range(len(content))):
-        raise UsageError(f"classes {path}: expected each index from 0 to {len(content) - 1} once")
-    return [by_index[index] for index in range(len(content))]
+    if sorted(indices) != list(range(len(indices))):
+        raise UsageError(f"classes {path}: expected each index from 0 to {len(indices) - 1} once")
+    by_index = dict(zip(indices, names, strict=True))
+    return [by_index[index] for index in range(len(indices))]

@@ -28,8 +28,8 @@ class Classes:
         """Return the index of the class given by index, WordNet id or name.
 
         Names are compared without regard to case, and underscores count as spaces. A text that is the name of a class
-        is that class, even if it is a number. Names of the user's own classes may differ in case only; for ImageNet's,
-        such as Cardigan, a dog, and cardigan, that would be a trap.
+        is that class, even if it is a number. If several names differ only in case, a text in the exact case of one
+        decides, but only for classes without WordNet ids: Cardigan, a dog, and cardigan need their WordNet ids.
 
         Raises:
             ValueError: no class or more than one class matches. The message can be shown to users.
@@ -56,7 +56,10 @@ class Classes:
         return get_close_matches(normalized(text), dict.fromkeys(map(normalized, self.names)), n=3, cutoff=0.75)
 
     def indices(self, name: str) -> tuple[int, ...]:
-        """Return the indices of all classes with this name or WordNet id; ImageNet has two classes named crane."""
+        """Return the indices of all classes with this name or WordNet id, without regard to case.
+
+        In ImageNet, only ``cardigan`` is the name of two classes.
+        """
         return tuple(self._indices.get(normalized(name), ()))
 
     def describe(self, index: int) -> dict[str, str | int]:

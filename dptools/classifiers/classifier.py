@@ -65,6 +65,17 @@ def _crop_center(pixels: Pixels, side: int) -> Pixels:
     return pixels[top : top + side, left : left + side]
 
 
+def check_finite(scores: Tensor, name: str) -> Tensor:
+    """Return the scores of the classifier of this name.
+
+    Raises:
+        SampleError: a score is not finite, so no class can be named.
+    """
+    if not bool(scores.isfinite().all()):
+        raise SampleError("NotFinite", f"{name} returned scores that are not finite")
+    return scores
+
+
 class Classifier(nn.Module):
     """An image classifier on images in [0, 1].
 
@@ -131,9 +142,7 @@ class Classifier(nn.Module):
         Raises:
             SampleError: a logit is not finite, so no class can be named.
         """
-        logits: Tensor = self(images)
-        if not bool(logits.isfinite().all()):
-            raise SampleError("NotFinite", f"{self.name} returned scores that are not finite")
+        logits = check_finite(self(images), self.name)
         return logits.float().softmax(dim=1).cpu()
 
     def predict(self, images: Sequence[Pixels]) -> Sequence[Prediction]:

@@ -42,7 +42,7 @@ def read_label_map(path: Path) -> LabelMap:
         UsageError: the file cannot be read, or a line is malformed.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:

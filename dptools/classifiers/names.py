@@ -97,4 +97,4 @@ class ClassifierOptions:
 def is_calibrated(name: str, options: ClassifierOptions) -> bool:
     """Return whether the built-in calibration of suspicions may be used for a model: a published one, unchanged."""
     own = ":" in name or is_file(name) or options.weights is not None or options.settings
-    return is_service(name) or not own
+    return not own

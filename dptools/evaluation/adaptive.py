@@ -2,16 +2,25 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from shlex import quote
 
+from dptools.attacks.registry import EPSILONS
 from dptools.certify.smoothing import Smoothing, parse_defence
+from dptools.classifiers.names import DEFAULT
 from dptools.errors import UsageError
 from dptools.evaluation.keys import NONE
 from dptools.evaluation.robustness import Robustness, Run
-from dptools.evaluation.run_key import GRADIENT_FREE, number
+from dptools.evaluation.run_key import GRADIENT_FREE, names, number
 from dptools.purifiers import Method
+from dptools.texts import printable
 
 TOLERANCE = 0.02
 """The largest decrease of accuracy that counts as no decrease when an attack gets twice as many steps."""
+
+HOP_SKIP_JUMP = "HopSkipJumpAttack"
+
+Bound = tuple[str, float]
+"""A norm and an epsilon."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +28,15 @@ class Evaluation:
     """All attacks on one classifier with one defence.
 
     Attributes:
+        model: The classifier.
         through: The defence; ``none`` for none.
+        name: The defence, with the classifier if several were attacked.
         runs: The runs.
     """
 
+    model: str
     through: str
+    name: str
     runs: list[Run]
 
     @property
@@ -44,12 +57,31 @@ class Evaluation:
         """Runs of attackers who know everything but the random numbers."""
         return [run for run in self.runs if run.key.knows_all]
 
-    def command(self, options: str) -> str:
-        """Return a command of dp-attack with options, against this defence and with the bound of the first run."""
-        key = self.runs[0].key
-        bound = f" --norm {key.norm} --epsilon {number(key.epsilon)}" if key.epsilon else ""
-        through = "" if self.through == NONE else f" --through {self.through}"
-        return f"dp-attack {options}{bound}{through}"
+    @property
+    def bound(self) -> Bound | None:
+        """The norm and epsilon of the first run whose norm the attacks of this package take; None without any."""
+        bounds = ((run.key.norm, run.key.epsilon) for run in self.runs)
+        return next(((norm, epsilon) for norm, epsilon in bounds if norm in EPSILONS and epsilon), None)
+
+    def command(self, attack: str, options: str = "") -> str:
+        """Return a command of dp-attack against this classifier and defence, with the bound of the first run."""
+        return self.command_within(self.bound, attack, options)
+
+    def command_within(self, bound: Bound | None, attack: str, options: str = "") -> str:
+        """Return a command of dp-attack against this classifier and defence, with this bound; None for no limit."""
+        model = "" if self.model in (DEFAULT, NONE) else f"--model {quote(self.model)}"
+        through = "" if self.through == NONE else f"--through {quote(self.through)}"
+        parts = (f"dp-attack -a {quote(attack)}", options, _bound_options(attack, bound), model, through)
+        return " ".join(filter(None, parts))
+
+
+def _bound_options(attack: str, bound: Bound | None) -> str:
+    if bound is None:
+        return ""
+    norm, epsilon = bound
+    # HopSkipJump minimises the perturbation in the norm of its parameter, which is l2 by default.
+    norm_option = "--set constraint=linf" if (attack, norm) == (HOP_SKIP_JUMP, "linf") else f"--norm {norm}"
+    return f"{norm_option} --epsilon {number(min(epsilon, 1.0) if norm == 'linf' else epsilon)}"
 
 
 def evaluations(robustness: Robustness) -> list[Evaluation]:
@@ -57,21 +89,27 @@ def evaluations(robustness: Robustness) -> list[Evaluation]:
     groups: dict[tuple[str, str], list[Run]] = {}
     for key, run in robustness.runs.items():
         groups.setdefault((key.model, key.through), []).append(run)
-    return [Evaluation(through, runs) for (_, through), runs in groups.items()]
+    several = robustness.several_models
+    return [
+        Evaluation(model, through, f"{through} before {printable(model)}" if several else through, runs)
+        for (model, through), runs in groups.items()
+    ]
 
 
 def warnings(evaluation: Evaluation) -> Iterator[str]:
     """Yield a sentence for each sign that the attacks are too weak to judge the defence."""
+    name = names(run.key for run in evaluation.runs)
     for free, gradient in _beaten(evaluation):
-        yield f"{free.key} breaks more images than {gradient.key}: the gradient is masked, or its attack is too weak"
+        first, second = name[free.key], name[gradient.key]
+        yield f"{first} breaks more images than {second}: the gradient is masked, or its attack is too weak"
     for few, many in _helped(evaluation):
-        yield f"{many.key} breaks more images than {few.key}: increase the number of steps further"
+        yield f"{name[many.key]} breaks more images than {name[few.key]}: increase the number of steps further"
     if evaluation.through != NONE and not reaches_zero(evaluation):
         yield "no attack breaks every image: increase --epsilon until one does, to show that the attacks work"
     for run in evaluation.full:
         key = run.key
         if evaluation.method and evaluation.method.differentiable and key.gradient in ("bpda", "surrogate"):
-            yield f"{key}: {evaluation.through} has an exact gradient, so this result is too optimistic"
+            yield f"{name[key]}: {evaluation.through} has an exact gradient, so this result is too optimistic"
 
 
 def reaches_zero(evaluation: Evaluation) -> bool:

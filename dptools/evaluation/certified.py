@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dptools.evaluation.intervals import Rate
-from dptools.evaluation.keys import Record
+from dptools.evaluation.keys import NONE, Record, attack_name, source_image
+from dptools.texts import printable
 
 RADII = (0.25, 0.5, 1.0)
 """Default radii, as in the literature."""
@@ -30,19 +31,28 @@ class Certified:
 
 @dataclass
 class CertificateGroup:
-    """All certificates of one classifier with the same noise and purifier.
+    """All certificates of one classifier with the same noise and purifier, for clean images or those of one attack.
 
     Attributes:
         sigma: Standard deviation of the noise; None for the best of several at each radius.
         method: The purifier.
         model: The classifier.
-        certificates: The certificates, by image.
+        attack: The attack; ``none`` for clean images.
+        certificates: The certificates, by image and id.
     """
 
     sigma: float | None
     method: str
     model: str
-    certificates: dict[str, Certified] = field(default_factory=dict)
+    attack: str
+    certificates: dict[tuple[str, str], Certified] = field(default_factory=dict)
+
+    def name(self, *, with_model: bool) -> str:
+        """Return the name of the group in tables and figures."""
+        sigma = "best sigma" if self.sigma is None else f"sigma {self.sigma:g}"
+        attack = [self.attack] if self.attack != NONE else []
+        model = [self.model] if with_model else []
+        return printable(", ".join([sigma, self.method, *attack, *model]))
 
     def accuracy(self, radius: float, *, of_correct: bool = False) -> Rate:
         """Return the share of images whose correct class is certified at a radius.
@@ -75,6 +85,7 @@ class CertificateGroup:
             "sigma": self.sigma,
             "method": self.method,
             "model": self.model,
+            "attack": self.attack,
             "certified": [{"radius": radius, **self.accuracy(radius).as_json()} for radius in radii],
             "certified_of_correct": [
                 {"radius": radius, **self.accuracy(radius, of_correct=True).as_json()} for radius in radii
@@ -98,6 +109,9 @@ class BestGroup(CertificateGroup):
         rates = [group.accuracy(radius, of_correct=of_correct) for group in self.groups]
         return max(rates, key=lambda rate: rate.k / rate.n if rate.n else 0.0)
 
+    def as_json(self, radii: Sequence[float]) -> dict[str, Any]:
+        return super().as_json(radii) | {"abstained": None, "average_radius": None}
+
 
 @dataclass
 class CertificateEvaluation:
@@ -105,12 +119,12 @@ class CertificateEvaluation:
 
     Attributes:
         radii: The radii of tables.
-        groups: Groups by noise and purifier.
+        groups: Groups by noise, purifier, classifier and attack.
         lines: One line for each record in the format of the logs of arXiv 1902.02918.
     """
 
     radii: tuple[float, ...] = RADII
-    groups: dict[tuple[float, str, str], CertificateGroup] = field(default_factory=dict)
+    groups: dict[tuple[float, str, str, str], CertificateGroup] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -121,25 +135,33 @@ class CertificateEvaluation:
         certify, label = record.get("certify"), record.get("label")
         if not certify or "error" in record or not isinstance(label, int):
             return
+        model, attack = str(record.get("classify", {}).get("model", "-")), attack_name(record)
         for each in [certify, *certify.get("others", [])]:
-            model = str(record.get("classify", {}).get("model", "-"))
-            key = (float(each["sigma"]), str(each["method"]), model)
+            key = (float(each["sigma"]), str(each["method"]), model, attack)
             group = self.groups.setdefault(key, CertificateGroup(*key))
             clean = None if "clean_class" not in certify else certify["clean_class"] == label
             correct = not each["abstained"] and each["class"] == label
             radius = float(each["radius"]) if correct else 0.0
-            group.certificates[str(record.get("id"))] = Certified(radius, correct, each["abstained"], clean)
+            image = (source_image(record), str(record.get("id")))
+            group.certificates[image] = Certified(radius, correct, each["abstained"], clean)
         self.lines.append(_log_line(len(self.lines), record, certify, label))
 
     def shown(self) -> Iterator[CertificateGroup]:
-        """Yield the groups by increasing noise, and for several the best noise at each radius."""
-        ordered = [self.groups[key] for key in sorted(self.groups)]
+        """Yield the groups by increasing noise, clean images first, and for several the best noise at each radius."""
+        ordered = [self.groups[key] for key in sorted(self.groups, key=lambda key: (key[-1] != NONE, key))]
         yield from ordered
-        for method, model in dict.fromkeys((group.method, group.model) for group in ordered):
-            same = [group for group in ordered if (group.method, group.model) == (method, model)]
+        by_classifier: dict[tuple[str, str, str], list[CertificateGroup]] = {}
+        for group in ordered:
+            by_classifier.setdefault((group.method, group.model, group.attack), []).append(group)
+        for key, same in by_classifier.items():
             if len(same) > 1:
                 largest = max(same, key=lambda group: len(group.certificates))
-                yield BestGroup(None, method, model, largest.certificates, same)
+                yield BestGroup(None, *key, largest.certificates, same)
+
+    def named(self) -> list[tuple[str, CertificateGroup]]:
+        """Return the groups of :meth:`shown` with their names, which contain the classifier if there are several."""
+        several = len({group.model for group in self.groups.values()}) > 1
+        return [(group.name(with_model=several), group) for group in self.shown()]
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the groups as a JSON list."""

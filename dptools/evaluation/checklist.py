@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dptools.attacks.registry import ATTACKS, EPSILONS
 from dptools.classifiers.names import is_service
 from dptools.evaluation.adaptive import (
+    HOP_SKIP_JUMP,
     TOLERANCE,
     Evaluation,
     decrease,
@@ -21,17 +23,20 @@ from dptools.evaluation.adaptive import (
 )
 from dptools.evaluation.keys import NONE
 from dptools.evaluation.robustness import Robustness
-from dptools.evaluation.run_key import GRADIENT_FREE, number
+from dptools.evaluation.run_key import GRADIENT_FREE, RunKey, number
 
 MET, NOT_MET, NOT_APPLICABLE = "met", "not met", "not applicable"
 
-HARD_LABEL = ("HopSkipJumpAttack", "BoundaryAttack")
+HARD_LABEL = (HOP_SKIP_JUMP, "BoundaryAttack")
 """Attacks that see the predicted class only."""
 
 MIN_EOT = 20
 """Draws per gradient that AutoAttack's ``rand`` version uses."""
 
 MIN_JUDGES = 8
+
+TRANSFER = ("efficientnet-lite1", "efficientnet-lite0")
+"""Classifiers from which an attack can be transferred; the first that is not attacked is suggested."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ def checklists_as_json(robustness: Robustness) -> list[dict[str, Any]]:
     """Return all checklists and warnings as a JSON list, documented in dp-eval(1)."""
     return [
         {
+            "model": evaluation.model,
             "through": evaluation.through,
             "items": [vars(item) for item in checklist(evaluation)],
             "warnings": list(warnings(evaluation)),
@@ -75,31 +81,32 @@ Check = Callable[[Evaluation], tuple[str, str]]
 def _threat(evaluation: Evaluation) -> tuple[str, str]:
     bounds = {f"{run.key.norm} {number(run.key.epsilon)}" for run in evaluation.runs if run.key.epsilon is not None}
     if not bounds:
-        return NOT_MET, evaluation.command("-a pgd --epsilon 4/255")
+        return NOT_MET, evaluation.command("pgd", "--epsilon 4/255")
     clean = evaluation.runs[0].clean
     return MET, f"{', '.join(sorted(bounds))}; clean accuracy {clean.k} of {clean.n}"
 
 
 def _gradient(evaluation: Evaluation) -> tuple[str, str]:
     kinds = {run.key.gradient for run in evaluation.full} - {GRADIENT_FREE}
+    is_differentiable = evaluation.method is not None and evaluation.method.differentiable
     if "exact" in kinds:
         quantised = evaluation.method and evaluation.method.quantised
         return MET, "exact, of the network in float32" if quantised else "exact"
-    if kinds and not (evaluation.method and evaluation.method.differentiable):
+    if kinds and not is_differentiable:
         return MET, f"{', '.join(sorted(kinds))}: the method has no exact gradient"
-    return NOT_MET, evaluation.command("-a pgd --gradient exact")
+    return NOT_MET, evaluation.command("pgd", "--gradient exact" if is_differentiable else "")
 
 
 def _eot(evaluation: Evaluation) -> tuple[str, str]:
     if not evaluation.is_random:
         return NOT_APPLICABLE, "the defence draws no random numbers"
     versions = {run.key.version for run in evaluation.full if run.key.eot >= MIN_EOT}
-    return _state("rand" in versions, "autoattack rand", evaluation.command("-a autoattack --eot 20"))
+    return _state("rand" in versions, "autoattack rand", evaluation.command("autoattack", "--eot 20"))
 
 
 def _standard(evaluation: Evaluation) -> tuple[str, str]:
     has = any(run.key.version == "standard" for run in evaluation.full)
-    command = evaluation.command("-a autoattack --set version=standard")
+    command = evaluation.command("autoattack", "--set version=standard")
     return _state(has, "autoattack standard; the table shows the minimum over attacks", command)
 
 
@@ -107,49 +114,56 @@ def _fixed(evaluation: Evaluation) -> tuple[str, str]:
     if not evaluation.is_random:
         return NOT_APPLICABLE, "the defence draws no random numbers"
     has = any(run.key.fixed_draws for run in evaluation.runs)
-    return _state(has, "attacked with known random numbers", evaluation.command("-a pgd --fixed-draws"))
+    return _state(has, "attacked with known random numbers", evaluation.command("pgd", "--fixed-draws"))
 
 
 def _judges(evaluation: Evaluation) -> tuple[str, str]:
     if not evaluation.is_random:
         return NOT_APPLICABLE, "the defence draws no random numbers"
     least = min((run.key.judges for run in evaluation.runs if not run.key.fixed_draws), default=1)
-    return _state(least >= MIN_JUDGES, f"{least} purifications each", evaluation.command("-a pgd --judge 10"))
+    return _state(least >= MIN_JUDGES, f"{least} purifications each", evaluation.command("pgd", "--judge 10"))
 
 
 def _steps(evaluation: Evaluation) -> tuple[str, str]:
     pairs = list(step_pairs(evaluation.full))
     if not pairs:
-        return NOT_MET, evaluation.command(f"-a pgd --set steps={2 * most_steps(evaluation.full)}")
+        return NOT_MET, evaluation.command("pgd", f"--set steps={2 * most_steps(evaluation.full)}")
     few, many = max(pairs, key=lambda pair: pair[1].key.steps or 0)
     if decrease(few, many) > TOLERANCE:
-        return NOT_MET, evaluation.command(f"-a {many.key.attack} --set steps={2 * (many.key.steps or 0)}")
+        return NOT_MET, _twice(evaluation, many.key)
     return MET, f"{few.key.steps} and {many.key.steps} steps: {few.majority.k} and {many.majority.k} images resist"
+
+
+def _twice(evaluation: Evaluation, key: RunKey) -> str:
+    """Return a command for twice as many steps, or for twice as many queries of an attack without steps."""
+    attack = ATTACKS.get(key.attack)
+    name = "queries" if attack and "steps" not in attack.params else "steps"
+    bound = (key.norm, key.epsilon) if key.norm and key.epsilon else None
+    return evaluation.command_within(bound, key.attack, f"--set {name}={2 * (key.steps or 0)}")
 
 
 def _curve(evaluation: Evaluation) -> tuple[str, str]:
     if reaches_zero(evaluation):
         return MET, "an attack breaks every image"
-    norm = evaluation.runs[0].key.norm
-    largest = max((run.key.epsilon or 0 for run in evaluation.full if run.key.norm == norm), default=0) or 4 / 255
-    return NOT_MET, evaluation.command("-a pgd").replace(
-        f"--epsilon {number(evaluation.runs[0].key.epsilon)}", f"--epsilon {number(2 * largest)}"
-    )
+    norm, epsilon = evaluation.bound or ("linf", EPSILONS["linf"])
+    largest = max((run.key.epsilon or 0 for run in evaluation.full if run.key.norm == norm), default=0) or epsilon
+    return NOT_MET, evaluation.command_within((norm, 2 * largest), "pgd")
 
 
 def _black_box(evaluation: Evaluation) -> tuple[str, str]:
     names = {run.key.attack for run in evaluation.full if run.key.gradient == GRADIENT_FREE}
     hard = names.intersection(HARD_LABEL)
     if not names - hard:
-        return NOT_MET, evaluation.command("-a square")
+        return NOT_MET, evaluation.command("square")
     if not hard:
-        return NOT_MET, evaluation.command("-a HopSkipJumpAttack")
+        return NOT_MET, evaluation.command(HOP_SKIP_JUMP)
     return MET, ", ".join(sorted(names))
 
 
 def _transfer(evaluation: Evaluation) -> tuple[str, str]:
+    other = next(name for name in TRANSFER if name != evaluation.model)
     sources = {run.key.transfer_from for run in evaluation.runs if run.key.transfer_from}
-    command = evaluation.command("-a pgd --transfer-from efficientnet-lite1")
+    command = evaluation.command("pgd", f"--transfer-from {other}")
     return _state(bool(sources), f"from {', '.join(sorted(sources))}", command)
 
 
@@ -163,7 +177,7 @@ def _optimisation(evaluation: Evaluation) -> tuple[str, str]:
         return NOT_APPLICABLE, "the defence contains no optimisation"
     kinds = {run.key.gradient for run in evaluation.full}
     has = bool(kinds & {"surrogate", "bpda"}) and GRADIENT_FREE in kinds
-    return _state(has, "surrogate gradients, and without gradients", evaluation.command("-a pgd -a square"))
+    return _state(has, "surrogate gradients, and without gradients", evaluation.command("pgd", "-a square"))
 
 
 def _published(evaluation: Evaluation) -> tuple[str, str]:

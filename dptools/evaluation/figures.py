@@ -96,26 +96,25 @@ def robustness(curves: Mapping[str, Sequence[Run]], quantity: str) -> Figure:
     return figure
 
 
-def certified(groups: Sequence[CertificateGroup], published: bool = True) -> Figure:
+def certified(groups: Sequence[tuple[str, CertificateGroup]], published: bool = True) -> Figure:
     """Draw certified accuracy against the radius, one line for each noise level.
 
     Args:
-        groups: The groups.
+        groups: The groups with their names.
         published: Whether to add the points that the literature reports.
     """
     figure, axes = one_panel("certified and correct, %")
-    for group in groups:
+    for name, group in groups:
         every = group.groups if isinstance(group, BestGroup) else [group]
         radii = sorted({0.0, *(each.radius for part in every for each in part.certificates.values())})
         heights = [100 * (rate := group.accuracy(radius)).k / rate.n for radius in radii]
-        name = "best sigma" if group.sigma is None else f"sigma {group.sigma:g}"
         axes.step(
             [*radii, radii[-1]],
             [*heights, 0],
             where="pre",
             linewidth=2 if group.sigma is None else 1,
             color="black" if group.sigma is None else None,
-            label=literal(f"{name}, {group.method}"),
+            label=literal(name),
         )
     for (name, points), marker in zip(PUBLISHED_CERTIFICATES.items() if published else (), "x+", strict=False):
         axes.plot(list(points), list(points.values()), marker, color=GREY, label=name)

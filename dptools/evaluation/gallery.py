@@ -68,7 +68,7 @@ def _drawings(summary: Summary, read_image: ReadImage, published: bool) -> Itera
         yield _limited("accuracy", caption, groups, figures.accuracy)
     if summary.certificates:
         others = ", and published results for other classifiers and other images" if published else ""
-        figure = figures.certified(list(summary.certificates.shown()), published)
+        figure = figures.certified(summary.certificates.named(), published)
         yield Drawing("certified", f"Certified accuracy by L2 radius{others}", figure)
     yield from _robustness_figures(summary)
     yield from _method_figures(summary, published)

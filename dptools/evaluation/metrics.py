@@ -2,6 +2,7 @@
 
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +17,16 @@ MAX_SECONDS = 3e9
 MAX_CLUSTERS = 4096
 """Number of clusters of images in a group. If several images share a cluster, intervals are slightly less precise."""
 
+MAX_IMAGES = 100_000
+"""Maximum number of images that are remembered, which bounds the memory."""
+
 
 @dataclass
 class Group:
     """Counts over the records that share a key, for example an attack.
+
+    An image can occur several times, for example with several epsilons. Intervals take that into account: images are
+    assigned to MAX_CLUSTERS clusters by a hash of their name, so that memory is bounded.
 
     The rates are named ``success`` and ``STAGE_TOP``, with top ``top1`` or ``top5`` and one of these stages:
 
@@ -33,16 +40,24 @@ class Group:
         counts: Numbers of records; for each rate NAME, the successes (``NAME``) and the trials (``NAME_n``).
         stops: Iterations at which fits stopped.
         seconds: Number of records by the seconds that dp-denoise took. Records of reused outputs have no seconds.
+        clusters: Counts of the rates in each cluster.
+        images: Hashes of the names of the images, at most MAX_IMAGES.
+        repeats: Whether an image occurs several times.
     """
 
     name: str
     counts: Counter[str] = field(default_factory=Counter)
     stops: StopStatistics = field(default_factory=StopStatistics)
     seconds: Counter[float] = field(default_factory=Counter)
+    clusters: dict[int, Counter[str]] = field(default_factory=dict)
+    images: set[int] = field(default_factory=set)
+    repeats: bool = False
+    _cluster: Counter[str] = field(default_factory=Counter, init=False, repr=False)
 
     def add(self, record: Record) -> None:
         """Count a record."""
         attack = record.get("attack", {})
+        self._cluster = self._find_cluster(source_image(record) or str(self.counts["records"]))
         self.counts["records"] += 1
         if "error" in record:
             self.counts["failed"] += 1
@@ -62,6 +77,10 @@ class Group:
         self.counts.update(other.counts)
         self.stops.merge(other.stops)
         self.seconds.update(other.seconds)
+        self.repeats |= other.repeats or not self.images.isdisjoint(other.images)
+        self.images |= other.images
+        for cluster, counts in other.clusters.items():
+            self.clusters.setdefault(cluster, Counter()).update(counts)
 
     @property
     def median_seconds(self) -> float | None:
@@ -83,7 +102,10 @@ class Group:
 
     def rate(self, name: str) -> Rate:
         """Return a rate by its name: ``success``, ``clean_top1``, ``before_top5``, ``after_top1`` and so on."""
-        return Rate(self.counts[name], self.counts[f"{name}_n"])
+        k, n = self.counts[name], self.counts[f"{name}_n"]
+        if not self.repeats:
+            return Rate(k, n)
+        return ClusteredRate(k, n, [(counts[name], counts[f"{name}_n"]) for counts in self.clusters.values()])
 
     def as_json(self) -> dict[str, Any]:
         """Return the group as a JSON object, documented in dp-eval(1)."""
@@ -94,6 +116,15 @@ class Group:
         records = {name: self.counts[name] for name in ("records", "failed", "skipped")}
         rates = {"success": self.rate("success").as_json(), **stages}
         return {"name": self.name, **records, **rates, "seconds": self.median_seconds, "stop": self.stops.as_json()}
+
+    def _find_cluster(self, image: str) -> Counter[str]:
+        """Return the counts of the cluster of an image, and remember the image."""
+        known = hash(image)
+        self.repeats |= known in self.images
+        if len(self.images) < MAX_IMAGES:
+            self.images.add(known)
+        cluster = zlib.crc32(image.encode("utf-8", "surrogatepass")) % MAX_CLUSTERS
+        return self.clusters.setdefault(cluster, Counter())
 
     def _count_seconds(self, record: Record) -> None:
         """Count the seconds rounded to three digits, which bounds the number of distinct values."""
@@ -108,37 +139,14 @@ class Group:
 
     def _count_trial(self, name: str, success: bool | None) -> None:
         if success is not None:
-            self.counts[name] += success
-            self.counts[f"{name}_n"] += 1
+            for counts in (self.counts, self._cluster):
+                counts[name] += success
+                counts[f"{name}_n"] += 1
 
 
-class ClusteredGroup(Group):
-    """A group in which an image can occur several times, for example attacked in several ways.
-
-    Intervals take that into account. Images are assigned to MAX_CLUSTERS clusters by a hash of their name, so that
-    memory is bounded.
-
-    Attributes:
-        clusters: Counts of each cluster.
-    """
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.clusters: dict[int, Counter[str]] = {}
-        self._current: Counter[str] = Counter()
-
-    def add(self, record: Record) -> None:
-        name = source_image(record) or str(self.counts["records"])
-        cluster = zlib.crc32(name.encode("utf-8", "surrogatepass")) % MAX_CLUSTERS
-        self._current = self.clusters.setdefault(cluster, Counter())
-        super().add(record)
-
-    def _count_trial(self, name: str, success: bool | None) -> None:
-        super()._count_trial(name, success)
-        if success is not None:
-            self._current[name] += success
-            self._current[f"{name}_n"] += 1
-
-    def rate(self, name: str) -> Rate:
-        clusters = [(counts[name], counts[f"{name}_n"]) for counts in self.clusters.values()]
-        return ClusteredRate(self.counts[name], self.counts[f"{name}_n"], clusters)
+def merged(name: str, groups: Iterable[Group]) -> Group:
+    """Return a group with the counts of several groups."""
+    total = Group(name)
+    for group in groups:
+        total.merge(group)
+    return total

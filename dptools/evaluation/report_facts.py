@@ -6,9 +6,10 @@ from typing import Any
 from dptools.evaluation.formatting import percent
 from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import NONE, uses_true_label
-from dptools.evaluation.metrics import Group
+from dptools.evaluation.metrics import MAX_IMAGES, Group
 from dptools.evaluation.run_key import number
-from dptools.evaluation.summary import MAX_IMAGES, Summary
+from dptools.evaluation.summary import Summary
+from dptools.texts import printable
 
 Fact = tuple[str, str]
 """A term and its description."""
@@ -53,25 +54,27 @@ def _best_method(summary: Summary) -> str:
 
 
 def _against_knowledge(summary: Summary) -> str:
-    """Return the robust accuracy of each method; empty without any.
+    """Return the robust accuracy of each method with each classifier; empty without any.
 
-    The threat of a method is the one that was tried on most images; of several, that with the smallest perturbation.
+    The threat is the one that was tried on most images; of several, that with the smallest perturbation.
     """
 
     def rank(threat: tuple[Any, ...]) -> tuple[float, float]:
         return summary.robustness.together(threat).n, -float(threat[-1] or 0)
 
-    threats = {threat[1]: threat for threat in sorted(summary.robustness.threats, key=rank)}
-    parts = [_robust(summary, threats[through]) for through in _attacked_methods(summary) if through in threats]
+    threats = {threat[:2]: threat for threat in sorted(summary.robustness.threats, key=rank)}
+    attacked = dict.fromkeys((key.model, key.through) for key in summary.robustness.runs if key.through != NONE)
+    parts = [_robust(summary, threats[each]) for each in attacked if each in threats]
     return f"Against attackers who know the method: {'; '.join(parts)}." if parts else ""
 
 
 def _robust(summary: Summary, threat: tuple[Any, ...]) -> str:
-    _, through, norm, epsilon = threat
+    model, through, norm, epsilon = threat
+    name = f"{through} before {printable(model)}" if summary.robustness.several_models else through
     rate = summary.robustness.together(threat)
     clean = max((run.clean for run in summary.robustness.of_threat(threat)), key=lambda rate: rate.n)
     bound = f" with a perturbation up to {norm or ''} {number(epsilon)}" if epsilon else ""
-    return f"{through} {percent(rate)} % top-1 on {rate.n} images{bound}, and {percent(clean)} % without an attack"
+    return f"{name} {percent(rate)} % top-1 on {rate.n} images{bound}, and {percent(clean)} % without an attack"
 
 
 def facts(summary: Summary) -> list[Fact]:

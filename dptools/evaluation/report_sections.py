@@ -61,7 +61,7 @@ def sections(summary: Summary, *, published: bool = True) -> Iterator[Section]:
     if summary.comparisons:
         unpaired = ", ".join(f"{comparison.second}: {comparison.unpaired}" for comparison in summary.comparisons)
         note = (
-            f"McNemar's exact test. Records without partner: {unpaired}. "
+            f"McNemar's exact test. Records in no pair, without a partner or with an unknown result: {unpaired}. "
             "Several attacks on one image are treated as independent."
         )
         yield Section("Comparison with other records", comparison_rows(summary.comparisons), note)
@@ -95,7 +95,7 @@ def _robustness_sections(summary: Summary) -> Iterator[Section]:
     for evaluation in evaluations(summary.robustness):
         note = " ".join(f"Warning: {text}." for text in warnings(evaluation))
         if evaluation.through != NONE:
-            yield Section(f"Checklist for {evaluation.through}", checklist_rows(evaluation), note, texts=True)
+            yield Section(f"Checklist for {evaluation.name}", checklist_rows(evaluation), note, texts=True)
 
 
 def _gate_sections(summary: Summary) -> Iterator[Section]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import NONE, Record, source_image
-from dptools.evaluation.run_key import RunKey, run_key
+from dptools.evaluation.run_key import RunKey, names, run_key
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,11 @@ class Robustness:
     def __bool__(self) -> bool:
         return bool(self.runs)
 
+    @property
+    def several_models(self) -> bool:
+        """Whether several classifiers were attacked."""
+        return len({key.model for key in self.runs}) > 1
+
     def together(self, threat: tuple[Any, ...]) -> Rate:
         """Return the accuracy under all attacks of a threat: an image counts if it resists each attack tried on it."""
         resists: dict[str, bool] = {}
@@ -128,13 +133,12 @@ class Robustness:
         for key, run in self.runs.items():
             if getattr(key, quantity) is not None:
                 curves.setdefault(key.without(quantity), []).append(run)
+        changes: dict[str, Any] = {quantity: None}
+        by_key = {replace(runs[0].key, **changes): runs for runs in curves.values() if len(runs) > 1}
         named = {}
-        for runs in curves.values():
-            if len(runs) > 1:
-                changes: dict[str, Any] = {quantity: None}
-                key = replace(runs[0].key, **changes)
-                behind = "" if key.through == NONE else f", behind {key.through}"
-                named[f"{key}{behind}"] = sorted(runs, key=lambda run: float(getattr(run.key, quantity)))
+        for key, name in names(by_key).items():
+            behind = "" if key.through == NONE else f", behind {key.through}"
+            named[f"{name}{behind}"] = sorted(by_key[key], key=lambda run: float(getattr(run.key, quantity)))
         return named
 
     def as_json(self) -> list[dict[str, Any]]:

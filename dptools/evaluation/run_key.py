@@ -1,9 +1,10 @@
 """The settings that distinguish one run of an attack from another."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 from dptools.attacks.attack import STEPS_LENGTH
@@ -111,6 +112,34 @@ def run_key(attack: Mapping[str, Any]) -> RunKey:
         attack.get("target"),
         json.dumps(params, sort_keys=True),
     )
+
+
+def names(keys: Iterable[RunKey]) -> dict[RunKey, str]:
+    """Return a name for each run. Runs behind the same method have different names.
+
+    A name contains the classifier if there are several, and settings that :meth:`RunKey.__str__` leaves out if another
+    run would have the same name.
+    """
+    keys = list(keys)
+    several = len({key.model for key in keys}) > 1
+    found = {key: f"{key} on {printable(key.model)}" if several else str(key) for key in keys}
+    same: dict[tuple[str, str], list[RunKey]] = {}
+    for key, name in found.items():
+        same.setdefault((key.through, name), []).append(key)
+    for (_, name), equal in same.items():
+        settings = [_settings(key) for key in equal]
+        differing = [part for part in dict.fromkeys(chain(*settings)) if len({each.get(part) for each in settings}) > 1]
+        for key, values in zip(equal, settings, strict=True):
+            found[key] = printable(
+                " ".join([name, *(f"{part}={values[part]}" for part in differing if part in values)])
+            )
+    return found
+
+
+def _settings(key: RunKey) -> dict[str, str]:
+    """Return all settings as text; parameters of the attack are named as in ``--set``."""
+    params = {name: json.dumps(value) for name, value in json.loads(key.others).items()}
+    return params | {part.name: str(getattr(key, part.name)) for part in fields(key) if part.name != "others"}
 
 
 def number(epsilon: float | None) -> str:

@@ -9,7 +9,7 @@ from dptools.evaluation.checklist import checklists_as_json
 from dptools.evaluation.gating import GateEvaluation
 from dptools.evaluation.keys import ALL, ATTACK, NONE, Record, attack_name, is_scored, method, parse_keys, source_image
 from dptools.evaluation.learning_curves import LearningCurve
-from dptools.evaluation.metrics import ClusteredGroup, Group
+from dptools.evaluation.metrics import MAX_IMAGES, Group, merged
 from dptools.evaluation.paired import Comparison, comparisons_as_json
 from dptools.evaluation.robustness import Robustness
 from dptools.texts import printable
@@ -18,19 +18,16 @@ MAX_EXAMPLES = 12
 """Maximum number of example images, of maps, and of values of each kind of :attr:`Summary.provenance`."""
 
 
-MAX_IMAGES = 100_000
-"""Maximum number of images that are counted, which bounds the memory."""
-
-
 @dataclass
 class Summary:
     """Counts over a stream of records, and one example per attack.
 
-    The size grows with the number of images only in ``attacked``, ``comparisons``, ``robustness`` and ``certificates``.
+    The size grows with the number of images only in ``attacked``, ``comparisons``, ``robustness`` and ``certificates``,
+    and up to MAX_IMAGES in each group.
 
     Attributes:
         by: The key of the groups, or several: ``attack``, ``method``, or the dotted path of any key.
-        groups: Groups by name, in order of appearance.
+        groups: Groups by name, in order of appearance; empty if grouped by attack, because ``cells`` suffice.
         cells: Groups by method and attack.
         totals: The groups of all attacked images, by method.
         examples: One record of a purified image for each attack. Examples show different images where possible.
@@ -48,7 +45,7 @@ class Summary:
     by: str | Sequence[str] = ATTACK
     groups: dict[str, Group] = field(default_factory=dict)
     cells: dict[tuple[str, str], Group] = field(default_factory=dict)
-    totals: dict[str, ClusteredGroup] = field(default_factory=dict)
+    totals: dict[str, Group] = field(default_factory=dict)
     examples: dict[str, Record] = field(default_factory=dict)
     maps: list[Record] = field(default_factory=list)
     attacked: Mapping[str, Record] = field(default_factory=dict)
@@ -93,15 +90,20 @@ class Summary:
             scored = self._methods
             failures = [replace(group, name=at) for (name, at), group in self.cells.items() if name not in scored]
             return [*(group for method in scored for group in self._of_method(method)), *failures]
-        attacked = [name for name, attack in self.cells if attack != NONE]
-        return [*self.groups.values(), *(self._total(attacked[0], ALL) if attacked else ())]
+        attacks: dict[str, list[Group]] = {}
+        for (_, attack), group in self.cells.items():
+            attacks.setdefault(attack, []).append(group)
+        return [*(merged(name, groups) for name, groups in attacks.items()), *self._total(ALL, *self.totals)]
 
     @property
     def _mixes_methods(self) -> bool:
-        """Whether one attack, or all attacks together, have scored records of several methods."""
+        """Whether one attack, or all attacks together, have scored records of several methods.
+
+        Images that were not purified are a method if they were classified: dp-attack alone gives no accuracy "after".
+        """
         methods: dict[str, set[str]] = {}
         for (name, attack), group in self.cells.items():
-            if group.scored and (name != NONE or len(self.cells) == 1):
+            if group.scored and (name != NONE or group.rate("after_top1").n):
                 methods.setdefault(attack, set()).add(name)
         attacked = set().union(*(names for attack, names in methods.items() if attack != NONE))
         return len(attacked) > 1 or len(methods.get(NONE, ())) > 1
@@ -115,18 +117,17 @@ class Summary:
         for (name, attack), group in self.cells.items():
             if name == method:
                 yield replace(group, name=f"{method}: {attack}")
-        yield from self._total(method, f"{method}: {ALL}")
+        yield from self._total(f"{method}: {ALL}", method)
 
-    def _total(self, method: str, name: str) -> Iterator[Group]:
-        """Yield the total over the attacks on a method, if there are several."""
-        if sum(of == method and attack != NONE for of, attack in self.cells) > 1:
-            self.totals[method].name = name
-            yield self.totals[method]
+    def _total(self, name: str, *methods: str) -> Iterator[Group]:
+        """Yield the total over the attacks on methods, if there are several attacks."""
+        if len({attack for method, attack in self.cells if method in methods and attack != NONE}) > 1:
+            yield merged(name, (self.totals[method] for method in methods))
 
     @property
     def failed(self) -> bool:
         """Return whether any record failed."""
-        return any(group.counts["failed"] for group in self.groups.values())
+        return any(group.counts["failed"] for group in self.cells.values())
 
     @property
     def methods(self) -> dict[str, tuple[Group, Group]]:
@@ -152,12 +153,13 @@ class Summary:
         return summary
 
     def _count(self, record: Record) -> None:
-        name, cell = self._group_name(record), (method(record), attack_name(record))
-        kind = Group if self.by == (ATTACK,) else ClusteredGroup
-        self.groups.setdefault(name, kind(name)).add(record)
+        cell = (method(record), attack_name(record))
+        if self.by != (ATTACK,):
+            name = self._group_name(record)
+            self.groups.setdefault(name, Group(name)).add(record)
         self.cells.setdefault(cell, Group(" ".join(cell))).add(record)
         if cell[1] != NONE:
-            self.totals.setdefault(cell[0], ClusteredGroup(ALL)).add(record)
+            self.totals.setdefault(cell[0], Group(ALL)).add(record)
 
     def _keep_example(self, record: Record) -> None:
         attack = attack_name(record)

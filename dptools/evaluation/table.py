@@ -16,8 +16,9 @@ from dptools.evaluation.learning_curves import LearningCurve
 from dptools.evaluation.metrics import Group
 from dptools.evaluation.paired import Comparison, adjusted_p_values
 from dptools.evaluation.robustness import Robustness
-from dptools.evaluation.run_key import number
+from dptools.evaluation.run_key import names, number
 from dptools.evaluation.stops import SUGGESTED_SHARE, StopStatistics
+from dptools.texts import printable
 
 COLUMNS = {
     "success": "success",
@@ -99,14 +100,16 @@ def robustness_rows(robustness: Robustness) -> Rows:
     Images that the defended classifier misclassifies without an attack count as not robust.
     """
     rows = [["attack", "behind", "n", "clean", "mean", "majority", "worst case"]]
-    for run in robustness.runs.values():
+    for key, name in names(robustness.runs).items():
+        run = robustness.runs[key]
         rates = [percent(run.clean), f"{100 * run.mean:.0f}", percent(run.majority), percent(run.worst)]
-        rows.append([str(run.key), run.key.through, str(len(run.outcomes)), *rates])
+        rows.append([name, key.through, str(len(run.outcomes)), *rates])
     for threat in robustness.threats:
         if len(robustness.of_threat(threat)) > 1:
-            _, through, norm, epsilon = threat
+            model, through, norm, epsilon = threat
+            on = f" on {printable(model)}" if robustness.several_models else ""
             rate = robustness.together(threat)
-            rows.append([f"all {norm or ''} {number(epsilon)}", through, str(rate.n), "", "", percent(rate), ""])
+            rows.append([f"all {norm or ''} {number(epsilon)}{on}", through, str(rate.n), "", "", percent(rate), ""])
     return rows
 
 
@@ -114,9 +117,8 @@ def certified_rows(certificates: CertificateEvaluation) -> Rows:
     """Return certified accuracy by radius, in per cent of all images and of those correct without noise."""
     radii = [f"{radius:g}" for radius in certificates.radii]
     rows = [["certified at L2", "of", "n", *radii, "abstained", "mean radius"]]
-    for group in certificates.shown():
+    for name, group in certificates.named():
         best = group.sigma is None
-        name = f"{'best sigma' if best else f'sigma {group.sigma:g}'}, {group.method}"
         for of_correct in (False, True) if group.knows_clean else (False,):
             rates = [group.accuracy(radius, of_correct=of_correct) for radius in certificates.radii]
             ends = ["", ""] if of_correct or best else [percent(group.abstained), f"{group.mean_radius:.3f}"]
@@ -128,7 +130,7 @@ def certified_rows(certificates: CertificateEvaluation) -> Rows:
 def checklist_rows(evaluation: Evaluation) -> Rows:
     """Return the checklist of an evaluation; the last column shows what the records have, or a command."""
     rows = [[f"{item.number:2}", item.title, item.state, item.detail] for item in checklist(evaluation)]
-    return Texts([["", f"checklist for {evaluation.through}", "state", "found, or what would meet it"], *rows])
+    return Texts([["", f"checklist for {evaluation.name}", "state", "found, or what would meet it"], *rows])
 
 
 def suspicion_rows(gate: GateEvaluation) -> Rows:
@@ -145,7 +147,7 @@ def suspicion_rows(gate: GateEvaluation) -> Rows:
 def gate_rows(gate: GateEvaluation) -> Rows:
     """Return accuracy and cost of each policy: purify nothing, only suspect images, or everything."""
     rows = [_gate_row(gate, policy, attacked) for policy in POLICIES for attacked in (False, True)]
-    return [["to restore", "images", "top-1", "top-5", "restored", "s an image"], *filter(None, rows)]
+    return [["purify", "images", "top-1", "top-5", "purified", "s an image"], *filter(None, rows)]
 
 
 def excluded(groups: Iterable[Group]) -> Iterable[str]:

@@ -1,10 +1,12 @@
 """Purification methods and their names. This module imports no image or network library."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dptools.errors import UsageError
 from dptools.purifiers.filters.registry import PARAMETERS, Filter, parse_filter
 from dptools.purifiers.parameter import Parameter
+from dptools.texts import exact
 
 NETWORK_METHODS = {
     "fast": "one pass of a network that two classifiers helped to train; made for classifiers",
@@ -85,11 +87,15 @@ class Method:
     def __str__(self) -> str:
         if self.filter:
             return str(self.filter)
-        return self.name if self.strength is None else f"{self.name}:{self.strength:g}"
+        return self.name if self.strength is None else f"{self.name}:{exact(self.strength)}"
 
 
-def parse_method(text: str) -> Method:
+def parse_method(text: str, others: Sequence[str] = ()) -> Method:
     """Return the method that a text such as ``denoiser``, ``denoiser:24`` or ``jpeg:50`` names.
+
+    Args:
+        text: the name, and a value behind a colon.
+        others: what the user may choose besides methods, for the error message.
 
     Raises:
         UsageError: there is no such method, or it does not take this value. The message lists the choices.
@@ -98,7 +104,7 @@ def parse_method(text: str) -> Method:
     if name in PARAMETERS:
         return Method(name, parse_filter(text))
     if name not in NETWORK_METHODS:
-        raise UsageError(f"unknown method {name!r}: choose {', '.join(METHODS)}")
+        raise UsageError(f"unknown method {name!r}: choose {', '.join((*METHODS, *others))}")
     if colon and name == "denoiser":
         strength = STRENGTH.parse(name, value)
         return Method(name, strength=None if strength == DEFAULT_STRENGTH else strength)

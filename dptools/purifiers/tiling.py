@@ -1,7 +1,7 @@
 """Purification of large images in overlapping tiles that are blended into each other."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,7 +28,14 @@ class Tile:
 
 
 def tiles(height: int, width: int, side: int) -> list[Tile]:
-    """Return tiles of equal size that cover an image evenly, row by row. Their sides are at most ``side`` pixels."""
+    """Return tiles of equal size that cover an image evenly, row by row.
+
+    Args:
+        height: height of the image, in pixels.
+        width: its width.
+        side: the longest side of a tile, in pixels; 0 for one tile.
+    """
+    side = side or max(height, width)
     rows, columns = _spans(height, side), _spans(width, side)
     return [Tile(top, left, tall, wide) for top, tall in rows for left, wide in columns]
 
@@ -46,19 +53,35 @@ def in_tiles(
         batch: number of tiles that are purified at once.
     """
     height, width = image.shape[-2:]
-    side = side or max(height, width)
+    parts = tiles(height, width, side)
+
+    def outputs() -> Iterator[Tensor]:
+        for start in range(0, len(parts), batch):
+            if len(parts) > 1:
+                logger.info("tile %d of %d", start + 1, len(parts))
+            group = torch.cat([tile.of(image) for tile in parts[start : start + batch]])
+            yield from torch.split(purify(group, range(seed + start, seed + start + len(group))), 1)
+
+    return blended(image, side, outputs())
+
+
+def blended(image: Tensor, side: int, outputs: Iterable[Tensor]) -> Tensor:
+    """Return the purified tiles of an image, blended into each other.
+
+    Args:
+        image: the image, 1 x 3 x H x W.
+        side: the longest side of a tile, in pixels; 0 for no tiles.
+        outputs: the purified tiles in the order of :func:`tiles`, each 1 x 3 x h x w.
+    """
+    height, width = image.shape[-2:]
     parts = tiles(height, width, side)
     if len(parts) == 1:
-        return purify(image, [seed])
+        return next(iter(outputs))
     total, weights = torch.zeros_like(image), torch.zeros_like(image[:, :1])
-    for start in range(0, len(parts), batch):
-        logger.info("tile %d of %d", start + 1, len(parts))
-        group = parts[start : start + batch]
-        outputs = purify(torch.cat([tile.of(image) for tile in group]), range(seed + start, seed + start + len(group)))
-        for tile, output in zip(group, torch.split(outputs, 1), strict=True):
-            fade = (_ramp(tile.height, side)[:, None] * _ramp(tile.width, side)).to(image)
-            tile.of(total).add_(output * fade)
-            tile.of(weights).add_(fade)
+    for tile, output in zip(parts, outputs, strict=True):
+        fade = (_ramp(tile.height, side)[:, None] * _ramp(tile.width, side)).to(image)
+        tile.of(total).add_(output * fade)
+        tile.of(weights).add_(fade)
     return total / weights
 
 

@@ -1,4 +1,4 @@
-"""Code that several tools share: labels of samples, and conversion between samples and tensors."""
+"""Code that several tools share: labels of samples, conversion of samples to tensors, and PSNR."""
 
 import math
 from dataclasses import dataclass
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dptools.classifiers import Classes
-    from dptools.pipe.sample import Pixels
-
 
 PREDICTIONS = ("classify", "certify", "smooth")
-"""Keys of the record that describe an image, and that a tool which changes the image or classifies it again removes."""
+"""Keys of predictions in a record. A tool that changes the image or classifies it again removes them."""
 
 
 class LabelFrom(StrEnum):
@@ -106,12 +104,6 @@ def to_tensor(sample: Sample, device: "torch.device") -> "Tensor":
 
     assert sample.pixels is not None
     return torch.tensor(sample.pixels, device=device).permute(2, 0, 1)[None].float() / 255
-
-
-def to_pixels(image: "Tensor") -> "Pixels":
-    """Return an image, 1 x 3 x H x W in [0, 1], as H x W x 3 uint8; values are clamped and rounded."""
-    pixels: Pixels = (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    return pixels
 
 
 def psnr(mse: float) -> float | None:

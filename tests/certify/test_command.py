@@ -30,7 +30,8 @@ def parse(certify: list[str], **more: Any) -> Any:
         (["0.25"], {"until": 0.0}, "--until 0: give a radius above 0"),
         (["0.25"], {"alpha": 1.0}, "--alpha 1: give the probability of an error"),
         (["0.25"], {"purifier": "dip"}, "--purifier dip: a certificate needs one purification for each of its draws"),
-        (["0.25"], {"purifier": "jpg"}, "--purifier: unknown method 'jpg': choose .*, none"),
+        (["0.25"], {"purifier": "jpg"}, "--purifier: unknown method 'jpg': choose .*, none$"),
+        (["0.25"], {"purifier": "dip:3"}, "--purifier: method dip:3: dip takes no value$"),
     ],
 )
 def test_wrong_options_are_rejected(certify: list[str], more: dict[str, Any], message: str) -> None:
@@ -41,6 +42,7 @@ def test_wrong_options_are_rejected(certify: list[str], more: dict[str, Any], me
 def test_the_number_of_requests_is_known_beforehand() -> None:
     assert parse(["0.25", "64/255", "0.5"], draws=500).requests == 3 * 550
     assert parse([], smooth="0.5").requests == 1000
+    assert parse(["0.25", ".25"]).sigmas == (0.25,)
     assert parse(["0.25"], purifier="none").purifier is None
 
 
@@ -114,6 +116,26 @@ def test_the_best_sigma_at_each_radius_is_a_row_of_its_own() -> None:
     evaluation.add(certificate("b", 0.4, others=[{**other, "radius": 0.7}]))
     rows = [(group.sigma, [group.accuracy(radius).k for radius in evaluation.radii]) for group in evaluation.shown()]
     assert rows == [(0.25, [2, 0]), (0.5, [1, 1]), (None, [2, 1])]
+    *_, largest, best = evaluation.as_json()
+    assert largest["abstained"]["n"] == 2
+    assert (best["sigma"], best["abstained"], best["average_radius"]) == (None, None, None)  # of no single noise
+
+
+def test_certificates_of_other_images_attacks_and_classifiers_are_kept_apart() -> None:
+    """Ids are the names of files, which several directories can have in common."""
+    images = [{**certificate("x.JPEG", 0.6), "source": f"{folder}/x.JPEG"} for folder in ("a", "b")]
+    attacked = {**images[0], "id": "x.JPEG@gs", "attack": {"name": "gs"}}
+    other = {**images[0], "classify": {"model": "other"}}
+
+    def names(records: list[dict[str, Any]]) -> list[tuple[str, int]]:
+        evaluation = CertificateEvaluation()
+        for record in records:
+            evaluation.add(record)
+        return [(name, len(group.certificates)) for name, group in evaluation.named()]
+
+    assert names(images) == [("sigma 0.25, perceptual", 2)]
+    assert names([*images, attacked]) == [("sigma 0.25, perceptual", 2), ("sigma 0.25, perceptual, gs", 1)]
+    assert names([*images, other]) == [("sigma 0.25, perceptual, -", 2), ("sigma 0.25, perceptual, other", 1)]
 
 
 def test_a_certificate_does_not_outlive_its_image(dog: Path, sh: Run) -> None:

@@ -131,6 +131,8 @@ def test_noise_is_not_clipped_and_purifiers_get_new_seeds_for_each_draw() -> Non
     assert values.max() > 1
     assert (values - 0.5).std() == pytest.approx(0.5, rel=0.05)
     assert len(set(used)) == len(used) == 330
+    own_noise = torch.randn(IMAGE[None].shape, generator=torch.Generator().manual_seed(used[0]))
+    assert not torch.allclose(seen[0] - IMAGE, 0.5 * own_noise), "the purifier's noise repeats the smoothing noise"
 
 
 def test_prediction_by_vote_abstains_if_the_lead_is_not_significant() -> None:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,10 @@ from servers import OK, Request, Response, Server, clarifai, clarifai_error, con
 from dptools.classifiers import Classifier, load
 from dptools.classifiers.services import service as service_module
 from dptools.errors import SampleError, SetupError, UsageError
+from dptools.pipe.sample import Sample
+from dptools.tools.classify.certification import CertificationOptions
+from dptools.tools.classify.certifying import CertifyProcessor
+from dptools.tools.shared import Labels
 
 SECRET = "pat-0123456789abcdef"
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -145,6 +150,35 @@ def test_empty_list_of_concepts_is_valid() -> None:
             (prediction,) = model(server).predict([PIXELS])
             assert prediction.top(5) == []
             assert prediction.rank(3) == 1001  # behind all classes, so that it never counts as correct
+
+
+NOTHING = Response({"status": OK, "outputs": [{"status": OK, "data": {}}]})
+"""Clarifai's reply if it detected no concept."""
+
+
+def certify(server: Server, labels: Labels, **record: Any) -> dict[str, Any]:
+    """Return the record of an image that a service certifies by 10 draws."""
+    options = CertificationOptions((0.1,), True, None, draws=10, alpha=0.1)
+    processor = CertifyProcessor("dp-classify", options, model(server), None, labels, 5)
+    (done,) = processor([Sample({"id": "a", "path": "a.png", "source": "a.png", **record}, PIXELS)])
+    return done.record
+
+
+def test_a_noisy_image_without_a_concept_votes_for_a_class_of_its_own() -> None:
+    replies = in_turn(*[concepts(("dog", 0.9))] * 3, *[NOTHING] * 8)
+    with serving(clarifai(replies)) as server:
+        record = certify(server, Labels("243"))
+    assert record["classify"]["top"] == [{"name": "nothing", "p": 0.7273}, {"name": "dog", "p": 0.2727}]
+    assert record["certify"]["count"] == 2
+    assert record["certify"]["abstained"]
+    with serving(clarifai(in_turn(NOTHING))) as server:
+        assert certify(server, Labels("243"))["certify"]["class"] == "nothing"
+
+
+def test_an_unknown_label_costs_no_requests() -> None:
+    with serving(clarifai(in_turn(DOGS))) as server:
+        assert certify(server, Labels(), label="unicorn")["error"]["type"] == "UnknownLabel"
+        assert server.posts == []
 
 
 @pytest.mark.parametrize(

@@ -41,3 +41,10 @@ def test_classes_with_other_counts_are_numbered() -> None:
     assert classes.describe(2) == {"index": 2, "name": "class 2"}
     assert classes.index("2") == 2
     assert numbered(1000) is imagenet()
+
+
+def test_cardigan_is_the_only_name_of_two_classes_and_its_case_does_not_decide() -> None:
+    classes = imagenet()
+    assert {name.casefold() for name in classes.names if len(classes.indices(name)) > 1} == {"cardigan"}
+    with pytest.raises(ValueError, match="use one of n02113186, n02963159"):
+        classes.index("Cardigan")

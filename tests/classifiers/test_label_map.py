@@ -19,7 +19,7 @@ def read(tmp_path: Path) -> object:
 
 
 def test_name_maps_to_no_class_one_class_or_several(read) -> None:  # type: ignore[no-untyped-def]
-    label_map = read("dog\t243\nDog\tn02108089\n\n# cat\t281\nbig cat\ttabby\r\n")
+    label_map = read("\ufeffdog\t243\nDog\tn02108089\n\n# cat\t281\nbig cat\ttabby\r\n")
     assert label_map.indices("dog") == label_map.indices(" DOG ") == (243, 242)
     assert label_map.indices("big_cat") == (281,)
     assert label_map.indices("cat") == ()

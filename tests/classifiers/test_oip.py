@@ -101,6 +101,19 @@ def test_size_and_resize_options(query: str, side: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "side", "message"),
+    [
+        ("?resize=100", 224, "images resized to 100 pixels are smaller than the input of 224 pixels"),
+        ("?size=96&resize=95", -1, "images resized to 95 pixels are smaller than the input of 96 pixels"),
+        ("?size=300", 224, "accepts images of 224 x 224 pixels only, not 300"),
+    ],
+)
+def test_sizes_that_the_model_does_not_accept_are_refused(query: str, side: int, message: str) -> None:
+    with serving(oip(in_turn(GOOD), shape=(-1, 3, side, side))) as server, pytest.raises(UsageError, match=message):
+        model(server, query)
+
+
+@pytest.mark.parametrize(
     "data",
     [[0.7, 0.2, 0.1], [[0.7, 0.2, 0.1]], [[[0.7], [0.2], [0.1]]]],
 )
@@ -166,6 +179,15 @@ def test_attack_sends_no_image_again_because_another_failed(sh: Run, tmp_path: P
     bodies = [json.dumps(request.body) for request in server.posts]
     assert bodies.count(rejected[0]) == 1
     assert bodies.count(bodies[0]) == 1
+
+
+def test_an_attack_that_needs_gradients_is_refused_without_any_request(in_process: Run) -> None:
+    with serving(oip(in_turn(GOOD))) as server:
+        for option in ("--model", "--transfer-from"):
+            done = in_process(f": ; dp-attack {option} oip+{server.url}/v2/models/m a.png b.png -o adv")
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+            assert "has none, because a service computes it: choose agn, bun, spn, square" in done.stderr
+        assert server.requests == []
 
 
 def test_options_select_one_of_several_tensors() -> None:

@@ -15,6 +15,7 @@ from torchvision import models
 
 from dptools.classifiers import Classes, Geometry, load, read_classes
 from dptools.classifiers.local.hidden_modules import check_registered
+from dptools.classifiers.local.weights import read
 from dptools.errors import SampleError, SetupError, UsageError
 
 
@@ -55,6 +56,8 @@ def test_classes_may_have_wordnet_ids(tmp_path: Path) -> None:
         (b"[1, 2]", "class 0 has no name: 1"),
         (b"[", "not valid JSON"),
         (b'{"0": "cat", "2": "dog"}', "each index from 0 to 1 once"),
+        (b'{"a": 0, "b": 0, "c": 1}', "each index from 0 to 2 once"),
+        (b'{"0": "cat", "00": "dog"}', "each index from 0 to 1 once"),
         (b'{"cat": "dog"}', "from index to name or from name to index"),
         (b"\xff\xfe", "not a text file"),
     ],
@@ -82,6 +85,14 @@ def test_weights_with_another_number_of_classes_rebuild_the_last_layer(tmp_path:
     squeezed = models.squeezenet1_1(num_classes=5).state_dict()
     torch.save(squeezed, tmp_path / "five.pth")
     assert len(load("squeezenet1_1", tmp_path / "five.pth", "cpu").classes) == 5
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module.", "module._orig_mod."])
+def test_prefixes_of_wrapped_models_are_removed(tmp_path: Path, prefix: str) -> None:
+    for own in ("", "module."):
+        torch.save({f"{prefix}{own}fc.{name}": torch.ones(2) for name in ("weight", "bias")}, tmp_path / "w.pth")
+        expected = own if "module." in prefix else ""
+        assert list(read(tmp_path / "w.pth")) == [f"{expected}fc.weight", f"{expected}fc.bias"]
 
 
 @pytest.mark.skipif(not find_spec("timm"), reason="timm is not installed")

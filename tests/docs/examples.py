@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+RESULT = re.compile(r"\d+\.\d+(?= %)|(?<=norm up to )0\.\d+|(?<=radius of )0\.\d+|(?<=suspicion )0\.\d+")
+"""A number that does not depend on the machine, but for rounding."""
+
 ROFF_ESCAPES = {"aq": "'", "ha": "^", "-": "-", "e": "\\"}
 
 
@@ -90,8 +93,19 @@ def run(examples: Sequence[Example], directory: Path, environment: dict[str, str
     return [_result(*parts) for parts in zip(examples, stdouts, stderrs, strict=True)]
 
 
-def words(text: str) -> list[list[str]]:
-    """Return the words of each line, with every number replaced by 0, because numbers differ between machines."""
+def agree(printed: str, shown: str) -> bool:
+    """Return whether a page shows what was printed: the same words, and about the same results.
+
+    Percentages, radii and suspicions may differ a little between machines; other numbers, such as times, may differ.
+    """
+    results = [[float(number) for number in RESULT.findall(text)] for text in (printed, shown)]
+    return _words(printed) == _words(shown) and all(
+        abs(one - other) <= (5 if max(one, other) > 1 else 0.02) for one, other in zip(*results, strict=True)
+    )
+
+
+def _words(text: str) -> list[list[str]]:
+    """Return the words of each line, with every number replaced by 0."""
     return [re.sub(r"[-+]?\d[\d.]*(e[-+]\d+)?", "0", line).split() for line in text.strip().splitlines()]
 
 

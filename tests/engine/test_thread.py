@@ -71,6 +71,14 @@ def test_the_threads_have_ended_when_the_run_ends() -> None:
     assert threading.active_count() == before
 
 
+def test_the_threads_have_ended_when_the_run_is_given_up() -> None:
+    before = threading.active_count()
+    results = Local(2, threads=True)(Keeping(), (sample(str(number)) for number in range(100)))
+    next(results)
+    results.close()
+    assert threading.active_count() == before
+
+
 def test_a_stage_that_cannot_be_built_ends_the_run() -> None:
     with pytest.raises(SetupError, match="no service"):
         list(Local(4, threads=True)(Broken(), [sample("a"), sample("b")]))

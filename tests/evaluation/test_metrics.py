@@ -155,6 +155,25 @@ def test_methods_are_never_pooled() -> None:
     ]
 
 
+def test_classified_images_with_and_without_purification_are_not_pooled() -> None:
+    attacked = [{**record("gs", 9), "source": source} for source in ("a", "b")]
+    after = [purified("a", "gs", "jpeg:75", 1), purified("b", "gs", "jpeg:75", 9)]
+    groups = {group.name: group.rate("after_top1") for group in evaluate([*attacked, *after])}
+    assert groups == {"none: gs": Rate(0, 2), "jpeg:75: gs": Rate(1, 2)}
+    only_attacked = [{**each, "classify": {}} for each in attacked]
+    assert [group.name for group in evaluate([*only_attacked, SKIPPED, *after])] == ["gs"]
+
+
+@pytest.mark.parametrize("skipped", [0, 4])
+def test_the_total_has_all_records_wherever_the_skipped_ones_are(skipped: int) -> None:
+    """A skipped image never reaches dp-denoise, so its record names no method."""
+    records = [purified(image, attack, "jpeg:75", 1) for image in ("a", "b") for attack in ("gs", "agn")]
+    records[skipped:skipped] = [{**SKIPPED, "attack": {**SKIPPED["attack"], "name": name}} for name in ("gs", "agn")]
+    *_, total = (group.as_json() for group in evaluate(records))
+    assert (total["name"], total["records"], total["skipped"]) == ("all", 6, 2)
+    assert [total["after"]["top1"]["n"], total["clean"]["top1"]["n"]] == [4, 6]
+
+
 def test_records_are_grouped_by_several_keys() -> None:
     summary = Summary(["method", "attack.epsilon"])
     summary.read([{**record("pgd", 1), "attack": {"name": "pgd", "epsilon": 0.1, "success": True}}, record("gs", 1)])
@@ -178,3 +197,17 @@ def test_the_total_counts_images_not_attacks() -> None:
     )
     rate = independent[-1].rate("after_top1")
     assert (rate.low, rate.high) == pytest.approx((Rate(30, 90).low, Rate(30, 90).high))
+
+
+def test_an_image_that_an_attack_repeats_counts_once_in_the_interval() -> None:
+    records = [purified(f"image{number}", "pgd", "none", 1 + number % 2) for number in range(10)]
+    (group,) = evaluate(records * 4)
+    once, rate = Rate(5, 10), group.rate("after_top1")
+    assert (rate.k, rate.n) == (20, 40)
+    assert (rate.low, rate.high) == pytest.approx((once.low, once.high))
+
+
+@pytest.mark.parametrize("rank", [1, 9])
+def test_the_interval_of_different_images_is_wilsons(rank: int) -> None:
+    (group,) = evaluate([purified(f"image{number}", "pgd", "none", rank) for number in range(1000)])
+    assert group.rate("after_top1") == Rate(1000 if rank == 1 else 0, 1000)

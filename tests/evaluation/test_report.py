@@ -11,6 +11,7 @@ from evaluation.test_robustness import images
 
 from dptools.evaluation.gallery import gallery
 from dptools.evaluation.learning_curves import learning_curves
+from dptools.evaluation.paired import Comparison
 from dptools.evaluation.report import report
 from dptools.evaluation.report_facts import facts, lead, title
 from dptools.evaluation.summary import Summary
@@ -95,6 +96,20 @@ def test_attacks_by_someone_who_knows_the_method_are_the_main_result() -> None:
     assert not re.search("without a class|clean images|attacks by someone", known["Missing"])
     assert lead(summarise([*RECORDS, *records])).startswith("Of 2 methods, denoiser is the most accurate")
     assert "Against attackers who know the method: denoiser 25" in lead(summarise([*RECORDS, *records]))
+
+
+def test_the_main_result_names_the_classifier_if_there_are_several() -> None:
+    summary = summarise([*images(0.0), *images(1.0, 1.0, model="other")])
+    first, second = lead(summary).split(";")
+    assert "denoiser before efficientnet-lite0 0 [0-79] % top-1 on 1 images" in first
+    assert second.startswith(" denoiser before other 100 [34-100] % top-1 on 2 images")
+
+
+def test_records_in_no_pair_are_counted_and_explained() -> None:
+    """A record can have a partner and still be in no pair: if one of the two results is unknown."""
+    known, unknown = record("gs", 1, "denoiser"), {**record("gs", 1, "denoiser"), "classify": {}}
+    html = page(summarise([known], comparisons=[Comparison.against([unknown])]))
+    assert "Records in no pair, without a partner or with an unknown result: second: 1." in html
 
 
 def test_a_failed_record_gives_no_row_of_dashes() -> None:

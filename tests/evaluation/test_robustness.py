@@ -1,15 +1,23 @@
 """Robust accuracy, its curves, the checklist of an adaptive evaluation, and its warnings."""
 
 from collections.abc import Iterable
+from copy import deepcopy
+from inspect import signature
+from shlex import split
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from dptools.certify.smoothing import parse_defence
 from dptools.evaluation.adaptive import evaluations, warnings
-from dptools.evaluation.checklist import checklist
+from dptools.evaluation.checklist import checklist, checklists_as_json
 from dptools.evaluation.figures import robustness as draw
 from dptools.evaluation.robustness import Robustness
-from dptools.evaluation.run_key import number
+from dptools.evaluation.run_key import names, number
+from dptools.evaluation.table import checklist_rows, robustness_rows
+from dptools.tools.attack.command import app, attack
+from dptools.tools.attack.options import AttackOptions
 
 
 def record(
@@ -17,7 +25,7 @@ def record(
     correct: float | None,
     *,
     name: str = "pgd",
-    epsilon: float = 4 / 255,
+    epsilon: float | None = 4 / 255,
     steps: int = 10,
     through: str | None = "denoiser",
     gradient: str = "exact",
@@ -140,6 +148,103 @@ def test_curves_join_runs_that_differ_in_one_setting_only() -> None:
     (axes,) = draw(robustness.curves("epsilon"), "epsilon").axes
     assert list(axes.lines[0].get_xdata()) == pytest.approx([0, 1, 4, 8])
     assert list(axes.lines[0].get_ydata()) == [100, 100, 50, 0]  # the first point is the clean accuracy
+
+
+def test_results_of_two_classifiers_can_be_told_apart() -> None:
+    robustness = read(
+        [
+            *[record for epsilon in (4, 8) for record in images(1.0, epsilon=epsilon / 255)],
+            *[record for epsilon in (4, 8) for record in images(0.0, epsilon=epsilon / 255, model="other")],
+            *images(0.0, name="square", gradient="none", model="other"),
+        ]
+    )
+    curves = robustness.curves("epsilon")
+    assert {name: [run.majority.k for run in runs] for name, runs in curves.items()} == {
+        "pgd x10 exact eot 4 on efficientnet-lite0, behind denoiser": [1, 1],
+        "pgd x10 exact eot 4 on other, behind denoiser": [0, 0],
+    }
+    first = [row[0] for row in robustness_rows(robustness)]
+    assert first[1] == "pgd linf 4/255 x10 exact eot 4 on efficientnet-lite0"
+    assert first[-1] == "all linf 4/255 on other"
+    assert len(set(first)) == len(first)
+    titles = [checklist_rows(evaluation)[0][1] for evaluation in evaluations(robustness)]
+    assert titles == ["checklist for denoiser before efficientnet-lite0", "checklist for denoiser before other"]
+    assert [each["model"] for each in checklists_as_json(robustness)] == ["efficientnet-lite0", "other"]
+
+
+def test_runs_with_otherwise_equal_names_show_the_settings_that_differ() -> None:
+    robustness = read(
+        [
+            *images(1.0),
+            *images(1.0, judges=20),
+            *images(1.0, params={"steps": 10, "random_start": False}),
+            *images(1.0, steps=20),
+            *images(1.0, through="fast"),
+        ]
+    )
+    assert list(names(robustness.runs).values()) == [
+        "pgd linf 4/255 x10 exact eot 4 judges=10",
+        "pgd linf 4/255 x10 exact eot 4 judges=20",
+        "pgd linf 4/255 x10 exact eot 4 judges=10 random_start=false",
+        "pgd linf 4/255 x20 exact eot 4",
+        "pgd linf 4/255 x10 exact eot 4",
+    ]
+
+
+def options_of(command: str) -> AttackOptions:
+    """Return the options that dp-attack reads from a command, without running it."""
+    context = get_command(app).make_context("dp-attack", split(command)[1:])
+    own = {name: value for name, value in context.params.items() if name in signature(attack).parameters}
+    return attack(**own)
+
+
+def suggestions(records: Iterable[dict[str, Any]]) -> list[str]:
+    (evaluation,) = evaluations(read(records))
+    return [item.detail for item in checklist(evaluation) if item.detail.startswith("dp-attack")]
+
+
+SQUARE = {"name": "square", "gradient": "none"}
+
+
+@pytest.mark.parametrize("method", ["fast", "denoiser", "jpeg:75", "dip", "zero-shot", "smooth:0.25"])
+@pytest.mark.parametrize(
+    "records",
+    [
+        images(1.0),
+        images(1.0, **SQUARE),
+        images(1.0, **SQUARE, epsilon=0.6),
+        images(1.0, **SQUARE, norm="l2", epsilon=3.0),
+        images(1.0, norm="l1", name="L1PGD", epsilon=20.0),
+        images(1.0, norm="l2", name="deepfool", epsilon=None),
+        images(1.0, model="efficientnet-lite1"),
+        [*images(1.0), *images(0.0, steps=20, norm="l2", name="HopSkipJumpAttack", gradient="none")],
+        [record for n in (5, 10) for record in images(10.0 / n - 1, **SQUARE, params={"queries": n})],
+        [*images(1.0), *(record for n in (5, 10) for record in images(10.0 / n - 1, steps=n, norm="l2", name="L2PGD"))],
+        [
+            *images(1.0, norm="l2"),
+            *(record for n in (5, 10) for record in images(10.0 / n - 1, steps=n, name="HopSkipJumpAttack")),
+        ],
+    ],
+)
+def test_every_suggested_command_is_accepted(records: list[dict[str, Any]], method: str) -> None:
+    through = [deepcopy(record) for record in records]
+    for each in through:
+        each["attack"]["through"] = method
+        if not parse_defence(method).random:
+            del each["attack"]["judges"]
+    commands = suggestions(through)
+    assert commands
+    for command in commands:
+        assert options_of(command).defence.through == method
+
+
+def test_suggestions_depend_on_the_method_the_classifier_and_the_attack() -> None:
+    jpeg = {"through": "jpeg:75", "model": "resnet18", "gradient": "none"}
+    found = suggestions(images(1.0, name="square", **jpeg, epsilon=0.6))
+    assert found[0] == "dp-attack -a pgd --norm linf --epsilon 0.6 --model resnet18 --through jpeg:75"
+    assert "dp-attack -a pgd --norm linf --epsilon 1 --model resnet18 --through jpeg:75" in found
+    hop = "dp-attack -a HopSkipJumpAttack --set constraint=linf --epsilon 0.6 --model resnet18 --through jpeg:75"
+    assert hop in found
 
 
 @pytest.mark.parametrize(("epsilon", "text"), [(4 / 255, "4/255"), (0.5 / 255, "0.5/255"), (0.5, "0.5"), (3.0, "3")])

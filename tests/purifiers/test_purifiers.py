@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import dptools
+from dptools.certify.smoothing import parse_defence
 from dptools.errors import UsageError
 from dptools.purifiers import METHODS, DeepImagePrior, Denoiser, Purifier, StraightThrough, load, parse_method
 from dptools.purifiers.dip import FitSettings, Fixed
@@ -138,6 +139,11 @@ def test_a_purifier_composes_with_a_classifier_and_an_optimiser_reaches_the_imag
 def test_unknown_methods_are_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_method(text)
+
+
+@pytest.mark.parametrize("text", ["denoiser:12.345671", "tv:0.001234567", "smooth:0.25098039215686274", "smooth:1e-05"])
+def test_a_name_keeps_all_digits_of_the_value(text: str) -> None:
+    assert str(parse_defence(text)) == text
 
 
 def test_names_are_canonical() -> None:

@@ -13,8 +13,9 @@ from dptools.classifiers.classifier import Classifier
 from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.fixed_batch import in_batches
 from dptools.classifiers.local.own import own_classifier
-from dptools.classifiers.local.preprocessing import Preprocessing, input_size
+from dptools.classifiers.local.preprocessing import Preprocessing
 from dptools.classifiers.names import ClassifierOptions
+from dptools.classifiers.sizes import input_size
 from dptools.classifiers.without_gradient import WithoutGradient
 from dptools.errors import SetupError, UsageError
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from dptools.classifiers.classifier import Geometry
 from dptools.classifiers.names import RGB, ClassifierOptions
+from dptools.classifiers.sizes import check_resize
 from dptools.errors import UsageError
 
 RESAMPLING = {
@@ -18,25 +19,6 @@ RESAMPLING = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 """Interpolation methods by the names that torchvision and timm give them."""
-
-
-def input_size(fixed: int | None, requested: int | None, name: str) -> int:
-    """Return the side of a network's input, in pixels.
-
-    Args:
-        fixed: the only side that the network accepts; None if it accepts any.
-        requested: the side that the user gave; None for none.
-        name: the name of the model, for error messages.
-
-    Raises:
-        UsageError: the side is unknown, or the network does not accept the user's.
-    """
-    size = fixed or requested
-    if size is None:
-        raise UsageError(f"{name} accepts any input size: set the size, the side of the input in pixels")
-    if requested not in (None, size):
-        raise UsageError(f"{name} accepts images of {size} x {size} pixels only, not {requested}")
-    return size
 
 
 @dataclass(frozen=True)
@@ -86,7 +68,5 @@ class Preprocessing:
             UsageError: images would be smaller than the crop.
         """
         size = options.size or self.size
-        resize = options.resize or round(self.resize * size / self.size)
-        if resize < size:
-            raise UsageError(f"images resized to {resize} pixels are smaller than the input of {size} pixels")
+        resize = check_resize(options.resize or round(self.resize * size / self.size), size)
         return replace(self, size=size, resize=resize, mean=options.mean or self.mean, std=options.std or self.std)

@@ -15,8 +15,11 @@ StateDict = dict[str, Tensor]
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 """Keys under which training programs save the state dict, beside the epoch or the optimizer."""
 
-PREFIXES = ("module.", "_orig_mod.")
-"""Prefixes of all keys if the model was wrapped by ``DataParallel`` or ``torch.compile``."""
+PREFIXES = ("_orig_mod.", "module.", "_orig_mod.")
+"""Prefixes of all keys if the model was wrapped by ``torch.compile`` or ``DataParallel``, or by both in any order.
+
+``module.`` is removed only once, because a network may have a part of that name.
+"""
 
 
 def read(path: Path) -> StateDict:

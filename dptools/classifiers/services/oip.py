@@ -30,6 +30,7 @@ from dptools.classifiers.services.oip_json import (
 from dptools.classifiers.services.oip_tensors import Layout, TensorType, layout_of
 from dptools.classifiers.services.remote import KeepSize, RemoteClassifier, RemoteNetwork
 from dptools.classifiers.services.service import Service
+from dptools.classifiers.sizes import check_resize, input_size
 from dptools.errors import SampleError, SetupError, UsageError
 
 TOKEN = "OIP_TOKEN"
@@ -46,7 +47,7 @@ def load(name: str, options: ClassifierOptions) -> RemoteClassifier:
     """Load a model behind the Open Inference Protocol, with the tensors that the server describes.
 
     Raises:
-        UsageError: the name is malformed.
+        UsageError: the name is malformed, or one of its options does not fit the model.
         SetupError: the server cannot be reached, or the model does not exist or takes no images.
     """
     address = parse(name)
@@ -66,7 +67,7 @@ def load(name: str, options: ClassifierOptions) -> RemoteClassifier:
         name=name,
         weights=f"version {versions(service, description)}",
         classes=numbered(model.class_count),
-        geometry=_geometry(address, model.layout),
+        geometry=_geometry(address, model.layout, name),
         mean=address.mean,
         std=address.std,
     )
@@ -152,12 +153,16 @@ def _class_count(shape: tuple[int, ...]) -> int:
     return math.prod(sides) if min(sides) > 0 else 0
 
 
-def _geometry(address: Address, layout: Layout) -> Geometry:
-    """Return the resizing for an address and a layout. Image files keep their size unless the address gives one."""
+def _geometry(address: Address, layout: Layout, name: str) -> Geometry:
+    """Return the resizing for an address and a layout. Image files keep their size unless the address gives one.
+
+    Raises:
+        UsageError: the model of this name does not accept the size, or images would be smaller than the input.
+    """
     if layout.file and not address.size and not address.resize:
         return KeepSize()
-    size = layout.size or address.size or DEFAULT_SIZE
-    return Geometry(resize=address.resize or round(size * 256 / 224), crop=size)
+    size = input_size(layout.size, address.size or layout.size or DEFAULT_SIZE, name)
+    return Geometry(resize=check_resize(address.resize or round(size * 256 / 224), size), crop=size)
 
 
 def _to_logits(values: Tensor) -> Tensor:

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from dptools.classifiers.names import OIP
+from dptools.classifiers.names import OIP, RGB
 from dptools.classifiers.services.oip_tensors import MAX_SIDE
 from dptools.errors import UsageError, check_name
 from dptools.texts import printable
-
-Channels = tuple[float, float, float]
-"""One value each for red, green and blue."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,8 @@ class Address:
 
     server: str
     path: str
-    mean: Channels = (0.0, 0.0, 0.0)
-    std: Channels = (1.0, 1.0, 1.0)
+    mean: RGB = (0.0, 0.0, 0.0)
+    std: RGB = (1.0, 1.0, 1.0)
     size: int | None = None
     resize: int | None = None
     input: str | None = None
@@ -67,7 +64,7 @@ def _side(text: str) -> int:
     return int(text)
 
 
-def _channels(text: str) -> Channels:
+def _channels(text: str) -> RGB:
     try:
         red, green, blue = map(float, text.split(","))
     except ValueError:
@@ -77,7 +74,7 @@ def _channels(text: str) -> Channels:
     return red, green, blue
 
 
-def _divisors(text: str) -> Channels:
+def _divisors(text: str) -> RGB:
     if min(divisors := _channels(text)) <= 0:
         raise ValueError("three numbers above 0")
     return divisors

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from dptools.classifiers.classifier import Classifier, Geometry, Pixels
 from dptools.classifiers.predictions import Prediction
 from dptools.classifiers.without_gradient import WithoutGradient
+from dptools.pixels import to_pixels
 
 
 class RemoteNetwork(nn.Module):
@@ -53,7 +54,6 @@ class KeepSize(Geometry):
 
 def encode_png(image: Tensor) -> bytes:
     """Return an image, 3 x H x W in [0, 1], as a PNG file."""
-    pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    Image.fromarray(to_pixels(image)).save(file, "PNG", compress_level=1)
     return file.getvalue()

@@ -12,7 +12,7 @@ from dptools.purifiers.dip.settings import DIP, FitSettings
 from dptools.purifiers.dip.step import Step
 from dptools.purifiers.dip.stopping import StoppingCriterion
 from dptools.purifiers.purifier import Purifier, check_images, draw_seeds, grey_like
-from dptools.purifiers.tiling import in_tiles, tiles
+from dptools.purifiers.tiling import blended, tiles
 
 logger = logging.getLogger(__name__)
 
@@ -97,20 +97,15 @@ def restore_each(
     check_images(image)
     if len(image) != 1:
         raise ValueError(f"expected one image, 1 x 3 x H x W, got {tuple(image.shape)}")
-    fits: list[list[Restoration | None]] = []
-
     height, width = image.shape[-2:]
-    count = len(tiles(height, width, settings[0].tile or max(height, width)))
-
-    def fit_tile(tile: Tensor, seeds: Sequence[int]) -> Tensor:
-        log = _Log(observe, f"tile {len(fits) + 1} of {count}, " if count > 1 else "", settings)
-        fits.append(fit_each(tile, settings, seed=seeds[0], observe=log))
-        return tile
-
+    parts = tiles(height, width, settings[0].tile)
     chosen = draw_seeds(1)[0] if seed is None else seed
+    fits: list[list[Restoration | None]] = []
     with torch.inference_mode(False):  # the fit needs gradients, whatever the mode of the caller
         image = image.detach().clone()
-        in_tiles(image.float(), settings[0].tile, fit_tile, chosen)
+        for number, part in enumerate(parts):
+            log = _Log(observe, f"tile {number + 1} of {len(parts)}, " if len(parts) > 1 else "", settings)
+            fits.append(fit_each(part.of(image.float()), settings, seed=chosen + number, observe=log))
         return [_joined(image, settings[0].tile, list(results)) for results in zip(*fits, strict=True)]
 
 
@@ -133,12 +128,7 @@ def _joined(image: Tensor, side: int, fits: list[Restoration | None]) -> Restora
     done = [tile_fit for tile_fit in fits if tile_fit is not None]
     if len(done) < len(fits):
         return None
-    outputs = iter(done)
-
-    def next_tile(*_: object) -> Tensor:
-        return next(outputs).image
-
-    output = in_tiles(image.float(), side, next_tile, 0).clamp(0, 1)
+    output = blended(image.float(), side, (tile_fit.image for tile_fit in done)).clamp(0, 1)
     longest = max(done, key=lambda tile_fit: tile_fit.iterations)
     restarted = any(tile_fit.restarted for tile_fit in done)
     return replace(longest, image=grey_like(output, image), restarted=restarted, tiles=len(done))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dptools.errors import UsageError
 from dptools.purifiers.dip.stopping import Decide, Minimum, StopDecision
+from dptools.texts import exact
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,7 +68,7 @@ class LossThreshold:
         return decide
 
     def __str__(self) -> str:
-        return f"loss:{self.threshold:g}"
+        return f"loss:{exact(self.threshold)}"
 
 
 @dataclass(frozen=True)

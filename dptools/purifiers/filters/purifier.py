@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from dptools.pixels import to_pixels
 from dptools.purifiers.filters.filtering import apply
 from dptools.purifiers.filters.registry import Filter
 from dptools.purifiers.purifier import Purifier
@@ -21,6 +22,5 @@ class FilterPurifier(Purifier):
         return str(self.chosen)
 
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
-        pixels = (images.detach().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        filtered = torch.stack([torch.from_numpy(apply(self.chosen, image).copy()) for image in pixels])
+        filtered = torch.stack([torch.from_numpy(apply(self.chosen, image).copy()) for image in to_pixels(images)])
         return (filtered.permute(0, 3, 1, 2).to(images.device).float() / 255).to(images.dtype)

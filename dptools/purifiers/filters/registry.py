@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dptools.errors import UsageError
 from dptools.purifiers.parameter import Parameter
+from dptools.texts import exact
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Filter:
     value: float | None = None
 
     def __str__(self) -> str:
-        return self.name if self.value is None else f"{self.name}:{self.value:g}"
+        return self.name if self.value is None else f"{self.name}:{exact(self.value)}"
 
 
 PARAMETERS = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from dptools.certify.smoothing import PURIFIER, SMOOTH, Smoothing, parse_defence
+from dptools.certify.smoothing import PURIFIER, Smoothing, parse_defence
 from dptools.errors import UsageError, check_name
 from dptools.pipe.record import Record
 
@@ -66,7 +66,7 @@ class DefenceOptions:
         try:
             method = parse_defence(self.through)
         except UsageError as error:
-            raise UsageError(f"--through: {error}, {SMOOTH}SIGMA") from None
+            raise UsageError(f"--through: {error}") from None
         if self.gradient is not None:
             check_name("gradient", self.gradient, GRADIENTS)
         if self.gradient == "exact" and not method.differentiable:

@@ -73,10 +73,11 @@ class AttackOptions(ToolOptions):
         """
         model = self.transfer_from or self.model
         for attack in self.attacks:
-            if attack.uses_gradients and is_file(model) and not has_gradients(model):
+            if attack.uses_gradients and not has_gradients(model):
                 without = [each.name for each in ATTACKS.values() if not each.uses_gradients]
+                where = "a service" if is_service(model) else "ONNX Runtime"
                 raise UsageError(
-                    f"{attack.name} needs gradients, and {model} has none, because ONNX Runtime computes it: "
+                    f"{attack.name} needs gradients, and {model} has none, because {where} computes it: "
                     f"choose {', '.join(without)} or a class of Foolbox such as HopSkipJumpAttack or BoundaryAttack, "
                     "or transfer the attack from another classifier with --transfer-from"
                 )

@@ -9,9 +9,10 @@ from dptools.attacks.attack import Attack
 from dptools.errors import SampleError
 from dptools.pipe.record import Record, reason
 from dptools.pipe.sample import Sample
+from dptools.pixels import to_pixels
 from dptools.tools.attack import facts
 from dptools.tools.attack.knowledge import Knowledge
-from dptools.tools.shared import PREDICTIONS, LabelFrom, Labels, to_pixels, to_tensor
+from dptools.tools.shared import PREDICTIONS, LabelFrom, Labels, to_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -82,7 +83,10 @@ class AttackProcessor:
         return [sample if sample.finished else self._finish(sample, next(results)) for sample in checked]
 
     def _attack_informed(self, attack: Attack, sample: Sample) -> Sample:
-        """Attack one sample with more than the classifier. Its model is its own, because its id is the seed."""
+        """Attack one sample with more than the classifier.
+
+        Each sample gets its own defended model, because its random numbers follow from the sample's id.
+        """
         knowledge, label = self.knowledge, sample.record["label"]
         victim = knowledge.victim(self.classifier, attack.name, sample, self.seed)
         clean = self._assess(victim, to_tensor(sample, self.classifier.device))
@@ -106,7 +110,7 @@ class AttackProcessor:
                 finished, {**facts.judgement(clean, adversarial, label), "restorations": restorations}
             )
         if knowledge.detector:
-            suspicion = knowledge.detector(to_pixels(result.image), result.scores.softmax(dim=0).cpu())
+            suspicion = knowledge.detector(to_pixels(result.image[0]), result.scores.softmax(dim=0).cpu())
             finished = _with_facts(finished, {"suspicion": suspicion, **({} if aim is None else {"aim": aim})})
         return finished
 
@@ -122,13 +126,22 @@ class AttackProcessor:
         return int(scores.argmax())
 
     def _assess(self, model: "nn.Module", image: "Tensor") -> "Judgement":
-        """Return the logits of an image: one row, or one row for each draw of a defence."""
+        """Return the judgement of an image, with one row of logits, or with one row for each draw of a defence."""
         import torch
 
-        from dptools.attacks import Judgement
-
         with torch.no_grad():
-            return Judgement(getattr(model, "judge", model)(image))
+            return self._judgement(getattr(model, "judge", model)(image))
+
+    def _judgement(self, logits: "Tensor") -> "Judgement":
+        """Return the judgement that follows from logits, draws x classes.
+
+        Raises:
+            SampleError: A logit is not finite, so no class can be named.
+        """
+        from dptools.attacks import Judgement
+        from dptools.classifiers import check_finite
+
+        return Judgement(check_finite(logits, self.classifier.name))
 
     def _check_clean(self, sample: Sample, clean: "Judgement") -> Sample:
         """Return the sample with the prediction for the clean image. Skip it if there is nothing to attack."""
@@ -167,11 +180,10 @@ class AttackProcessor:
 
     def _finish(self, sample: Sample, result: "AttackResult", adversarial: "Judgement | None" = None) -> Sample:
         """Return the sample with the adversarial image, and with the result in its record."""
-        from dptools.attacks import Judgement
-
-        judgement, classes = adversarial or Judgement(result.scores[None]), self.classifier.classes
+        judgement = self._judgement(adversarial.logits if adversarial else result.scores[None])
+        classes = self.classifier.classes
         prediction = facts.prediction(judgement, sample.record["label"], "adversarial", classes)
-        return replace(_with_facts(sample, {**prediction, **facts.result(result)}), pixels=to_pixels(result.image))
+        return replace(_with_facts(sample, {**prediction, **facts.result(result)}), pixels=to_pixels(result.image[0]))
 
 
 def _with_facts(sample: Sample, added: Record) -> Sample:

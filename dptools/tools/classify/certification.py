@@ -73,7 +73,7 @@ def parse_certification(
     if until is not None and not certify:
         raise UsageError("--until needs --certify: a vote has no radius")
     option = "--certify" if certify else "--smooth"
-    sigmas = tuple(_sigma(option, text) for text in dict.fromkeys(certify or [str(smooth)]))
+    sigmas = tuple(dict.fromkeys(_sigma(option, text) for text in certify or [str(smooth)]))
     alpha = ALPHA if alpha is None else alpha
     if not 0 < alpha < 1:
         raise UsageError(f"--alpha {alpha:g}: give the probability of an error, above 0 and below 1")
@@ -91,9 +91,9 @@ def _purifier(text: str | None) -> Method | None:
     if text == NO_PURIFIER:
         return None
     try:
-        method = parse_method(text or PURIFIER)
+        method = parse_method(text or PURIFIER, others=(NO_PURIFIER,))
     except UsageError as error:
-        raise UsageError(f"--purifier: {error}, {NO_PURIFIER}") from None
+        raise UsageError(f"--purifier: {error}") from None
     if method.optimised:
         raise UsageError(
             f"--purifier {method}: a certificate needs one purification for each of its draws, with independent random "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dptools.errors import SampleError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
+from dptools.pixels import to_pixels
 from dptools.tools.classify.certification import NO_PURIFIER, CertificationOptions
 from dptools.tools.shared import PREDICTIONS, Labels
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from dptools.certify import Certificate, Smoothed
     from dptools.classifiers import Classifier
     from dptools.purifiers import Purifier
+
+NO_CONCEPT = "nothing"
+"""The class of a noisy image for which a service names no concept."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class CertifyProcessor:
         purifier: The loaded purifier of noisy images; None for none.
         labels: The source of true labels.
         top_k: Number of classes to list.
+        described: The fields of a service's classes in records, by name, as they are met.
     """
 
     tool: str
@@ -37,7 +42,7 @@ class CertifyProcessor:
     purifier: "Purifier | None"
     labels: Labels
     top_k: int
-    names: dict[Hashable, Record] = field(default_factory=dict)
+    described: dict[Hashable, Record] = field(default_factory=dict)
 
     def expand(self, sample: Sample) -> Iterable[Sample]:
         return [sample]
@@ -51,7 +56,9 @@ class CertifyProcessor:
     def _classify(self, sample: Sample) -> Sample:
         """Classify one sample. A failure of a service becomes an error record."""
         try:
-            return self._certify(sample) if self.options.certified else self._smooth(sample)
+            label = self.labels.find(sample, self.classifier.classes)  # fails before the first request
+            labelled = sample if label is None else sample.update(label=label)
+            return self._certify(labelled) if self.options.certified else self._smooth(labelled)
         except SampleError as error:
             return sample.fail(self.tool, error.kind, error.message)
 
@@ -108,16 +115,15 @@ class CertifyProcessor:
         }
 
     def _update(self, sample: Sample, counts: Mapping[Any, int], winner: Hashable, facts: Record) -> Sample:
-        """Return the sample with the shares of the votes as probabilities."""
+        """Return the labelled sample with the shares of the votes as probabilities."""
         total = sum(counts.values())
         ranked = sorted(counts, key=lambda name: (name != winner, -counts[name], str(name)))
         top = [{**self._describe(name), "p": round(counts[name] / total, 4)} for name in ranked[: self.top_k]]
-        label = self.labels.find(sample, self.classifier.classes)
-        rank = None if label is None else self._rank(label, ranked)
+        label = sample.record.get("label")
+        # An abstention takes the first place, so that it never counts as correct.
+        rank = None if label is None else self._rank(label, ranked) + (winner is None)
         classified = {"model": self.classifier.name, "top": top, "label_rank": rank}
-        return sample.without(*PREDICTIONS).update(
-            classify=classified, **facts, **({} if label is None else {"label": label})
-        )
+        return sample.without(*PREDICTIONS).update(classify=classified, **facts)
 
     def _rank(self, label: int, ranked: Sequence[Hashable]) -> int:
         """Return the place of the label among the classes with votes; behind all classes if it has no vote."""
@@ -142,20 +148,22 @@ class CertifyProcessor:
         return Smoothed(self.classifier, self.purifier, sigma=sigma, labels=labels)
 
     def _service_labels(self, images: "Tensor") -> list[Hashable]:
-        """Return the name of the first class that a service gives for each image; one request per image."""
+        """Return the name of the first class that a service gives for each image; one request per image.
+
+        An image without a concept votes for a class of its own, so that certificates count its vote against others.
+        """
         names: list[Hashable] = []
         for image in images:
-            pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-            (prediction,) = self.classifier.predict([pixels])
-            described = prediction.top(1)[0]
-            described.pop("p")
+            (prediction,) = self.classifier.predict([to_pixels(image)])
+            first = next(iter(prediction.top(1)), {"name": NO_CONCEPT})
+            described = {key: value for key, value in first.items() if key != "p"}
             names.append(str(described["name"]))
-            self.names.setdefault(names[-1], described)
+            self.described.setdefault(names[-1], described)
         return names
 
     def _describe(self, name: Hashable) -> Record:
-        if name in self.names:
-            return self.names[name]
+        if name in self.described:
+            return self.described[name]
         return dict(self.classifier.classes.describe(int(str(name))))
 
     def _index(self, name: Hashable) -> int | str | None:

@@ -126,7 +126,7 @@ def show(stream: TextIO) -> Emit:
 
 def _lines(sample: Sample) -> list[str]:
     record = sample.record
-    heading = printable(sample.path) + (_verdict(record["suspicion"]) if "suspect" in record else "")
+    heading = printable(sample.path) + (_verdict(record["suspicion"]) if "suspicion" in record else "")
     if "skipped" in record:
         return [f"{heading}: skipped: {printable(record['skipped']['message'])}"]
     label = record.get("label", -1)

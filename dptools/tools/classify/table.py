@@ -36,13 +36,14 @@ def cells(record: Record) -> dict[str, Any]:
     values |= {key: name for key, name in names.items() if name != NONE}
     values |= reasons
     if not reasons:
-        values |= _prediction(record.get("classify", {}))
+        vote = record.get("certify") or record.get("smooth") or {}
+        values |= _prediction(record.get("classify", {}), abstained=vote.get("abstained", False))
         values["radius"] = record.get("certify", {}).get("radius")
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _prediction(classify: Record) -> dict[str, Any]:
-    top = classify.get("top") or []
+def _prediction(classify: Record, *, abstained: bool) -> dict[str, Any]:
+    top = [] if abstained else classify.get("top") or []
     classes = [entry.get("index", entry.get("name")) for entry in top]
     first = top[0] if top else {}
     return {

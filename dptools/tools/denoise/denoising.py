@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from dptools.errors import SampleError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
+from dptools.pixels import to_pixels
 from dptools.tools.denoise.seeds import PURPOSE
-from dptools.tools.shared import PREDICTIONS, psnr, to_pixels, to_tensor
+from dptools.tools.shared import PREDICTIONS, psnr, to_tensor
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +69,7 @@ class DenoiserProcessor:
             "noise_level": round(255 * result.noise_level, 2),
             "psnr_input": psnr(error),
         }
-        return replace(sample.update(denoise=facts), pixels=to_pixels(result.image))
+        return replace(sample.update(denoise=facts), pixels=to_pixels(result.image[0]))
 
 
 def _size(sample: Sample) -> tuple[int, ...]:

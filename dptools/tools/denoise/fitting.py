@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from dptools.errors import SampleError
 from dptools.pipe.record import TRACE, Record
 from dptools.pipe.sample import Sample
+from dptools.pixels import to_pixels
 from dptools.purifiers.dip.settings import FitSettings
 from dptools.purifiers.dip.stopping_literature import Oracle
 from dptools.tools.denoise.oracle import OracleClassifier
 from dptools.tools.denoise.overrides import id_suffix
 from dptools.tools.denoise.seeds import PURPOSE
 from dptools.tools.denoise.tracing import TraceOptions, TraceRecorder
-from dptools.tools.shared import PREDICTIONS, psnr, to_pixels, to_tensor
+from dptools.tools.shared import PREDICTIONS, psnr, to_tensor
 
 if TYPE_CHECKING:
     import torch
@@ -134,4 +135,4 @@ class FitProcessor:
         fitted = recorder.points if done.restarted or recorder.diverged is None else recorder.diverged
         points = [point for point in fitted if point["iteration"] <= done.iterations]
         traced = {TRACE: points} if self.tracing.trace else {}
-        return replace(sample.update(denoise={**result, **traced}), pixels=to_pixels(done.image))
+        return replace(sample.update(denoise={**result, **traced}), pixels=to_pixels(done.image[0]))

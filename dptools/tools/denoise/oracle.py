@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
-from dptools.tools.shared import Labels, to_pixels
+from dptools.pixels import to_pixels
+from dptools.tools.shared import Labels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,4 +66,4 @@ class OracleClassifier:
 
     def _probabilities(self, image: "Tensor") -> "Tensor":
         """Return the class probabilities of the image as it would be saved: rounded to 8 bits, then resized."""
-        return self.classifier.probabilities(self.classifier.tensor(to_pixels(image)))[0]
+        return self.classifier.probabilities(self.classifier.tensor(to_pixels(image[0])))[0]

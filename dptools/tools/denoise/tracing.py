@@ -8,8 +8,9 @@ from dptools.classifiers.names import ClassifierOptions
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target, write_extra
+from dptools.pixels import to_pixels
 from dptools.tools.denoise.oracle import OracleClassifier
-from dptools.tools.shared import Labels, psnr, to_pixels
+from dptools.tools.shared import Labels, psnr
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,4 +105,4 @@ class TraceRecorder:
         entries = [sample.entry] if sample.entry else []
         record = {**sample.record, "stages": [*sample.record.get("stages", []), *entries]}
         record["denoise"] |= self.points[-1]
-        write_extra(target(directory, sample.id), encode(to_pixels(step.average), record), directory, self.sample)
+        write_extra(target(directory, sample.id), encode(to_pixels(step.average[0]), record), directory, self.sample)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
+from dptools.pixels import to_pixels
 from dptools.tools.denoise.seeds import PURPOSE
-from dptools.tools.shared import PREDICTIONS, psnr, to_pixels, to_tensor
+from dptools.tools.shared import PREDICTIONS, psnr, to_tensor
 
 if TYPE_CHECKING:
     import torch
@@ -47,4 +48,4 @@ class ZeroShotProcessor:
             image = to_tensor(sample, self.device)
             output = self.purifier(image, seeds=[sample.seed(self.seed, PURPOSE)])
             facts = {"method": NAME, "psnr_input": psnr((output - image).square().mean().item())}
-            yield replace(sample.update(denoise=facts), pixels=to_pixels(output))
+            yield replace(sample.update(denoise=facts), pixels=to_pixels(output[0]))

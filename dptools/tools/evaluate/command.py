@@ -153,8 +153,9 @@ def _warn(summary: Summary, scores: "MapScores | None") -> None:
     if not {ATTACK, "method"}.intersection(summary.by) and set(summary.groups) == {", ".join([NONE] * len(summary.by))}:
         report(f"--by {summary.title}: no record has this key")
     for evaluation in evaluations(summary.robustness):
+        about = "" if evaluation.name == evaluation.through else f"{evaluation.name}: "
         for warning in warnings(evaluation):
-            report(warning)
+            report(f"{about}{warning}")
     groups = summary.all_groups
     if not scores and any(group.scored for group in groups) and not has_rates(groups):
         report(NO_RATES)

@@ -78,7 +78,7 @@ def test_impossible_thresholds_are_refused(text: str) -> None:
 
 def test_every_criterion_prints_its_name() -> None:
     for form in CRITERIA:
-        text = form.replace(":N", ":7").replace(":T", ":0.01")
+        text = form.replace(":N", ":7").replace(":T", ":0.012345678")
         assert str(parse_criterion(text)) == text
 
 

@@ -74,9 +74,9 @@ def test_without_a_method_there_is_no_defence() -> None:
 @pytest.mark.parametrize(
     ("through", "message"),
     [
-        ("denoise", f"--through: unknown method 'denoise': choose {', '.join(METHODS)}"),
+        ("denoise", f"--through: unknown method 'denoise': choose {', '.join(METHODS)}, smooth:SIGMA$"),
         ("denoiser:quick", "--through: method denoiser:quick: give .* from 1 to 100"),
-        ("jpeg:0", "--through: .*from 1 to 95"),
+        ("jpeg:0", "--through: .*from 1 to 95$"),
     ],
 )
 def test_an_unknown_method_or_value_is_rejected(through: str, message: str) -> None:

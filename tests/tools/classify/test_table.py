@@ -13,6 +13,7 @@ from dptools.evaluation.csv_records import find_header, read_csv
 from dptools.evaluation.hits import hits
 from dptools.evaluation.keys import attack_name, method
 from dptools.pipe.sample import Sample
+from dptools.tools.classify.command import show
 from dptools.tools.classify.table import COLUMNS, as_csv
 
 TOP = [{"index": 2, "wnid": "n1", "name": "shark, great white", "p": 0.5}, {"index": 3, "name": "ray", "p": 0.25}]
@@ -34,6 +35,13 @@ SERVICE = {
 }
 FAILED = {"id": "c", "path": "c.png", "error": {"stage": "dp-denoise", "type": "T", "message": "no, not this"}}
 SKIPPED = {"id": "d", "path": "d.png", "label": 1, "skipped": {"stage": "dp-attack", "type": "T", "message": "wrong"}}
+ABSTAINED = {
+    "id": "f",
+    "path": "f.png",
+    "label": 2,
+    "classify": {"model": "net", "top": TOP, "label_rank": 2},
+    "smooth": {"class": None, "abstained": True},
+}
 UNLABELLED = {"id": "e", "path": "e.png", "classify": {"model": "net", "top": TOP, "label_rank": None}}
 
 
@@ -66,13 +74,30 @@ def test_a_line_holds_what_the_record_says() -> None:
     }
 
 
+def test_an_abstention_is_no_prediction() -> None:
+    rows = list(
+        csv.DictReader(io.StringIO(written(ABSTAINED, {**FULL, "certify": {"abstained": True, "radius": 0.0}})))
+    )
+    for row in rows:
+        assert (row["prediction"], row["name"], row["p"], row["top"]) == ("", "", "", "")
+        assert (row["label_rank"], row["model"]) == ("2", "net")
+
+
+def test_the_terminal_shows_the_prediction_of_an_image_that_calibrates() -> None:
+    stream = io.StringIO()
+    show(stream)(Sample({**UNLABELLED, "suspect": {"detector": "squeezing", "disagreement": 0.5}}))
+    assert stream.getvalue().splitlines()[0] == "e.png"
+
+
 def test_failed_and_skipped_images_have_a_line_and_the_header_comes_once() -> None:
     rows = list(csv.DictReader(io.StringIO(written(FULL, FAILED, SKIPPED))))
     assert [row["error"] for row in rows] == ["", "no, not this", ""]
     assert [row["skipped"] for row in rows] == ["", "", "wrong"]
 
 
-@pytest.mark.parametrize("record", [FULL, SERVICE, FAILED, SKIPPED, UNLABELLED], ids=lambda record: record["id"])
+@pytest.mark.parametrize(
+    "record", [FULL, SERVICE, FAILED, SKIPPED, UNLABELLED, ABSTAINED], ids=lambda record: record["id"]
+)
 def test_dp_eval_reads_the_same_from_the_csv_as_from_the_record(record: dict[str, Any]) -> None:
     first, *others = written(record).splitlines(keepends=True)
     header = find_header(first, "x")
