@@ -386,6 +386,10 @@ universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on the paper'
 	python tests/benchmarks/universality.py $(IMAGES) --part $(PART) --model $(MODEL) $(METHODS) $(UNIVERSALITY) \
 		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART)-$(subst :,-,$(notdir $(MODEL))) | tee results/universality.md
 
+.PHONY: universality-report
+universality-report: | $(BIN)/dp-attack  ## print the tables of docs/weights.md for three classifiers from their records, without computing
+	python tests/benchmarks/universality_report.py docs/records/universality.jsonl.xz
+
 # Attacks by someone who knows the method. COUNT=0 takes all images; ROBUSTNESS holds more options, such as --estimate.
 THROUGH ?= fast
 COUNT ?= 50

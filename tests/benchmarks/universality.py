@@ -127,6 +127,11 @@ def rows(results: Mapping[str, Sequence[Result]]) -> list[list[str]]:
     return [*filter(None, lines), ["core-seconds per image", "", *seconds]]
 
 
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown; the first line holds the heads of the columns."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in [lines[0], ["---"] * len(lines[0]), *lines[1:]])
+
+
 def main() -> None:
     """Attack, purify and classify the images, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -155,10 +160,11 @@ def main() -> None:
     with (options.out / "results.jsonl").open("w") as output:
         for method, found in results.items():
             for result in found:
-                print(json.dumps({"method": method, **vars(result.case), "rank": result.rank}), file=output)
-    lines = rows(results)
-    lines.insert(1, ["---"] * len(lines[0]))
-    print("\n".join(f"| {' | '.join(line)} |" for line in lines))
+                print(
+                    json.dumps({"method": method, **vars(result.case), "rank": result.rank, "seconds": result.seconds}),
+                    file=output,
+                )
+    print(markdown(rows(results)))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Classifiers of TensorFlow Lite files as networks with gradients, to measure methods behind other classifiers.
+"""Classifiers of other families as networks with gradients, to measure methods behind them.
 
-The files are those of https://github.com/google-coral/test_data (Apache License 2.0). Put them into the current
-directory, and install the package ``tflite``, which reads the format:
+The files are those of https://github.com/google-coral/test_data (TensorFlow Lite; Apache License 2.0) and
+https://github.com/songhan/SqueezeNet-Deep-Compression (BSD). Put them into the current directory, and install the
+package ``tflite``, which reads TensorFlow Lite files:
 
-    make universality IMAGES=DIR MODEL=tests/benchmarks/tflite_classifier.py:mobilenet_v2
+    make universality IMAGES=DIR MODEL=tests/benchmarks/other_classifiers.py:mobilenet_v2
 
-The weights are 8-bit integers. They are converted to floating point, and all computation is in floating point.
+The stored weights are 8-bit integers. They are converted to floating point, and all computation is in floating point.
 """
 
 from pathlib import Path
@@ -16,6 +17,7 @@ import tflite
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
+from torchvision.models import squeezenet1_0
 
 NAMES = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
 TYPES = {tflite.TensorType.UINT8: np.uint8, tflite.TensorType.INT8: np.int8, tflite.TensorType.INT32: np.int32}
@@ -117,6 +119,31 @@ class TFLiteClassifier(nn.Module):
                 raise ValueError(f"operator {name} is not supported")
             values[output] = x
         return x[:, 1:]
+
+
+def squeezenet() -> nn.Module:
+    """Return SqueezeNet 1.0 (arXiv 1602.07360), 227 x 227 pixels.
+
+    The file (arXiv 1510.00149) holds, for each layer, a table of 256 values and the biases, then the nonzero weights:
+    for each one the number of its value in the table, and, in 4 bits, how many zeros precede it.
+    """
+    network = squeezenet1_0(weights=None)
+    network.classifier[1].padding = (1, 1)  # as in the network's description
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)]
+    with Path("compressed_SqueezeNet.net").open("rb") as file:
+        for layer, nonzero in zip(layers, np.fromfile(file, np.uint32, len(layers)), strict=True):
+            table, bias = np.fromfile(file, np.float32, 256), np.fromfile(file, np.float32, layer.out_channels)
+            values, pairs = np.fromfile(file, np.uint8, nonzero), np.fromfile(file, np.uint8, (int(nonzero) + 1) // 2)
+            gaps = np.stack([pairs % 16, pairs // 16], axis=1).reshape(-1)[:nonzero].astype(np.int64)
+            numbers = np.zeros(layer.weight.numel(), np.uint8)
+            numbers[np.cumsum(gaps + 1) - 1] = values
+            layer.weight.data = torch.from_numpy(table[numbers].reshape(layer.weight.shape))
+            layer.bias.data = torch.from_numpy(bias)
+    layers[0].weight.data = layers[0].weight.data.flip(1)  # its input was BGR
+    mean, std = (123 / 255, 117 / 255, 104 / 255), (1 / 255,) * 3
+    network.pretrained_cfg = {"input_size": (3, 227, 227), "crop_mode": "squash", "interpolation": "bilinear"}
+    network.pretrained_cfg |= {"mean": mean, "std": std}
+    return network
 
 
 def mobilenet_v1() -> nn.Module:
