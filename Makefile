@@ -453,10 +453,9 @@ FOLDER := dptools/purifiers/denoiser
 
 .PHONY: weights-int8
 weights-int8: | $(PHOTOS) $(BIN)/dp-attack  ## write the networks of fast, perceptual and smoothing in 8-bit integers (a minute)
-	python -m dptools.purifiers.denoiser.training.quantise $(FOLDER)/perceptual.safetensors --photographs $(PHOTOS) \
-		-o $(FOLDER)/perceptual.onnx
-	python -m dptools.purifiers.denoiser.training.quantise $(FOLDER)/smoothing.safetensors --photographs $(PHOTOS) \
-		--noise 0 30 64 64 128 -o $(FOLDER)/smoothing.onnx
+	for name in perceptual smoothing; do \
+		python -m dptools.purifiers.denoiser.training.quantise $(FOLDER)/$$name.safetensors --photographs $(PHOTOS) \
+			-o $(FOLDER)/$$name.onnx || exit; done
 
 results/photos: | $(BIN)/dp-attack
 	rm -rf results/debian $@.part
