@@ -133,9 +133,9 @@ def test_certificates_of_other_images_attacks_and_classifiers_are_kept_apart() -
             evaluation.add(record)
         return [(name, len(group.certificates)) for name, group in evaluation.named()]
 
-    assert names(images) == [("sigma 0.25, smoothing", 2)]
-    assert names([*images, attacked]) == [("sigma 0.25, smoothing", 2), ("sigma 0.25, smoothing, gs", 1)]
-    assert names([*images, other]) == [("sigma 0.25, smoothing, -", 2), ("sigma 0.25, smoothing, other", 1)]
+    assert names(images) == [("sigma 0.25, perceptual", 2)]
+    assert names([*images, attacked]) == [("sigma 0.25, perceptual", 2), ("sigma 0.25, perceptual, gs", 1)]
+    assert names([*images, other]) == [("sigma 0.25, perceptual, -", 2), ("sigma 0.25, perceptual, other", 1)]
 
 
 def test_a_certificate_does_not_outlive_its_image(dog: Path, sh: Run) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 QUANTISED_WEIGHTS = ("perceptual", "smoothing")
-"""The weights that the package also has in 8-bit integers. Classifiers helped to train them; see docs/weights.md."""
+"""The weights that the package also has in 8-bit integers. Two classifiers helped to train them; see docs/weights.md."""
 
 WEIGHTS = ("denoiser", *QUANTISED_WEIGHTS)
 """The weights of the package."""
@@ -104,6 +104,6 @@ _SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "sm
 
 
 def settings_of(method: Method) -> DenoiserSettings:
-    """Return the settings of a method of the pretrained network: ``fast``, ``denoiser``, ``denoiser:STRENGTH``, ..."""
+    """Return the settings of ``denoiser``, ``denoiser:STRENGTH``, ``fast``, ``perceptual``, ``smoothing`` or ``photo``."""
     settings = _SETTINGS[method.name]
     return settings if method.strength is None else replace(settings, noise_std=method.strength / 255)

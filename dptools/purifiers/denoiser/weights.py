@@ -10,7 +10,6 @@ from torch import Tensor
 
 from dptools.purifiers.denoiser.network import DenoiserUNet
 
-
 def pretrained(name: str = "denoiser") -> DenoiserUNet:
     """Return the network with weights of the package, in fp32.
 

@@ -36,8 +36,7 @@ from dptools.tools.shared import Labels
 
 METHOD_HELP = (
     "fast (pretrained, one pass), denoiser (more passes), perceptual (without added noise), smoothing (for "
-    "certification), photo (for the eye), zero-shot (trained on the image alone), dip (deep image prior), "
-    "paper (as published), "
+    "certification), photo (for the eye), zero-shot (trained on the image alone), dip (deep image prior), paper (as published), "
     f"or a filter: {', '.join(PARAMETERS)}."
 )
 
