@@ -452,10 +452,9 @@ weights: | $(PHOTOS) $(BIN)/dp-attack  ## train the denoiser, or continue its tr
 FOLDER := dptools/purifiers/denoiser
 
 .PHONY: weights-int8
-weights-int8: | $(PHOTOS) $(BIN)/dp-attack  ## write the networks of fast, perceptual and smoothing in 8-bit integers (a minute)
-	for name in perceptual smoothing; do \
-		python -m dptools.purifiers.denoiser.training.quantise $(FOLDER)/$$name.safetensors --photographs $(PHOTOS) \
-			-o $(FOLDER)/$$name.onnx || exit; done
+weights-int8: | $(PHOTOS) $(BIN)/dp-attack  ## write the network of the methods fast and perceptual in 8-bit integers (a minute)
+	python -m dptools.purifiers.denoiser.training.quantise $(FOLDER)/perceptual.safetensors --photographs $(PHOTOS) \
+		-o $(FOLDER)/perceptual.onnx
 
 results/photos: | $(BIN)/dp-attack
 	rm -rf results/debian $@.part

@@ -1,6 +1,6 @@
 """Certified predictions by randomised smoothing (Cohen, Rosenfeld and Kolter, arXiv 1902.02918).
 
->>> smoothed = Smoothed(classifier, dptools.purifiers.load("smoothing"), sigma=0.25)
+>>> smoothed = Smoothed(classifier, dptools.purifiers.load("perceptual"), sigma=0.25)
 >>> certificate = smoothed.certify(image, draws=1000)
 >>> certificate.label, certificate.radius
 """

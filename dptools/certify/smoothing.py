@@ -13,7 +13,7 @@ MAX_SIGMA = 2.0
 """The largest standard deviation. A larger value is probably on the 8-bit scale."""
 
 
-PURIFIER = "smoothing"
+PURIFIER = "perceptual"
 """The default purifier of noisy images: one pass of a denoising network, no added noise."""
 
 N0 = 100

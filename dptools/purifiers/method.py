@@ -11,8 +11,7 @@ from dptools.texts import exact
 NETWORK_METHODS = {
     "fast": "one pass of a network that two classifiers helped to train; made for classifiers",
     "denoiser": "a network trained without classifiers; as many passes as the noise requires; made for classifiers",
-    "perceptual": "the network of fast, one pass without added noise; keeps most clean images",
-    "smoothing": "a network trained on Gaussian noise with two classifiers, one pass; for certification",
+    "perceptual": "the network of fast, without added noise; for certification",
     "photo": "the network of denoiser, one pass without added noise; made for the eye",
     "zero-shot": "small network with random weights, trained on the image alone in about a second",
     "dip": "deep image prior: random weights fitted to the image, label-free stopping",
@@ -31,7 +30,7 @@ OPTIMISED = ("zero-shot", *FITS)
 NOISY = ("fast", "denoiser")
 """The methods that add noise before the network runs."""
 
-QUANTISED = ("fast", "perceptual", "smoothing")
+QUANTISED = ("fast", "perceptual")
 """The methods whose network computes in 8-bit integers on a CPU. Gradients are those of the network in float32."""
 
 DEFAULT = "fast"

@@ -55,7 +55,7 @@ def test_records_are_the_same_whatever_the_batch_jobs_and_engine(dog: Path, sh: 
     assert one == two == inline
     (first, *_) = one
     certify = first["certify"]
-    assert (certify["alpha"], certify["method"], certify["n0"]) == (0.001, "smoothing", 2)
+    assert (certify["alpha"], certify["method"], certify["n0"]) == (0.001, "perceptual", 2)
     assert certify["others"][0]["alpha"] == 0.0005
     assert certify["radius"] >= certify["others"][0]["radius"]
     assert first["classify"]["label_rank"] == 1
@@ -71,7 +71,7 @@ def certificate(image: str, radius: float, predicted: int | None = 1, **more: An
     counts = {"n0": 100, "n": 1000, "alpha": 0.001, "count": 900, "p_lower": 0.8}
     facts = {
         "sigma": 0.25,
-        "method": "smoothing",
+        "method": "perceptual",
         "class": predicted,
         "radius": radius,
         "abstained": predicted is None,
@@ -110,7 +110,7 @@ def test_certified_accuracy_counts_correct_classes_with_the_radius() -> None:
 
 
 def test_the_best_sigma_at_each_radius_is_a_row_of_its_own() -> None:
-    other = {"sigma": 0.5, "method": "smoothing", "class": 1, "radius": 0.2, "abstained": False}
+    other = {"sigma": 0.5, "method": "perceptual", "class": 1, "radius": 0.2, "abstained": False}
     evaluation = CertificateEvaluation((0.25, 0.65))
     evaluation.add(certificate("a", 0.6, others=[other]))
     evaluation.add(certificate("b", 0.4, others=[{**other, "radius": 0.7}]))
@@ -155,7 +155,7 @@ def test_dp_eval_shows_certified_accuracy(sh: Run, tmp_path: Path) -> None:
     assert every.split() == [
         "sigma",
         "0.25,",
-        "smoothing",
+        "perceptual",
         "all",
         "4",
         *["50", "[15-85]", "25", "[5-70]", "25", "[5-70]", "0.225"],

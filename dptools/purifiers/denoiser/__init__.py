@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dptools.lazy import lazy
-from dptools.purifiers.denoiser.settings import DENOISER, FAST, PERCEPTUAL, PHOTO, SMOOTHING, DenoiserSettings
+from dptools.purifiers.denoiser.settings import DENOISER, FAST, PERCEPTUAL, PHOTO, DenoiserSettings
 
 if TYPE_CHECKING:
     from dptools.purifiers.denoiser.network import DenoiserUNet
@@ -17,7 +17,6 @@ __all__ = [
     "FAST",
     "PERCEPTUAL",
     "PHOTO",
-    "SMOOTHING",
     "Denoiser",
     "DenoiserSettings",
     "DenoiserUNet",

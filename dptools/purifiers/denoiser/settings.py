@@ -11,11 +11,8 @@ from dptools.purifiers.precision import PRECISIONS, effective
 if TYPE_CHECKING:
     import torch
 
-QUANTISED_WEIGHTS = ("perceptual", "smoothing")
-"""The weights that the package also has in 8-bit integers. Two classifiers helped to train them; see docs/weights.md."""
-
-WEIGHTS = ("denoiser", *QUANTISED_WEIGHTS)
-"""The weights of the package."""
+WEIGHTS = ("denoiser", "perceptual")
+"""The weights of the package. ``perceptual`` were trained on with two classifiers; see docs/weights.md."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class DenoiserSettings:
         strong: the standard deviation of the removed part from which a pass needs no added noise, and a share of what
             that pass removes is added back.
         share: that share, 0 to 1.
-        precision: ``auto``, ``fp32`` or ``bf16``. With QUANTISED_WEIGHTS, ``auto`` is 8-bit integers on a CPU.
+        precision: ``auto``, ``fp32`` or ``bf16``. With the weights ``perceptual``, ``auto`` is 8-bit integers on a CPU.
         tile: longest side of a tile in pixels. Larger images are denoised in tiles. 0 disables tiles.
         weights: one of WEIGHTS.
     """
@@ -52,7 +49,7 @@ class DenoiserSettings:
 
     def number_format(self, device: "torch.device") -> str:
         """Return ``fp32``, ``bf16`` or ``int8``: the number format of the network on a device, without gradients."""
-        integers = self.weights in QUANTISED_WEIGHTS and self.precision == "auto" and device.type == "cpu"
+        integers = self.weights == "perceptual" and self.precision == "auto" and device.type == "cpu"
         return "int8" if integers else effective(device, self.precision)
 
     def facts(self, device: "torch.device") -> dict[str, str]:
@@ -83,27 +80,20 @@ PHOTO = DenoiserSettings(noise_std=0.0, passes=1, medium=math.inf, strong=math.i
 """Method ``photo``, for human viewers: one pass without noise."""
 
 PERCEPTUAL = replace(PHOTO, weights="perceptual")
-"""Method ``perceptual``: one pass without noise.
+"""Method ``perceptual``, for certification: one pass without noise.
 
 The weights are those of ``denoiser``, trained on with a loss that compares the features of two classifiers (compare
 arXiv 1603.08155). On a CPU, the network computes in 8-bit integers. Gradients are those of the network in fp32.
-"""
-
-SMOOTHING = replace(PHOTO, weights="smoothing")
-"""Method ``smoothing``, for certification: one pass without noise.
-
-The weights are those of ``perceptual``, trained on with Gaussian noise of up to 135/255 only, and with the predictions
-of two classifiers in the loss (compare arXiv 2003.01908).
 """
 
 FAST = replace(DENOISER, passes=1, weights="perceptual")
 """Method ``fast``, the default: as ``denoiser``, but with one pass at medium noise levels, and with the network of
 ``perceptual``."""
 
-_SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "smoothing": SMOOTHING, "fast": FAST}
+_SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "fast": FAST}
 
 
 def settings_of(method: Method) -> DenoiserSettings:
-    """Return the settings of ``denoiser``, ``denoiser:STRENGTH``, ``fast``, ``perceptual``, ``smoothing`` or ``photo``."""
+    """Return the settings of ``denoiser``, ``denoiser:STRENGTH``, ``fast``, ``perceptual`` or ``photo``."""
     settings = _SETTINGS[method.name]
     return settings if method.strength is None else replace(settings, noise_std=method.strength / 255)

@@ -78,7 +78,7 @@ def classify(
     ] = None,
     purifier: Annotated[
         str | None,
-        typer.Option("--purifier", metavar="METHOD|none", help="Purifier of the noisy images.  [default: smoothing]"),
+        typer.Option("--purifier", metavar="METHOD|none", help="Purifier of the noisy images.  [default: perceptual]"),
     ] = None,
     draws: Annotated[
         int | None, typer.Option("--draws", min=1, metavar="N", help="Noisy images per sigma.  [default: 1000]")
