@@ -32,6 +32,7 @@ def sandbox(tmp_path: Path) -> Path:
     (tmp_path / "maps").mkdir()
     shutil.copy(map_image, tmp_path / "maps" / "sheet1.png")
     shutil.move(ground_truth, tmp_path / "maps" / "sheet1.geojson")
+    (tmp_path / "places.txt").write_text("Alderton\nBrook\n")
     network = write_mine(tmp_path)
     (tmp_path / "mine.pth").rename(tmp_path / "best.pth")
     write_onnx(tmp_path / "net.onnx", network)
