@@ -60,8 +60,9 @@ class Graph:
 class Convolution(nn.Sequential):
     """A convolution with TensorFlow's padding, whose output is limited to a range."""
 
-    def __init__(self, graph: Graph, operator: Any, depthwise: bool) -> None:
-        options = (tflite.DepthwiseConv2DOptions if depthwise else tflite.Conv2DOptions)()
+    def __init__(self, graph: Graph, operator: Any) -> None:
+        name = graph.name(operator)
+        depthwise, options = name == "DEPTHWISE_CONV_2D", CONVOLUTIONS[name]()
         options.Init(operator.BuiltinOptions().Bytes, operator.BuiltinOptions().Pos)
         weight, bias = graph.constant(operator.Inputs(1)), graph.constant(operator.Inputs(2))
         weight = weight.permute(3, 0, 1, 2) if depthwise else weight.permute(0, 3, 1, 2)
@@ -81,7 +82,7 @@ class Convolution(nn.Sequential):
 
 
 class TFLiteClassifier(nn.Module):
-    """The network of one or more files, each of which continues the one before.
+    """The network of one file, or of several that follow one another, such as features and head.
 
     Images are in [0, 1] and are normalised to [-1, 1]. The output has 1000 logits; the files' first class is none of
     ImageNet's.
@@ -98,7 +99,7 @@ class TFLiteClassifier(nn.Module):
             for operator in graph.operators:
                 name = graph.name(operator)
                 if name in CONVOLUTIONS:
-                    self.layers.append(Convolution(graph, operator, name != "CONV_2D"))
+                    self.layers.append(Convolution(graph, operator))
                 inputs = [(number, int(index)) for index in operator.InputsAsNumpy()]
                 self._steps.append((name, inputs, (number, operator.Outputs(0)), len(self.layers) - 1))
 
@@ -124,8 +125,8 @@ class TFLiteClassifier(nn.Module):
 def squeezenet() -> nn.Module:
     """Return SqueezeNet 1.0 (arXiv 1602.07360), 227 x 227 pixels.
 
-    The file (arXiv 1510.00149) holds, for each layer, a table of 256 values and the biases, then the nonzero weights:
-    for each one the number of its value in the table, and, in 4 bits, how many zeros precede it.
+    The file (arXiv 1510.00149) holds for each layer a table of 256 values, the biases, and the nonzero weights. A
+    weight is stored as an index into the table and as the number of zeros before it, which has 4 bits.
     """
     network = squeezenet1_0(weights=None)
     network.classifier[1].padding = (1, 1)  # as in the network's description
