@@ -107,14 +107,14 @@ completions: $(BIN)/dp-attack  ## regenerate the completions for bash, zsh and f
 	rm -rf $@
 	python -m dptools.cli.completions $@
 
-# --- the README's picture, from photographs of scikit-image
+# --- the picture in the README
 
 .PHONY: picture
 picture: | $(BIN)/dp-attack  ## attack and purify two photographs, and draw docs/results.jpg
 	rm -rf results/picture
 	mkdir -p results/picture/images docs
-	cp $(VENV)/lib/python*/site-packages/skimage/data/{coffee.png,rocket.jpg} results/picture/images
-	cd results/picture; { for pair in deepfool:coffee.png gs:rocket.jpg spn:coffee.png; do \
+	cp docs/photographs/*.webp results/picture/images
+	cd results/picture; { for pair in deepfool:macaw.webp gs:dam.webp spn:macaw.webp; do \
 		dp-attack --label-from prediction -a $${pair%:*} -o adv images/$${pair#*:}; done; } | dp-classify > adv.jsonl
 	cd results/picture; dp-denoise -o clean < adv.jsonl | dp-classify > clean.jsonl
 	cd results/picture; dp-eval --table --attacked adv.jsonl --figures figures clean.jsonl

@@ -37,6 +37,7 @@ The paper, replicated <docs/paper>
 docs/robustness
 Weights of the denoiser <docs/weights>
 Records <docs/records/README>
+Photographs <docs/photographs/README>
 ```
 
 ```{toctree}
@@ -70,7 +71,7 @@ language = "en-GB"
 
 extensions = ["myst_parser", "manual_pages"]
 root_doc = "README"
-include_patterns = ["*.md", "docs/*.md", "docs/records/README.md", "man/*"]
+include_patterns = ["*.md", "docs/*.md", "docs/records/README.md", "docs/photographs/README.md", "man/*"]
 exclude_patterns = [".*", "build", "dist", "results", "dptools", "tests"]
 myst_heading_anchors = 3
 nitpicky = True
