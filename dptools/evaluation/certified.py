@@ -1,11 +1,12 @@
 """Certified accuracy: how many images have a correct prediction that no perturbation within a radius can change."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dptools.evaluation.intervals import Rate
-from dptools.evaluation.keys import NONE, Record, attack_name, source_image
+from dptools.evaluation.keys import NONE, Record, is_scored, source_image
+from dptools.evaluation.run_key import RunKey, names, run_key
 from dptools.texts import printable
 
 RADII = (0.25, 0.5, 1.0)
@@ -37,7 +38,7 @@ class CertificateGroup:
         sigma: Standard deviation of the noise; None for the best of several at each radius.
         method: The purifier.
         model: The classifier.
-        attack: The attack; ``none`` for clean images.
+        attack: The attack and its settings; ``none`` for clean images.
         certificates: The certificates, by image and id.
     """
 
@@ -119,26 +120,27 @@ class CertificateEvaluation:
 
     Attributes:
         radii: The radii of tables.
-        groups: Groups by noise, purifier, classifier and attack.
+        groups: Groups by noise, purifier, classifier and run of an attack, which is None for clean images.
         lines: One line for each record in the format of the logs of arXiv 1902.02918.
     """
 
     radii: tuple[float, ...] = RADII
-    groups: dict[tuple[float, str, str, str], CertificateGroup] = field(default_factory=dict)
+    groups: dict[tuple[float, str, str, RunKey | None], CertificateGroup] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.groups)
 
     def add(self, record: Record) -> None:
-        """Count the certificates of a record. Records without a label are ignored."""
+        """Count the certificates of a record. Records without a label and skipped images are ignored."""
         certify, label = record.get("certify"), record.get("label")
-        if not certify or "error" in record or not isinstance(label, int):
+        if not certify or not is_scored(record) or not isinstance(label, int):
             return
-        model, attack = str(record.get("classify", {}).get("model", "-")), attack_name(record)
+        model = str(record.get("classify", {}).get("model", "-"))
+        attack = run_key(record["attack"]) if "attack" in record else None
         for each in [certify, *certify.get("others", [])]:
             key = (float(each["sigma"]), str(each["method"]), model, attack)
-            group = self.groups.setdefault(key, CertificateGroup(*key))
+            group = self.groups.setdefault(key, CertificateGroup(*key[:-1], NONE))
             clean = None if "clean_class" not in certify else certify["clean_class"] == label
             correct = not each["abstained"] and each["class"] == label
             radius = float(each["radius"]) if correct else 0.0
@@ -148,7 +150,9 @@ class CertificateEvaluation:
 
     def shown(self) -> Iterator[CertificateGroup]:
         """Yield the groups by increasing noise, clean images first, and for several the best noise at each radius."""
-        ordered = [self.groups[key] for key in sorted(self.groups, key=lambda key: (key[-1] != NONE, key))]
+        attacks = names(dict.fromkeys(key[-1] for key in self.groups if key[-1]))
+        found = [replace(group, attack=attacks[key[-1]] if key[-1] else NONE) for key, group in self.groups.items()]
+        ordered = sorted(found, key=lambda group: (group.attack != NONE, group.sigma, group.method, group.model))
         yield from ordered
         by_classifier: dict[tuple[str, str, str], list[CertificateGroup]] = {}
         for group in ordered:

@@ -42,7 +42,7 @@ class Group:
         seconds: Number of records by the seconds that dp-denoise took. Records of reused outputs have no seconds.
         clusters: Counts of the rates in each cluster.
         images: Hashes of the names of the images, at most MAX_IMAGES.
-        repeats: Whether an image occurs several times.
+        repeats: Whether an image occurs several times, or may do so, because there are more than MAX_IMAGES.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Group:
     def _find_cluster(self, image: str) -> Counter[str]:
         """Return the counts of the cluster of an image, and remember the image."""
         known = hash(image)
-        self.repeats |= known in self.images
+        self.repeats |= known in self.images or len(self.images) == MAX_IMAGES
         if len(self.images) < MAX_IMAGES:
             self.images.add(known)
         cluster = zlib.crc32(image.encode("utf-8", "surrogatepass")) % MAX_CLUSTERS

@@ -124,7 +124,7 @@ def test_the_best_sigma_at_each_radius_is_a_row_of_its_own() -> None:
 def test_certificates_of_other_images_attacks_and_classifiers_are_kept_apart() -> None:
     """Ids are the names of files, which several directories can have in common."""
     images = [{**certificate("x.JPEG", 0.6), "source": f"{folder}/x.JPEG"} for folder in ("a", "b")]
-    attacked = {**images[0], "id": "x.JPEG@gs", "attack": {"name": "gs"}}
+    attacked = {**images[0], "id": "x.JPEG@gs", "attack": {"name": "gs", "success": True}}
     other = {**images[0], "classify": {"model": "other"}}
 
     def names(records: list[dict[str, Any]]) -> list[tuple[str, int]]:
@@ -135,6 +135,15 @@ def test_certificates_of_other_images_attacks_and_classifiers_are_kept_apart() -
 
     assert names(images) == [("sigma 0.25, perceptual", 2)]
     assert names([*images, attacked]) == [("sigma 0.25, perceptual", 2), ("sigma 0.25, perceptual, gs", 1)]
+    two = [
+        {**attacked, "attack": {"name": "pgd", "norm": "linf", "epsilon": step / 255, "success": True}} for step in (2, 4)
+    ]
+        {**attacked, "attack": {"name": "pgd", "norm": "linf", "epsilon": step / 255, "success": True}}
+        for step in (2, 4)
+    ]
+    assert names(two) == [("sigma 0.25, perceptual, pgd linf 2/255", 1), ("sigma 0.25, perceptual, pgd linf 4/255", 1)]
+    skipped = {**images[0], "attack": {"name": "gs", "clean_label": 3}}
+    assert names([*images, skipped]) == names(images)
     assert names([*images, other]) == [("sigma 0.25, perceptual, -", 2), ("sigma 0.25, perceptual, other", 1)]
 
 

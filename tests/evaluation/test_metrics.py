@@ -207,6 +207,17 @@ def test_an_image_that_an_attack_repeats_counts_once_in_the_interval() -> None:
     assert (rate.low, rate.high) == pytest.approx((once.low, once.high))
 
 
+def test_more_images_than_are_remembered_count_as_possibly_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the interval is not too narrow if images beyond that number occur several times."""
+    monkeypatch.setattr("dptools.evaluation.metrics.MAX_IMAGES", 5)
+    first = [purified(f"image{number}", "pgd", "none", 1 + number % 2) for number in range(5)]
+    later = [purified(f"later{number}", "pgd", "none", 1 + number % 2) for number in range(5)]
+    (group,) = evaluate(first + later * 8)
+    once, rate = Rate(5, 10), group.rate("after_top1")
+    assert rate.n == 45
+    assert rate.high - rate.low > 0.9 * (once.high - once.low)
+
+
 @pytest.mark.parametrize("rank", [1, 9])
 def test_the_interval_of_different_images_is_wilsons(rank: int) -> None:
     (group,) = evaluate([purified(f"image{number}", "pgd", "none", rank) for number in range(1000)])
