@@ -135,12 +135,8 @@ def test_certificates_of_other_images_attacks_and_classifiers_are_kept_apart() -
 
     assert names(images) == [("sigma 0.25, perceptual", 2)]
     assert names([*images, attacked]) == [("sigma 0.25, perceptual", 2), ("sigma 0.25, perceptual, gs", 1)]
-    two = [
-        {**attacked, "attack": {"name": "pgd", "norm": "linf", "epsilon": step / 255, "success": True}} for step in (2, 4)
-    ]
-        {**attacked, "attack": {"name": "pgd", "norm": "linf", "epsilon": step / 255, "success": True}}
-        for step in (2, 4)
-    ]
+    pgd = {"name": "pgd", "norm": "linf", "success": True}
+    two = [{**attacked, "attack": {**pgd, "epsilon": step / 255}} for step in (2, 4)]
     assert names(two) == [("sigma 0.25, perceptual, pgd linf 2/255", 1), ("sigma 0.25, perceptual, pgd linf 4/255", 1)]
     skipped = {**images[0], "attack": {"name": "gs", "clean_label": 3}}
     assert names([*images, skipped]) == names(images)
