@@ -99,10 +99,17 @@ def rate(results: Sequence[Result]) -> str:
     return f"{100 * found['rate']:.0f} [{100 * found['low']:.0f}-{100 * found['high']:.0f}]"
 
 
-def mean(results: Sequence[Result]) -> str:
-    """Return the mean over attacks of the top-1 accuracy with a bootstrap interval over source images, in per cent."""
-    found = mean_over_attacks(results, 1)
+def mean(results: Sequence[Result], k: int) -> str:
+    """Return the mean over attacks of the top-k accuracy with a bootstrap interval over source images, in per cent."""
+    found = mean_over_attacks(results, k)
     return f"{100 * found['rate']:.1f} [{100 * found['low']:.0f}-{100 * found['high']:.0f}]"
+
+
+def as_record(model: str, method: str, result: Result) -> dict[str, object]:
+    """Return a result as JSON without directories, as in docs/records/universality.jsonl.xz."""
+    case, name = result.case, Path(result.case.source).name
+    facts = {"model": model.rpartition(":")[-1], "method": method, "attack": case.attack, "image": name}
+    return {**facts, "label": case.label, "rank": result.rank, "seconds": round(result.seconds, 3)}
 
 
 def rows(results: Mapping[str, Sequence[Result]]) -> list[list[str]]:
@@ -119,10 +126,11 @@ def rows(results: Mapping[str, Sequence[Result]]) -> list[list[str]]:
         lines += [line(name) for name in attacks]
         count = sum(result.case.attack in attacks for result in first)
         if count:
-            of_group = ([r for r in found if r.case.attack in attacks] for found in results.values())
+            of_group = [[r for r in found if r.case.attack in attacks] for found in results.values()]
             used = len({result.case.attack for result in first} & set(attacks))
             share = "" if used == len(attacks) else f"{used} of "
-            lines.append([f"**mean, {share}{title}**", str(count), *map(mean, of_group)])
+            for k in (1, 5):
+                lines.append([f"**mean top-{k}, {share}{title}**", str(count), *(mean(found, k) for found in of_group)])
     seconds = [f"{np.mean([result.seconds for result in found]):.3f}" for found in results.values()]
     return [*filter(None, lines), ["core-seconds per image", "", *seconds]]
 
@@ -159,11 +167,7 @@ def main() -> None:
             print(f"{method}: done", file=sys.stderr)
     with (options.out / "results.jsonl").open("w") as output:
         for method, found in results.items():
-            for result in found:
-                print(
-                    json.dumps({"method": method, **vars(result.case), "rank": result.rank, "seconds": result.seconds}),
-                    file=output,
-                )
+            output.writelines(f"{json.dumps(as_record(options.model, method, result))}\n" for result in found)
     print(markdown(rows(results)))
 
 
