@@ -168,7 +168,7 @@ bench-prior: | $(BIN)/dp-attack  ## compare the steps per second of paper and di
 # --- the experiment of the Deep Protection paper, section 4: each figure by its number, `make paper` for all
 #
 #   IMAGES   a directory of images, in subdirectories named after their classes
-#   METHOD   the fit: dip by default; paper is exactly as published and takes 25 minutes per fit on one core
+#   METHOD   the fit: dip by default; paper is exactly as published and takes 25 to 50 minutes per fit on one core
 #   STEPS    iterations of the fixed stop; LIMIT for the oracle; LOSS for the loss-threshold stop
 #   MODEL    the classifier; ATTACKS, JOBS and ENGINE as dp-attack and all tools take them
 #   SERVICE  the classifier of figure 7, for example a service; MAPS the scanned maps of figure 8

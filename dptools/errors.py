@@ -1,6 +1,9 @@
 """Exceptions, classified by who must act: the caller, the administrator of the machine, or the owner of an image."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
+
+from dptools.texts import did_you_mean
 
 
 class DptoolsError(Exception):
@@ -54,5 +57,6 @@ def check_name(kind: str, name: str, choices: Iterable[str]) -> str:
         UsageError: The name is none of the choices; the message lists them.
     """
     if name not in (known := list(choices)):
-        raise UsageError(f"unknown {kind} {name!r}: choose {', '.join(known)}")
+        similar = did_you_mean(get_close_matches(name, known))
+        raise UsageError(f"unknown {kind} {name!r}{similar}: choose {', '.join(known)}")
     return name

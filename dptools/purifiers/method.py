@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from dptools.errors import UsageError
 from dptools.purifiers.filters.registry import PARAMETERS, Filter, parse_filter
 from dptools.purifiers.parameter import Parameter
-from dptools.texts import exact
+from dptools.texts import did_you_mean, exact
 
 NETWORK_METHODS = {
     "fast": "one pass of a network that two classifiers helped to train; made for classifiers",
@@ -103,7 +104,9 @@ def parse_method(text: str, others: Sequence[str] = ()) -> Method:
     if name in PARAMETERS:
         return Method(name, parse_filter(text))
     if name not in NETWORK_METHODS:
-        raise UsageError(f"unknown method {name!r}: choose {', '.join((*METHODS, *others))}")
+        word, equals, value = text.partition("=")
+        similar = [f"{word}:{value}"] if equals and word in METHODS else get_close_matches(name, METHODS)
+        raise UsageError(f"unknown method {name!r}{did_you_mean(similar)}: choose {', '.join((*METHODS, *others))}")
     if colon and name == "denoiser":
         strength = STRENGTH.parse(name, value)
         return Method(name, strength=None if strength == DEFAULT_STRENGTH else strength)

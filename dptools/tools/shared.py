@@ -64,6 +64,13 @@ class Labels:
         label = self._from_record(sample, classes)
         return label if label is not None else self._from_directory(sample, classes)
 
+    @staticmethod
+    def folder(sample: Sample) -> str:
+        """Return the name of the folder that holds the image; empty if it is not known."""
+        # The source in the record of an image file has no directory.
+        parents = (PurePath(inside(str(sample.record.get(key, "")))).parent.name for key in ("source", "path"))
+        return next(filter(None, parents), "")
+
     def _from_record(self, sample: Sample, classes: "Classes") -> int | None:
         label = sample.record.get("label")
         if label is None or self.source not in (LabelFrom.AUTO, LabelFrom.RECORD):
@@ -76,10 +83,8 @@ class Labels:
     def _from_directory(self, sample: Sample, classes: "Classes") -> int | None:
         if self.source not in (LabelFrom.AUTO, LabelFrom.DIRECTORY):
             return None
-        # The source in the record of an image file has no directory.
-        parents = (PurePath(inside(str(sample.record.get(key, "")))).parent.name for key in ("source", "path"))
         try:
-            return classes.index(next(filter(None, parents), ""))
+            return classes.index(self.folder(sample))
         except ValueError as error:
             if self.source is LabelFrom.DIRECTORY:
                 raise SampleError("UnknownLabel", f"the parent directory's name is not a label: {error}") from None

@@ -308,7 +308,7 @@ def test_missing_model_is_a_setup_error() -> None:
         ("oip+http://x/v2/models/m#a", "write oip"),
         ("oip+http:///v2/models/m", "write oip"),
         ("oip+http://x:y@z/v2/models/m", "remove user name and password"),
-        ("oip+http://x/v2/models/m?maen=1", "unknown option 'maen': choose mean, std"),
+        ("oip+http://x/v2/models/m?maen=1", r"unknown option 'maen' \(did you mean mean\?\): choose mean, std"),
         ("oip+http://x:1/v2/models/m?mean=1,2", "three numbers"),
         ("oip+http://x:1/v2/models/m?std=1,0,1", "above 0"),
         ("oip+http://x:1/v2/models/m?std=a,b,c", "three numbers"),

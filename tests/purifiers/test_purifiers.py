@@ -133,6 +133,8 @@ def test_a_purifier_composes_with_a_classifier_and_an_optimiser_reaches_the_imag
         ("photo:24", "photo takes no value"),
         ("jpeg:500", "quality from 1 to 95"),
         ("median:4", "odd"),
+        ("fats", r"unknown method 'fats' \(did you mean fast\?\): choose fast"),
+        ("median=5", r"unknown method 'median=5' \(did you mean median:5\?\): choose fast"),
         ("", "unknown method ''"),
     ],
 )

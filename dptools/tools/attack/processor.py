@@ -71,9 +71,10 @@ class AttackProcessor:
             return label
         if self.labels.source is LabelFrom.PREDICTION:
             return self._assess(self.classifier, to_tensor(cropped, self.classifier.device)).majority
-        raise SampleError(
-            "NoLabel", "no label: give --label, --label-from prediction, or a folder named by class, wnid or index"
-        )
+        folder = self.labels.folder(cropped)
+        cause = f" (the folder {folder!r} is no class of {self.classifier.name})" if folder else ""
+        ways = "--label, --label-from prediction, or a folder named by class, wnid or index"
+        raise SampleError("NoLabel", f"no label: give {ways}{cause}")
 
     def _attack(self, attack: Attack, samples: Sequence[Sample]) -> list[Sample]:
         assessments = [self._assess(self.classifier, to_tensor(sample, self.classifier.device)) for sample in samples]

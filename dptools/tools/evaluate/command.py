@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 NO_RATES = (
-    "no record has a true label that can be compared with its classes, so there are no rates: "
-    "use --label or --label-from of dp-attack"
+    "no record has predicted classes and a true label, so there are no rates: "
+    "classify the images with dp-classify; if they have no label, use --label or --label-from of dp-attack"
 )
 
 
