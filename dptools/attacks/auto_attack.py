@@ -149,8 +149,8 @@ def auto_attack(batch: AttackBatch, *, epsilon: float, norm: str, version: str, 
         queries: Number of queries of square.
 
     Returns:
-        The first image that is adversarial after rounding to 8 bits. If there is none, the image with the largest
-        margin of all attacks. The measurement ``component`` names its attack.
+        The first image that is adversarial after rounding to 8 bits, before that rounding. If there is none, the image
+        with the largest margin of all attacks. The measurement ``component`` names its attack.
     """
     if version == "auto":
         version = "rand" if is_random(batch) else "standard"
@@ -166,12 +166,13 @@ def auto_attack(batch: AttackBatch, *, epsilon: float, norm: str, version: str, 
     best, best_margin, best_name = batch.images, -torch.inf, "apgd-ce"
     for name, attack in attacks.items():
         try:
-            rounded = round_within_budget(batch.images, attack().images, budget)
+            found = attack().images
         except Stopped as stop:  # the image is adversarial in all draws that judge it
             return RawResult(stop.images, [{"component": name}])
+        rounded = round_within_budget(batch.images, found, budget)
         margin = float(batch.margins_of(0, judged_logits(batch, rounded)))
         if margin > best_margin:
-            best, best_margin, best_name = rounded, margin, name
+            best, best_margin, best_name = found, margin, name
         if best_margin > 0 and ends_at_success(batch):
             break
     return RawResult(best, [{"component": best_name}])

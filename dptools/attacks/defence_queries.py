@@ -21,6 +21,20 @@ def reliable_logits(batch: AttackBatch, images: Tensor) -> Tensor:
     return judged_logits(batch, images) if batch.all_succeed(images, scores) else scores
 
 
+def reliable_margins(batch: AttackBatch, row: int, candidates: Tensor) -> list[float]:
+    """Return the margins of candidates, K x 3 x H x W; where one fools a random defence, by the draws that judge it.
+
+    Otherwise a search for the weakest perturbation would end at one lucky draw.
+    """
+    margins = [float(margin) for margin in batch.margins(row, candidates)]
+    if not is_random(batch):
+        return margins
+    return [
+        float(batch.margins_of(row, judged_logits(batch, image))) if margin > 0 else margin
+        for margin, image in zip(margins, candidates[:, None], strict=True)
+    ]
+
+
 def judged_logits(batch: AttackBatch, image: Tensor) -> Tensor:
     """Return the logits by which an image is judged, 1 x classes: means over several draws behind a random defence."""
     judge = getattr(batch.classifier, "judge", None)

@@ -47,9 +47,12 @@ def newtonfool(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> R
     """Take steps that lower the probability of the label (Jang, Wu and Jha, ACSAC 2017).
 
     Foolbox continues to query images that are already adversarial, without changing them. This function stops the
-    attack as soon as all images are adversarial.
+    attack as soon as all images are adversarial, unless a defence is attacked: there, one draw proves little, and
+    :func:`dptools.attacks.early_stop.stop_when_broken` ends the attack.
     """
     attack = NewtonFoolAttack(**params)
+    if hasattr(batch.classifier, "judge"):
+        return _run(attack, batch, epsilon)
     try:
         with batch.stop_when(batch.all_succeed):
             return _run(attack, batch, epsilon)

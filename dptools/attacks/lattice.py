@@ -1,5 +1,6 @@
 """Rounding of adversarial images to 8 bits, so that they stay adversarial."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,12 @@ MIN_MOVES = 16
 # The bisection ends when the number of moves is known to within count / SEARCH_PRECISION.
 SEARCH_PRECISION = 16
 
+FACTORS = (1, 1.02, 1.05, 1.1, 1.2, 1.4, 1.7, 2)
+"""Multiples of the perturbation that a repair without gradients tries."""
+
+POWERS = {"l1": 1, "l2": 2}
+"""The norms that are sums over values, with their powers."""
+
 
 def round_to_8bit(image: Tensor) -> Tensor:
     """Return the image rounded to multiples of 1/255 in [0, 1]."""
@@ -25,15 +32,42 @@ def round_to_8bit(image: Tensor) -> Tensor:
 
 
 def round_within_budget(clean: Tensor, adversarial: Tensor, budget: Budget) -> Tensor:
-    """Return an image rounded to multiples of 1/255. If that exceeds the budget, round towards the clean image."""
-    if budget.allows(clean, image := round_to_8bit(adversarial)):
+    """Return an image rounded to multiples of 1/255, within the budget if the adversarial image is.
+
+    Without a limit, each value goes to the nearest step. In L1 and L2, plain rounding would exceed the budget or waste
+    much of it, because most changes are smaller than a step. Therefore, values with the largest fractions of a step
+    move away from the clean image until the perturbation is as large as before rounding, and the others towards it.
+    """
+    image = round_to_8bit(adversarial)
+    if budget.norm is None or budget.epsilon is None:
         return image
     steps = (adversarial.cpu().double() - clean.cpu()) * 255  # MPS has no float64
-    for tolerance in (1e-4, 0.0):  # Floating-point values can lie just below a whole step.
-        image = round_to_8bit(clean + (steps + tolerance * steps.sign()).trunc().to(clean) / 255)
-        if budget.allows(clean, image):
-            break
-    return image
+    if budget.norm == "linf":
+        most = math.floor(255 * budget.largest)
+        rounded = steps.round().clamp(-most, most)
+    elif budget.norm in POWERS:
+        rounded = _rounded_steps(steps, 255 * budget.epsilon, POWERS[budget.norm])
+    else:
+        return image
+    return round_to_8bit(clean + rounded.to(clean) / 255)
+
+
+def _rounded_steps(steps: Tensor, limit: float, power: int) -> Tensor:
+    """Return whole steps whose L1 or L2 norm is about that of the given steps, and at most the limit.
+
+    Args:
+        steps: Changes in 8-bit steps, of any shape, float64.
+        limit: Largest norm in 8-bit steps.
+        power: 1 for L1, 2 for L2.
+    """
+    sizes = steps.abs().flatten()
+    whole = (sizes + 1e-4).floor()  # a floating-point value can lie just below a whole step
+    whole = whole.where(whole.pow(power).sum() <= limit**power, sizes.floor())
+    rest = min(float(sizes.pow(power).sum()), limit**power) - float(whole.pow(power).sum())
+    order = (sizes - whole).argsort(descending=True, stable=True)
+    costs = ((whole + 1).pow(power) - whole.pow(power))[order]
+    whole[order[: int((costs.cumsum(0) <= rest).sum())]] += 1
+    return whole.view(steps.shape) * steps.sign()
 
 
 def round_adversarial(batch: AttackBatch, row: int, adversarial: Tensor, budget: Budget) -> Tensor:
@@ -70,6 +104,21 @@ def round_adversarial(batch: AttackBatch, row: int, adversarial: Tensor, budget:
         # does not try more than ``first`` moves.
         image = _fewest_moves(moves, succeeds, first, max_count if round_ else first)
     return image if succeeds(image) else plain
+
+
+def round_further(batch: AttackBatch, row: int, adversarial: Tensor, budget: Budget) -> Tensor:
+    """Return an 8-bit image that is adversarial itself, without gradients.
+
+    If rounding undoes the attack, the image moves further along the perturbation. The arguments and the result are
+    those of :func:`round_adversarial`.
+    """
+    clean = batch.images[row : row + 1]
+    for factor in FACTORS:
+        moved = (clean + factor * (adversarial - clean)).clamp(0, 1)
+        image = round_within_budget(clean, moved, budget)
+        if budget.allows(clean, image) and batch.margins(row, image) > 0:
+            return image
+    return round_within_budget(clean, adversarial, budget)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Norms of perturbations, and a limit on them."""
 
+import math
 from dataclasses import dataclass
 
 from foolbox import distances
@@ -27,7 +28,12 @@ class Budget:
         if self.norm is None or self.epsilon is None:
             return True
         distance: LpDistance = DISTANCES[self.norm]
-        return float(distance(clean, image)) <= self.epsilon * (1 + 1e-6) + 1e-6
+        return float(distance(clean, image)) <= self.largest
+
+    @property
+    def largest(self) -> float:
+        """Epsilon with a tolerance for rounding errors; infinite without a limit."""
+        return math.inf if self.epsilon is None else self.epsilon * (1 + 1e-6) + 1e-6
 
 
 def perturbation_norms(perturbation: Tensor) -> dict[str, float]:

@@ -10,7 +10,7 @@ from dptools.attacks.attack_batch import AttackBatch
 from dptools.attacks.checks import check_classes, check_images, check_seeds
 from dptools.attacks.early_stop import stop_when_broken
 from dptools.attacks.judgement import Judgement
-from dptools.attacks.lattice import round_adversarial, round_to_8bit, round_within_budget
+from dptools.attacks.lattice import round_adversarial, round_further, round_to_8bit, round_within_budget
 from dptools.attacks.norms import Budget, perturbation_norms
 from dptools.attacks.query_counter import QUERY_BATCH_SIZE, Stopped, query_batch_size
 from dptools.attacks.raw_result import RawResult
@@ -74,7 +74,7 @@ def perturb(
             random states.
         target: Target class; None for an untargeted attack.
         repair: Whether to search for an adversarial 8-bit image nearby if rounding undoes the attack. The search needs
-            a few more queries.
+            a few more queries, and gradients only if the attack does.
 
     Raises:
         TypeError: The images are not a tensor.
@@ -147,7 +147,8 @@ def _result(
     success_float = bool(batch.margins(row, unrounded) > 0)
     budget, clean = Budget(attack.norm, attack.epsilon), batch.images[row : row + 1]
     if repair and success_float:
-        image = round_adversarial(batch, row, unrounded, budget)
+        round_ = round_adversarial if attack.uses_gradients else round_further
+        image = round_(batch, row, unrounded, budget)
     else:
         image = round_within_budget(clean, unrounded, budget)
     norms = perturbation_norms(image - clean)

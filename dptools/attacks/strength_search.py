@@ -13,6 +13,7 @@ from foolbox.attacks import LinfFastGradientAttack
 from torch import Tensor
 
 from dptools.attacks.attack_batch import AttackBatch
+from dptools.attacks.defence_queries import reliable_margins
 from dptools.attacks.lattice import round_to_8bit
 from dptools.attacks.level_search import smallest_success
 from dptools.attacks.norms import Budget
@@ -96,7 +97,7 @@ def _adversarial_noise(batch: AttackBatch, row: int, directions: int) -> Tensor:
     image, generator = batch.images[row : row + 1], batch.generator(row)
     for _ in range(directions):
         noise = torch.rand(image.shape, generator=generator).to(image)
-        if batch.margins(row, noise) > 0:
+        if reliable_margins(batch, row, noise)[0] > 0:
             break
     return noise
 
@@ -122,7 +123,7 @@ class _StrengthSearch:
 
         def margins(levels: Sequence[int]) -> Sequence[float]:
             candidates = torch.cat([image(level) for level in levels])
-            return [float(margin) for margin in batch.margins(row, candidates)]
+            return reliable_margins(batch, row, candidates)
 
         def exceeds_budget(level: int) -> bool:
             return not self.budget.allows(clean, image(level))

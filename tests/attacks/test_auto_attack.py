@@ -84,6 +84,15 @@ def test_autoattack_names_the_part_that_succeeded() -> None:
     assert result.measurements == {"component": "apgd-ce"}
 
 
+@pytest.mark.parametrize("epsilon", [0.15, 0.2, 0.25, 0.3])
+def test_autoattack_is_no_weaker_than_its_parts_if_rounding_undoes_them(epsilon: float) -> None:
+    part = find("apgd-ce").configure(norm="l2", epsilon=epsilon, steps=20)
+    whole = find("autoattack").configure(norm="l2", epsilon=epsilon, steps=20, queries=5)
+    (alone,), (together,) = (perturb(attack, NETWORK, IMAGE, [LABEL], seeds=[SEED]) for attack in (part, whole))
+    assert together.success >= alone.success
+    assert bool(together.success_float) >= bool(alone.success_float)
+
+
 class Quantised(nn.Module):
     """The network behind rounding, whose gradient is 0 almost everywhere."""
 
@@ -163,3 +172,13 @@ def test_one_lucky_draw_does_not_end_the_search() -> None:
     (result,) = perturb(attack, model, IMAGE, [LABEL], seeds=[SEED], repair=False)
     assert result.success  # most draws are fooled, not one
     assert result.norms["linf"] > 8 / 255
+
+
+@pytest.mark.parametrize("name", ["agn", "spn"])
+def test_one_lucky_draw_does_not_end_a_search_for_the_weakest_perturbation(name: str) -> None:
+    def judged(*, lucky: bool) -> float:
+        model: nn.Module = DefendedModel(NETWORK, Lucky(), seed=0) if lucky else NETWORK
+        (result,) = perturb(find(name), model, IMAGE, [LABEL], seeds=[SEED], repair=False)
+        return result.norms["l2"]
+
+    assert judged(lucky=True) >= 0.9 * judged(lucky=False)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from dptools.attacks.attack_batch import AttackBatch
-from dptools.attacks.lattice import round_adversarial, round_to_8bit, round_within_budget
+from dptools.attacks.lattice import round_adversarial, round_further, round_to_8bit, round_within_budget
 from dptools.attacks.norms import Budget, perturbation_norms
 
 
@@ -83,6 +83,39 @@ def test_no_image_exceeds_the_budget(norm: str, steps: float, level: int, distan
         size = {"l1": perturbation.abs().sum(), "l2": perturbation.norm(), "linf": perturbation.abs().max()}[norm]
         assert float(size) <= epsilon * (1 + 1e-5) + 1e-5
         assert torch.equal(image, round_to_8bit(image))
+
+
+@pytest.mark.parametrize(("norm", "epsilon"), [("l2", 0.5), ("l2", 2.0), ("l1", 20.0), ("linf", 3 / 255)])
+def test_rounding_keeps_the_size_and_the_direction_of_a_perturbation_with_a_limit(norm: str, epsilon: float) -> None:
+    """Most changes are smaller than an 8-bit step. Rounded towards the clean image, they would be lost."""
+    generator = torch.Generator().manual_seed(0)
+    clean = torch.full((1, 3, 64, 64), 100 / 255)
+    change = torch.randn(clean.shape, generator=generator)
+    change *= epsilon / {"l1": change.abs().sum(), "l2": change.norm(), "linf": change.abs().max()}[norm]
+    saved = round_within_budget(clean, clean + change, Budget(norm, epsilon)) - clean
+    size = {"l1": saved.abs().sum(), "l2": saved.norm(), "linf": saved.abs().max()}[norm]
+    assert 0.99 * epsilon < float(size) <= epsilon * (1 + 1e-5)
+    assert float((saved * change).sum() / saved.norm() / change.norm()) > 0.75
+
+
+def test_a_perturbation_that_rounding_undoes_grows_if_the_model_gives_no_gradient() -> None:
+    reference = grey_batch(40)
+
+    class WithoutGradient(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            scores: Tensor = reference.classifier(images.detach())
+            return scores
+
+    batch = AttackBatch(WithoutGradient().eval(), reference.images, [0], seeds=[0])
+    direction = torch.linspace(0.1, 1, 192).view(1, 3, 8, 8)
+    unrounded = batch.images
+    for size in range(1, 100):
+        unrounded = batch.images + size / 100 / 255 * direction
+        if succeeds(batch, unrounded) and not succeeds(batch, round_to_8bit(unrounded)):
+            break
+    saved = round_further(batch, 0, unrounded, Budget())
+    assert succeeds(batch, saved)
+    assert torch.equal(saved, round_to_8bit(saved))
 
 
 def test_a_budget_of_whole_steps_is_used_completely() -> None:
