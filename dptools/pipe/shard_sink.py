@@ -30,6 +30,7 @@ from dptools.pipe.shard_names import split
 from dptools.pipe.shard_writer import ShardWriter
 from dptools.pipe.sink import umask
 from dptools.pipe.stage import Engine
+from dptools.pipe.walk import SUFFIXES
 
 SPOOL = 2**20
 """The number of bytes of records that are held in memory. More of them go to a temporary file."""
@@ -116,7 +117,7 @@ class _OutputShard:
         if not self._writer.count:
             return
         if self._old and not self._force:
-            images = sum(name.endswith(".png") for name in self._old.names())
+            images = sum(name.lower().endswith(SUFFIXES) for name in self._old.names())
             if images > self._kept:
                 raise UsageError(
                     f"-o {self.path}: not replaced, because it holds {images - self._kept} other images: remove it or "

@@ -190,6 +190,30 @@ def test_images_that_the_run_did_not_make_are_not_lost() -> None:
     assert [record["id"] for record in invert("in.tar", force=True)] == ["in.tar#n01/a", "in.tar#b.v2", "in.tar#c"]
 
 
+def test_images_of_another_program_in_the_shard_are_not_lost() -> None:
+    invert()
+    with tarfile.open(OUT, "a") as archive:
+        archive.add("in.tar", "notes.txt")
+    invert()
+    with tarfile.open(OUT, "a") as archive:
+        archive.add("in.tar", "extra.JPG")
+    before = OUT.read_bytes()
+    with pytest.raises(UsageError, match="holds 1 other images"):
+        invert()
+    assert OUT.read_bytes() == before
+
+
+def test_hidden_files_are_read_again_from_the_shard() -> None:
+    Path(".hid").mkdir()
+    Path(".hid/h.jpg").write_bytes(jpeg())
+    output = io.BytesIO()
+    samples = open_source([], io.BytesIO(b".hid/h.jpg\n")).samples
+    with packed(OUT, inline, False, output) as (packing, records):
+        run(CachedFileStage(Invert(Path("log")), OUT), samples, packing, emit_lines(records), lambda _: None)
+    (sample,) = open_source([str(OUT)], io.BytesIO()).samples
+    assert (sample.id, sample.path) == (".hid/h.jpg", "out.tar#_hid/h.png")
+
+
 @pytest.mark.parametrize("content", [b"text", tar([("a.jpg", jpeg())]), tar([("a.txt", b"x")]), b""])
 def test_shard_of_another_program_is_replaced_only_by_force(content: bytes) -> None:
     OUT.write_bytes(content)

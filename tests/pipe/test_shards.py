@@ -247,6 +247,7 @@ def test_record_can_refer_to_an_image_in_a_shard(tmp_path: Path) -> None:
         ("b.v2.JPEG@fixed:3", "b_v2@fixed:3.png"),
         ("../../etc/passwd", "etc/passwd.png"),
         ("n.01/b", "n.01/b.png"),
+        (".hid/.b.jpg", "_hid/_b.png"),
         ("/a.tar#/b", "b.png"),
     ],
 )
