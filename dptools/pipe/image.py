@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from dptools.errors import SampleError
 from dptools.pipe.colours import has_valid_profile, to_8_bits, to_srgb
@@ -34,6 +34,9 @@ FORMATS = (
 
 MAX_FRAMES = 1000
 """The frames of a TIFF file are counted up to this number."""
+
+WHITE_IS_ZERO = 0
+"""The value of the TIFF tag PhotometricInterpretation for grey images whose value 0 is white. Pillow inverts 8 bits."""
 
 Image.init()  # load all plug-ins; by itself, Pillow loads only the most common ones
 
@@ -59,7 +62,7 @@ def decode(data: bytes) -> Decoded:
     """Decode an image file of any format in FORMATS.
 
     EXIF orientation is applied, ICC profiles are converted to sRGB, and transparent images are composited over white.
-    16-bit values are rounded to 8 bits. Only the first of several frames is returned.
+    16-bit values are reduced to 8 bits. Only the first of several frames is returned.
 
     Args:
         data: The bytes of the file.
@@ -121,23 +124,34 @@ def _decode(image: Image.Image, data: bytes) -> Decoded:
     if (frames := _count_frames(image)) > 1:
         notes.append(f"first of {frames}{' or more' * (frames == MAX_FRAMES)} frames")
         image.seek(0)
-    if _has_16_bits(image):
-        notes.append("16-bit samples reduced to 8 bits")
+    if (bits := _bits(image)) > 8:
+        notes.append(f"{bits}-bit samples reduced to 8 bits")
     image.load()
     record, broken_record = _embedded_record(image, data)
     profiled = has_valid_profile(image)
     info = file_info(image, data, profiled)
     upright, orientation = _upright(image)
-    rgb, changes = to_srgb(to_8_bits(upright))
+    inverted = getattr(image, "tag_v2", {}).get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO
+    rgb, changes = to_srgb(to_8_bits(upright, bits, inverted))
     notes += [note for note in (broken_record, orientation) if note] + changes
     info = replace(info, exif=exif_of(upright), xmp=xmp_of(upright))
     return Decoded(np.asarray(rgb, dtype=np.uint8), record, tuple(notes), info)
 
 
-def _has_16_bits(image: Image.Image) -> bool:
-    """Return whether an image that has not been decoded yet has samples of 16 bits."""
-    raw_modes = (str(tile[3]) for tile in getattr(image, "tile", ()))
-    return image.mode.startswith("I;16") or any(";16" in mode for mode in raw_modes)
+def _bits(image: Image.Image) -> int:
+    """Return the number of bits of the samples in a file that has not been decoded yet: 8 or fewer count as 8."""
+    raw_modes = " ".join(str(tile[3]) for tile in getattr(image, "tile", ()))
+    if "I;12" in raw_modes:
+        return 12
+    if image.mode.startswith("I;16") or ";16" in raw_modes or _maximum_of_pnm(image) > 255:
+        return 16
+    return 32 if image.mode in ("I", "F") else 8
+
+
+def _maximum_of_pnm(image: Image.Image) -> int:
+    """Return the largest value that a PNM file states, and for which Pillow scales its values; 0 for other files."""
+    tiles = getattr(image, "tile", ()) if image.format == "PPM" else ()
+    return max((int(tile[3][1]) for tile in tiles if tile[0] != "raw" and isinstance(tile[3], tuple)), default=0)
 
 
 def _count_frames(image: Image.Image) -> int:
