@@ -5,6 +5,7 @@ import io
 import json
 import os
 import tarfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,7 @@ def test_part_that_is_cut_anywhere_is_used_as_far_as_it_is_complete() -> None:
     complete = OUT.read_bytes()
     OUT.unlink()
     for length in range(0, len(complete), 700):
-        Path(".out.tar.x.part").write_bytes(complete[:length])
+        Path(".out.tar.abcd_123.part").write_bytes(complete[:length])
         invert()
         assert OUT.read_bytes() == complete
         OUT.unlink()
@@ -241,11 +242,31 @@ def test_several_outputs_of_one_image() -> None:
 
 
 def test_two_runs_do_not_write_the_same_shard() -> None:
-    with open(".out.tar.x.part", "wb") as other:
+    with open(".out.tar.abcd_123.part", "wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(SetupError, match="another run is writing it"):
             invert()
     assert not OUT.exists()
+
+
+def test_two_runs_do_not_start_at_the_same_moment() -> None:
+    directory = os.open(".", os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    thread = threading.Thread(target=invert)
+    thread.start()
+    thread.join(0.2)
+    assert (thread.is_alive(), parts(), OUT.exists()) == (True, [], False)
+    os.close(directory)
+    thread.join()
+    assert OUT.exists()
+
+
+@pytest.mark.parametrize("name", [".out.tar.v2.tar.abcd_123.part", ".out.tar.trace.jsonl.abcd_123.part"])
+def test_temporary_files_of_other_outputs_neither_block_nor_are_deleted(name: str) -> None:
+    with open(name, "wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert len(invert()) == 3
+    assert parts() == [name]
 
 
 def test_shipped_images_are_written_to_the_shard_only() -> None:
@@ -293,7 +314,7 @@ def test_a_changed_member_of_the_same_shard_replaces_its_output() -> None:
 
 def test_images_of_a_killed_run_from_other_inputs_do_not_block_the_name() -> None:
     invert()
-    OUT.rename(".out.tar.x.part")
+    OUT.rename(".out.tar.abcd_123.part")
     Path("in.tar").write_bytes(tar([("c.jpg", jpeg(9))]))
     assert "error" not in invert()[0]
     assert names(OUT) == ["c.png", "c.json"]
