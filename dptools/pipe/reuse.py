@@ -36,8 +36,11 @@ from pathlib import Path
 
 from dptools.errors import SampleError
 from dptools.pipe.embedded import FILE
+from dptools.pipe.parquet_file import split_row
 from dptools.pipe.record import Record
+from dptools.pipe.regular_file import is_stream
 from dptools.pipe.sample import ExistingOutput, Sample
+from dptools.pipe.shard_names import split
 from dptools.pipe.sidecar import read_sidecar, sidecar_path
 
 DAMAGED = ("EmptyFile", "DamagedImage")
@@ -121,8 +124,9 @@ def check_replaceable(output: ExistingOutput, sample: Sample, path: Path) -> Non
 
 
 def has_file(sample: Sample) -> bool:
-    """Return whether an image comes from a file or from a member of a shard, not through standard input."""
-    return sample.path != "-" and not sample.path.startswith("-#")
+    """Return whether an image comes from a file or from a member of a shard, not through a pipe."""
+    file, *_ = split(sample.path) or split_row(sample.path) or (sample.path,)
+    return file != "-" and not is_stream(file)
 
 
 def origin(source: str, path: Path) -> str:

@@ -238,6 +238,15 @@ def test_record_can_refer_to_an_image_in_a_shard(tmp_path: Path) -> None:
         read_image("-#a.jpg")
 
 
+def test_member_with_a_name_that_no_file_can_have_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    long = "/".join("x" * 200 for _ in range(30)) + "/a.jpg"
+    wide = f"{'y' * 250}.jpg"
+    (tmp_path / "s.tar").write_bytes(tar([(long, JPG), (wide, jpeg(1)), ("n01/b.jpg", jpeg(2))]))
+    (tmp_path / "s.tar#n01").touch()
+    assert [read_image(f"s.tar#{name}") for name in (long, wide, "n01/b.jpg")] == [JPG, jpeg(1), jpeg(2)]
+
+
 @pytest.mark.parametrize(
     ("sample_id", "member"),
     [
