@@ -7,6 +7,9 @@ from typing import BinaryIO
 
 from dptools.errors import SampleError
 
+OPEN_FILES = 32
+"""The number of shards and of Parquet files that stay open, so that records may alternate between them."""
+
 
 def open_regular(path: str) -> BinaryIO:
     """Open a regular file.

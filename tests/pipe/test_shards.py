@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import random
 import tarfile
 from pathlib import Path
@@ -12,8 +13,9 @@ import zstandard
 from tars import jpeg, labelled, special, tar
 
 from dptools.errors import SampleError, SetupError
-from dptools.pipe import forward_file
+from dptools.pipe import forward_file, shard_index
 from dptools.pipe.opening import read_encoded, read_image
+from dptools.pipe.regular_file import open_regular
 from dptools.pipe.sample import Sample
 from dptools.pipe.shard_names import output_path
 from dptools.pipe.source import open_source
@@ -236,6 +238,31 @@ def test_record_can_refer_to_an_image_in_a_shard(tmp_path: Path) -> None:
             read_image(f"{tmp_path}/{path}")
     with pytest.raises(SampleError, match="came through standard input"):
         read_image("-#a.jpg")
+
+
+def test_records_may_alternate_between_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    monkeypatch.setattr(shard_index, "open_regular", lambda path: opened.append(path) or open_regular(path))
+    for number in range(40):
+        (tmp_path / f"{number}.tar").write_bytes(tar([("a.jpg", jpeg(number)), ("b.jpg", jpeg(number + 1))]))
+    before = len(os.listdir("/proc/self/fd"))
+    for member, seed in (("a", 0), ("b", 1)):
+        for number in range(3):
+            assert read_image(f"{tmp_path}/{number}.tar#{member}.jpg") == jpeg(number + seed)
+    assert len(opened) == 3
+    for number in range(40):
+        read_image(f"{tmp_path}/{number}.tar#a.jpg")
+    assert len(os.listdir("/proc/self/fd")) <= before + 32
+
+
+def test_compressed_shard_with_the_suffix_of_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "s.tar"
+    for compress in (gzip.compress, zstandard.compress):
+        path.write_bytes(compress(tar(labelled("ab"))))
+        (sample, _) = open_source([str(path)], io.BytesIO()).samples
+        assert read_encoded(sample) == jpeg(0)
+        with pytest.raises(SampleError, match="decompress it first"):
+            read_image(sample.path)
 
 
 def test_member_with_a_name_that_no_file_can_have_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
