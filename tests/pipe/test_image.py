@@ -14,7 +14,6 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageCms
 
 from dptools.errors import SampleError
-from dptools.pipe.embedded import without_volatile
 from dptools.pipe.encoding import encode
 from dptools.pipe.image import decode
 
@@ -40,14 +39,22 @@ def test_decoding_what_was_encoded_gives_the_same_pixels(pixels: Any) -> None:
 
 def test_png_contains_the_record_without_volatile_keys() -> None:
     pixels = np.zeros((4, 5, 3), np.uint8)
-    timed = {**RECORD, "cached": True, "stages": [{"tool": "t", "version": "1", "params": {}, "seconds": 3.2}]}
+    stage = {"tool": "t", "version": "1", "params": {}}
+    timed = {**RECORD, "cached": True, "stages": [{**stage, "seconds": 3.2}]}
     data = encode(pixels, timed)
     inside = decode(data).record
     assert inside is not None
     assert inside["label"] == 3
     assert inside["id"] == "a.png@gs"
-    assert inside["stages"] == [{"tool": "t", "version": "1", "params": {}}]
-    assert data == encode(pixels, {**timed, "path": "elsewhere", "stages": without_volatile(timed["stages"])})
+    assert inside["stages"] == [stage]
+    assert data == encode(pixels, {**timed, "path": "elsewhere", "stages": [stage]})
+
+
+def test_png_contains_all_keys_in_objects_of_the_user() -> None:
+    exposure = {"seconds": 0.01, "cached": False, "files": [{"path": "a.raw"}]}
+    inside = decode(encode(np.zeros((4, 5, 3), np.uint8), {**RECORD, "exposure": exposure})).record
+    assert inside is not None
+    assert inside["exposure"] == exposure
 
 
 @pytest.mark.parametrize("text", ["{}", "nonsense", '{"label": "x", "id": 5}', "[" * 50_000, "[1]"])
