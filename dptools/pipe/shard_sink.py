@@ -150,8 +150,11 @@ class _OutputShard:
         return [replace(sample, existing=existing)]
 
     def _store(self, sample: Sample) -> Sample:
-        """Write the image of a finished sample, and return the sample without it."""
-        if not sample.finished:
+        """Write the image of a finished sample, and return the sample without it.
+
+        A skipped sample of this run has an image, too. One of an earlier tool lies elsewhere.
+        """
+        if not sample.failed and sample.path.startswith(f"{self.path}#"):
             key = self._key(sample.path)
             self._kept += bool(self._old and _read_pair(self._old, key))
             image = sample.encoded

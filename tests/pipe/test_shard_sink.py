@@ -6,20 +6,22 @@ import json
 import os
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tars import jpeg, labelled, names, tar
-from toys import Invert
+from toys import Invert, InvertProcessor
 
 from dptools.engine.inline import inline
 from dptools.errors import SetupError, UsageError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.image import decode
-from dptools.pipe.opening import read_encoded
+from dptools.pipe.opening import read_encoded, read_image
 from dptools.pipe.run import emit_lines, run
+from dptools.pipe.sample import Sample
 from dptools.pipe.shard_sink import packed
 from dptools.pipe.shipping import shipping
 from dptools.pipe.source import open_source
@@ -167,6 +169,38 @@ def test_failed_image_is_not_in_the_shard() -> None:
     records = invert()
     assert ["error" in record for record in records] == [False, True, True, False]
     assert names(OUT) == ["a.png", "a.json", "c.png", "c.json"]
+
+
+@dataclass(frozen=True)
+class Skip(Invert):
+    """A tool that skips all images."""
+
+    def load(self) -> "SkipProcessor":
+        return SkipProcessor(self)
+
+
+@dataclass(frozen=True)
+class SkipProcessor(InvertProcessor):
+    """The processor of `Skip`."""
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        return [item.update(skipped={"stage": "dp-invert", "type": "T", "message": "m"}) for item in samples]
+
+
+def test_skipped_images_are_in_the_shard() -> None:
+    before = list(open_source(["in.tar"], io.BytesIO()).samples)
+    for cached in (False, True):
+        output = io.BytesIO()
+        with packed(OUT, inline, False, output) as (packing, lines):
+            run(CachedFileStage(Skip(Path("log")), OUT), before, packing, emit_lines(lines), lambda _: None)
+        records = [json.loads(line) for line in output.getvalue().splitlines()]
+        assert [record.get("cached", False) for record in records] == [cached] * 3
+        assert [decode(read_image(record["path"])).pixels.shape for record in records] == [(16, 16, 3)] * 3
+    skipped = [Sample(record) for record in records]
+    with packed(Path("next.tar"), inline, False, io.BytesIO()) as (packing, lines):
+        run(CachedFileStage(Invert(Path("log")), Path("next.tar")), skipped, packing, emit_lines(lines), lambda _: None)
+    assert not Path("next.tar").exists()
+    assert all(sample.finished for sample in open_source([str(OUT)], io.BytesIO()).samples)
 
 
 def test_run_without_images_leaves_the_old_shard() -> None:

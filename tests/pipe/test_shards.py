@@ -151,7 +151,10 @@ def test_every_cut_is_reported_and_complete_images_are_read(compress: "type[byte
         *complete, last = read(data[:length])
         assert last.failed, length
         assert last.record["error"]["type"] in ("CutOff", "DamagedTar"), length
+        if complete and complete[-1].failed:
+            assert complete.pop().id == "abc"[len(complete)], length
         assert [sample.encoded for sample in complete] == [jpeg(number) for number in range(len(complete))], length
+        assert [sample.record.get("label") for sample in complete] == [*range(len(complete))], length
 
 
 def test_workers_read_the_images_of_an_uncompressed_file(tmp_path: Path) -> None:
@@ -165,6 +168,19 @@ def test_workers_read_the_images_of_an_uncompressed_file(tmp_path: Path) -> None
     path.write_bytes(tar([("a.jpg", jpeg(5))]))
     with pytest.raises(SampleError, match="its shard was changed during the run"):
         read_encoded(samples[0])
+
+
+def test_image_without_its_record_because_of_a_cut_is_an_error() -> None:
+    record = json.dumps({"schema": 2, "id": "n01/x.png", "label": 3}).encode()
+    whole = tar([("a.png", JPG), ("a.json", record), ("a.cls", b"3")])
+    for name in (b"a.json", b"a.cls"):
+        cut = whole.index(name)
+        for length in (cut, cut + 200, cut + 520):
+            first, _ = read(whole[:length])
+            assert first.id == ("a" if name == b"a.json" else "n01/x.png")
+            assert first.record["error"]["type"] == "CutOff"
+            assert first.path == "-#a.png"
+    assert [sample.id for sample in read(whole)] == ["n01/x.png"]
 
 
 def test_every_cut_of_a_file_is_reported_as_that_of_a_stream(tmp_path: Path) -> None:
@@ -311,7 +327,7 @@ def test_json_of_other_programs_with_a_schema_is_ignored() -> None:
 def test_a_member_of_negative_size_ends_the_shard(tmp_path: Path) -> None:
     info = tarfile.TarInfo("b.jpg")
     info.size = -512
-    data = tar([("a.jpg", JPG), info, ("c.jpg", JPG)], format=tarfile.GNU_FORMAT)
+    data = tar([("a.jpg", JPG), ("x.txt", b""), info, ("c.jpg", JPG)], format=tarfile.GNU_FORMAT)
     (tmp_path / "a.tar").write_bytes(data)
     for samples in (read(data), list(open_source([str(tmp_path / "a.tar")], io.BytesIO()).samples)):
         assert [sample.failed for sample in samples] == [False, True]
