@@ -15,7 +15,7 @@ from dptools.pipe.record import Record, dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target
 from dptools.pipe.stage import Engine
-from dptools.texts import printable
+from dptools.texts import encoded, printable
 
 Emit = Callable[[Sample], None]
 """Writes one finished sample to standard output, as a record, a text or an image."""
@@ -70,7 +70,7 @@ def emit_text(stream: IO[bytes], text: Callable[[Record], str]) -> Emit:
 
     def emit(sample: Sample) -> None:
         if not sample.finished:
-            put(stream, text(sample.record).encode("utf-8", "replace"))
+            put(stream, encoded(text(sample.record)))
 
     return emit
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from toys import Invert, sample
 from dptools.engine.inline import inline
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.file_formats import FileOptions, parse_format
-from dptools.pipe.run import emit_lines, run
+from dptools.pipe.run import emit_lines, emit_text, run
 from dptools.pipe.sample import Sample
 
 Picture = Callable[..., Path]
@@ -96,6 +97,15 @@ def test_further_files_may_go_to_the_directory_of_the_images(tmp_path: Path, pic
     samples = [sample(name, path=str(picture(tmp_path / name))) for name in ("a.png", "b.png")]
     stage = CachedFileStage(InvertWithExtras(log, extra_directories=(tmp_path / "out",)), tmp_path / "out")
     assert process(stage, *samples)[0] == 0
+
+
+def test_text_keeps_the_bytes_of_names_that_are_not_utf_8() -> None:
+    stream = io.BytesIO()
+    emit = emit_text(stream, lambda record: record["id"])
+    for name in (b"\xff,", b"\xfe,", "é,".encode()):
+        emit(sample(os.fsdecode(name)))
+    emit(sample("\ud800"))
+    assert stream.getvalue() == b"\xff,\xfe,\xc3\xa9,?"
 
 
 def test_failure_of_an_earlier_tool_counts_but_is_not_reported_again(log: Path) -> None:
