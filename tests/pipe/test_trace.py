@@ -14,7 +14,7 @@ import pytest
 from toys import Invert, InvertProcessor, sample
 
 from dptools.engine.inline import inline
-from dptools.errors import SampleError
+from dptools.errors import SampleError, SetupError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.image import decode
 from dptools.pipe.record import SCHEMA_VERSION
@@ -260,6 +260,12 @@ def test_link_out_of_the_directory_is_not_followed(tmp_path: Path) -> None:
         with pytest.raises(SampleError, match="leads out of"):
             write_output(tmp_path / "out" / "n" / "a.png", b"new", trace, tmp_path / "out")
     assert [(tmp_path / "elsewhere" / name).read_text() for name in names] == ["old", "old"]
+
+
+def test_a_trace_file_that_cannot_be_written_is_a_setup_error() -> None:
+    with pytest.raises(SetupError, match="nosuch/x: No such file") as caught, traced(lambda _: None, Path("nosuch/x")):
+        pass
+    assert caught.value.exit_status == 3
 
 
 def test_trace_file_has_the_permissions_of_a_new_file(items: list[Sample]) -> None:
