@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import struct
 import warnings
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ MAX_FRAMES = 1000
 
 WHITE_IS_ZERO = 0
 """The value of the TIFF tag PhotometricInterpretation for grey images whose value 0 is white. Pillow inverts 8 bits."""
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # for the whole process: catch_warnings is not thread-safe
 
 Image.init()  # load all plug-ins; by itself, Pillow loads only the most common ones
 
@@ -101,11 +104,10 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise SampleError("EmptyFile", "empty file")
     formats = (*FORMATS, register_heif()) if is_heif(data) else FORMATS
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=formats) as image:
-                yield image
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+                raise Image.DecompressionBombError
+            yield image
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         limit = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
         raise SampleError("DecompressionBomb", f"more than {limit} pixels: refused as a decompression bomb") from None

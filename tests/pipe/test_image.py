@@ -4,6 +4,7 @@ import io
 import struct
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -246,6 +247,22 @@ def test_decompression_bomb_is_refused_without_decoding() -> None:
     header = file(Image.new("1", (20_000, 20_000)))
     with pytest.raises(SampleError, match="bomb"):
         decode(header)
+
+
+def test_decoding_in_threads_refuses_bombs_and_keeps_the_filters_of_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
+    before = list(warnings.filters)
+    small, bomb = file(noise((15, 20))), file(noise((16, 20)))
+
+    def kind(data: bytes) -> str:
+        try:
+            return str(decode(data).pixels.shape)
+        except SampleError as error:
+            return error.kind
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(kind, [small, bomb] * 50)) == ["(20, 15, 3)", "DecompressionBomb"] * 50
+    assert list(warnings.filters) == before
 
 
 KINDS = {"PNG": {}, "JPEG": {}, "GIF": {}, "BMP": {}, "TIFF": {}, "WEBP": {}, "PPM": {}, "ICO": {}, "TGA": {}}
