@@ -171,7 +171,7 @@ def _count_frames(image: Image.Image) -> int:
 def _upright(image: Image.Image) -> tuple[Image.Image, str | None]:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        if orientation == 1:  # exif_transpose copies upright images too
+        if orientation not in range(2, 9):  # exif_transpose copies upright images too
             decoded_upright = image.info.get("original_orientation") not in (None, 1)  # as libheif does
             return image, "EXIF orientation applied" if decoded_upright else None
         return ImageOps.exif_transpose(image), "EXIF orientation applied"
