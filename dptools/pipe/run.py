@@ -79,7 +79,7 @@ def emit_image(stream: IO[bytes]) -> Emit:
     """Return an emitter that writes the encoded image of each sample, and nothing for failed samples."""
 
     def emit(sample: Sample) -> None:
-        if sample.encoded is not None and not sample.failed:
+        if sample.encoded is not None:
             put(stream, sample.encoded)
 
     return emit
@@ -130,7 +130,8 @@ def _paths(stage: CachedFileStage, sample: Sample) -> list[Path]:
     One file in each is enough to detect equal names, because all names of files are derived from ids in the same way.
     """
     output = stage.output_path(sample.id, _info(stage, sample))
-    return [target(extra, sample.id) for extra in stage.options.extra_directories] + ([output] if output else [])
+    extras = [target(extra, sample.id, "*.png") for extra in stage.options.extra_directories]  # such as a@words.png
+    return extras + ([output] if output else [])
 
 
 def _info(stage: CachedFileStage, sample: Sample) -> FileInfo | None:

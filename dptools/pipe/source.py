@@ -162,7 +162,7 @@ def _read_stream(path: str) -> Iterator[Sample]:
 
 def _read_container_or_image(stream: BinaryIO, path: str, form: InputFormat, head: bytes) -> Iterator[Sample]:
     if form not in CONTAINERS:
-        yield from _read_image(stream, head, name="stdin" if path == "-" else path, path=path)
+        yield from _read_image(stream, head, name="stdin" if path == "-" else PurePath(path).name, path=path)
         return
     try:
         yield from read_stream(stream, path, form, head)
