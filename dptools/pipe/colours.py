@@ -17,7 +17,7 @@ _BROKEN = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 
 
 def to_8_bits(image: Image.Image, bits: int, inverted: bool = False) -> Image.Image:
-    """Return the image with 8-bit values. Pillow has reduced all images except grey ones, which are rounded here.
+    """Return the image with 8-bit values. Grey ones are rounded here; Pillow has already truncated those of colours.
 
     Args:
         image: The decoded image.

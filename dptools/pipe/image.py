@@ -141,7 +141,7 @@ def _decode(image: Image.Image, data: bytes) -> Decoded:
 
 
 def _bits(image: Image.Image) -> int:
-    """Return the number of bits of the samples in a file that has not been decoded yet: 8 or fewer count as 8."""
+    """Return the number of bits per sample of an image that has not been decoded yet; fewer than 8 count as 8."""
     raw_modes = " ".join(str(tile[3]) for tile in getattr(image, "tile", ()))
     if "I;12" in raw_modes:
         return 12

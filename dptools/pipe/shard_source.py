@@ -126,7 +126,8 @@ class _Shard:
             record |= {"path": f"{self.path}#{name}"} | ({} if group.label is None else {"label": _index(group.label)})
             sample = Sample(record, reported="error" in record)
             if damage:
-                sample = sample.fail("", damage, "the shard ends in damage after this image: its record may be lost")
+                message = "the shard is damaged or cut off after this image, so its label or record may be lost"
+                sample = sample.fail("", damage, message)
             yield sample if sample.finished else _with_content(sample, content)
         elif group.record and ("error" in group.record or "skipped" in group.record):
             self.found = True
