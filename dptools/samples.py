@@ -7,6 +7,7 @@ Usage:
 """
 
 import argparse
+import os
 import random
 import re
 import shutil
@@ -56,7 +57,7 @@ def copy_sample(images: Path, directory: Path, *, classes: int, per_class: int, 
     Raises:
         ValueError: Too few classes have enough images.
     """
-    files_of = {folder.name: _images(folder) for folder in sorted(images.iterdir()) if folder.is_dir()}
+    files_of = {folder.name: _images(folder) for folder in sorted(images.glob("[!.]*")) if folder.is_dir()}
     eligible = [name for name, files in files_of.items() if len(files) >= per_class]
     if len(eligible) < classes:
         raise ValueError(
@@ -91,7 +92,8 @@ def write_map(directory: Path) -> list[Path]:
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    """Return the image files in a folder, sorted by name, without hidden ones."""
+    return sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in _SUFFIXES and path.is_file())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -122,7 +124,17 @@ def _main() -> None:
             paths = write_samples(args.directory)
     except (OSError, ValueError) as error:
         sys.exit(f"dptools.samples: {error}")
-    print("\n".join(map(str, paths)))
+    _show(paths)
+
+
+def _show(paths: list[Path]) -> None:
+    """Print the paths, one per line."""
+    try:
+        sys.stdout.buffer.write(b"".join(os.fsencode(path) + b"\n" for path in paths))
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # otherwise, the interpreter would try again at its end
+        sys.exit(1 if isinstance(error, BrokenPipeError) else f"dptools.samples: write error: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,20 @@
 """Format text for people."""
 
+import re
 from collections.abc import Sequence
+
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Halves of surrogate pairs that stand for no byte."""
 
 
 def printable(text: str) -> str:
     """Return the text with every unprintable character escaped, so that it is safe to show and stays on one line."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def encoded(text: str) -> bytes:
+    """Return the text in UTF-8, in which names of files keep bytes that are not UTF-8 (``surrogateescape``)."""
+    return _HALF.sub("?", text).encode("utf-8", "surrogateescape")
 
 
 def did_you_mean(names: Sequence[str]) -> str:

@@ -1,8 +1,10 @@
 """Tests of copying a random sample of a labelled folder."""
 
+import os
 from pathlib import Path
 
 import pytest
+from conftest import Run
 
 from dptools.samples import copy_sample
 
@@ -26,6 +28,27 @@ def test_the_same_seed_chooses_the_same_images(folder: Path, tmp_path: Path) -> 
     assert names[0] == names[1] != names[2]
     assert len({path.parent for path in runs[0]}) == 2
     assert [path.read_text() for path in runs[0]] == [f"{path.parent.name} {path.stem}" for path in runs[0]]
+
+
+def test_hidden_files_and_directories_are_not_copied(folder: Path, tmp_path: Path) -> None:
+    for path in (folder / "n02" / "d.png", folder / ".n05"):
+        path.mkdir()
+    for path in (folder / "n02" / "._1.png", folder / ".n05" / "a.png", folder / ".n05" / "b.png"):
+        path.write_text("hidden")
+    paths = copy_sample(folder, tmp_path / "out", classes=4, per_class=1, seed=0)
+    assert {path.parent.name for path in paths} == {"n01", "n02", "n03", "n04"}
+    with pytest.raises(ValueError, match="3 found"):
+        copy_sample(folder, tmp_path / "out", classes=4, per_class=2, seed=0)
+
+
+def test_standard_output_that_is_closed_or_full_gives_no_traceback(folder: Path, tmp_path: Path, sh: Run) -> None:
+    (tmp_path / "all" / "n03" / os.fsdecode(b"\xff.png")).write_text("n03")
+    command = "python -m dptools.samples out --of all --classes 1 --per-class 6"
+    full = sh(f"{command} > /dev/full")
+    assert (full.returncode, full.stderr) == (1, "dptools.samples: write error: No space left on device\n")
+    closed = sh(f"set -o pipefail; {command} | sleep 0")
+    assert closed.stderr == ""
+    assert sh(f"{command} | wc -l").stdout.strip() == "6"
 
 
 def test_classes_with_too_few_images_are_left_out(folder: Path, tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ PREDICTIONS = ("prediction", "top", "top5", "label_rank")
 COLUMNS = ("id", "path", "label", *PREDICTIONS, "p", "attack", "method", "model", "suspicion", "skipped", "error")
 """Columns with a meaning. Others are copied into the record as texts, so that ``--by`` can group by them."""
 
+FILE_NAMES = ("id", "path", "skipped", "error")
+"""Columns that may hold names of files, which need not be UTF-8."""
+
 RESERVED = ("schema", "source", "classify", "denoise", "certify", "smooth", "suspect", "mapsext", "stages", "cached")
 """Keys of records that a column cannot set."""
 
@@ -99,9 +102,10 @@ def _split(line: str, delimiter: str) -> Header:
 def _cells(header: Header, row: list[str]) -> dict[str, str]:
     if len(row) != len(header.columns):
         raise SampleError("BadCSV", f"{len(row)} columns, but the header has {len(header.columns)}")
-    if _is_damaged("".join(row)):
+    cells = {column: cell.strip() for column, cell in zip(header.columns, row, strict=True) if column and cell.strip()}
+    if any(_is_damaged(cell) for column, cell in cells.items() if column not in FILE_NAMES):
         raise SampleError("BadCSV", "not UTF-8")
-    return {column: cell.strip() for column, cell in zip(header.columns, row, strict=True) if column and cell.strip()}
+    return cells
 
 
 def _is_damaged(text: str) -> bool:

@@ -210,7 +210,7 @@ class CachedFileWorker:
         record = {**_with_entry(result, seconds=seconds, sha256=sha256), "path": str(path)}
         done = replace(done, record=record, origin=job.origin)
         if job.existing is not None:  # the main process writes the image, because this worker cannot access its files
-            return [replace(done, encoded=data)]
+            return [replace(done, encoded=data, input=job.record)]
         self.stage.write(path, done, data)
         return [Sample(done.record, trace=done.trace)]
 

@@ -16,21 +16,34 @@ MAX_NAME = 60
 _BROKEN = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 
 
-def to_8_bits(image: Image.Image) -> Image.Image:
-    """Return the image with 16-bit values rounded to 8 bits, and other images unchanged.
+def to_8_bits(image: Image.Image, bits: int, inverted: bool = False) -> Image.Image:
+    """Return the image with 8-bit values. Grey ones are rounded here; Pillow has already truncated those of colours.
+
+    Args:
+        image: The decoded image.
+        bits: The number of bits of the samples in its file.
+        inverted: Whether the value 0 of a grey image with more than 8 bits is white.
 
     Raises:
-        SampleError: The range of the values is unknown: they are floating-point, or exceed 16 bits.
+        SampleError: The range of the values is unknown: they are floating-point or negative, or have more than 16 bits.
     """
+    key = image.info.get("transparency")
+    if bits > 8 and image.mode == "RGB" and isinstance(key, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in key)
     if not image.mode.startswith(("I", "F")):
         return image
     values = np.asarray(image)
-    if image.mode == "F" or values.max(initial=0) > 65535 or values.min(initial=0) < 0:
+    if bits > 16 or values.min(initial=0) < 0:
         raise SampleError(
             "UnsupportedDepth",
             f"the range of values in mode {image.mode} is unknown: convert it to 8 or 16 bits",
         )
-    return Image.fromarray(np.round(values / 257).astype(np.uint8))
+    top = 2**bits - 1
+    grey = Image.fromarray(np.round((top - values if inverted else values) / top * 255).astype(np.uint8))
+    if isinstance(key, int):
+        grey = Image.merge("LA", (grey, Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))))
+    grey.info["icc_profile"] = image.info.get("icc_profile")
+    return grey
 
 
 def to_srgb(image: Image.Image) -> tuple[Image.Image, list[str]]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from dptools.pipe.parquet_file import is_parquet
@@ -57,7 +57,7 @@ def read_stream(stream: BinaryIO, path: str, form: InputFormat, head: bytes) -> 
     """
     if not is_container(path):  # A pipe: its name says nothing, and may differ between runs.
         path = "-"
-    prefix = "" if path == "-" else f"{path}#"
+    prefix = "" if path == "-" else f"{PurePath(path).name}#"
     if form is InputFormat.TAR:
         yield from read_shard(stream, path, prefix, head)
     else:

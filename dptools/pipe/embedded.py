@@ -7,7 +7,10 @@ from dptools.pipe.record import Record
 from dptools.pipe.shard_names import split
 
 VOLATILE = {"path", "cached", "seconds"}
-"""Keys that differ between two equal runs. Image files omit them, so the same input and seed give the same bytes."""
+"""Keys of a record and of its ``stages`` that differ between two equal runs.
+
+Image files omit them, so the same input and seed give the same bytes.
+"""
 
 FILE = "file"
 """The key of the embedded record that is about the file itself; see :mod:`dptools.pipe.reuse`."""
@@ -51,13 +54,14 @@ def for_shard(record: Record) -> Record:
     return {**for_file(record), **kept}
 
 
-def without_volatile(value: Any) -> Any:
-    """Return a record without the keys that differ between two equal runs, at any depth."""
-    if isinstance(value, dict):
-        return {key: without_volatile(item) for key, item in value.items() if key not in VOLATILE}
-    if isinstance(value, list):
-        return [without_volatile(item) for item in value]
-    return value
+def without_volatile(record: Record) -> Record:
+    """Return a record without the keys that differ between two equal runs. Objects of the user keep theirs."""
+    stages = {"stages": [_stable(entry) for entry in record["stages"]]} if "stages" in record else {}
+    return {**_stable(record), **stages}
+
+
+def _stable(value: Record) -> Record:
+    return {key: item for key, item in value.items() if key not in VOLATILE}
 
 
 def _without_shard_directory(path: str) -> str | None:

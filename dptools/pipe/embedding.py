@@ -61,9 +61,13 @@ def webp_text(data: bytes) -> bytes:
     return next((content for name, content in webp_chunks(data) if name == FOURCC), b"")
 
 
-def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the types and the contents of the chunks of a WebP file, as far as they are complete."""
-    start = 12
+def webp_chunks(data: bytes, start: int = 12) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the types and the contents of the chunks of a WebP file, as far as they are complete.
+
+    Args:
+        data: The file, or a chunk that holds other chunks.
+        start: The position of the first chunk.
+    """
     while start + 8 <= len(data):
         size = int.from_bytes(data[start + 4 : start + 8], "little")
         yield data[start : start + 4], data[start + 8 : start + 8 + size]

@@ -13,9 +13,6 @@ LOSSLESS = ("png", "webp")
 SUFFIXES = {"png": (".png",), "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"), "webp": (".webp",)}
 """The suffixes of each format. New files get the first one."""
 
-KINDS = {"JPEG": SUFFIXES["jpeg"], "WEBP": SUFFIXES["webp"], "HEIF": (".heic", ".heif", ".avif")}
-"""The suffixes of inputs for which ``same`` is not PNG, by Pillow's name of the format; AVIF is treated like HEIF."""
-
 JPEG_QUALITY = 90
 """The quality of JPEG files if none is given."""
 

@@ -31,10 +31,20 @@ def file_info(image: Image.Image, data: bytes, profiled: bool = False) -> FileIn
         profiled: Whether the file has a valid colour profile.
     """
     kind = image.format or ""
-    lossless = kind == "WEBP" and any(name == b"VP8L" for name, _ in webp_chunks(data))
+    lossless = kind == "WEBP" and _is_lossless(data)
     tables = tuple(tuple(table) for _, table in sorted(getattr(image, "quantization", {}).items())[:2])
     subsampling = JpegImagePlugin.get_sampling(image) if tables else -1
     return FileInfo(kind, lossless, tables, subsampling if subsampling >= 0 else 2, profiled=profiled)
+
+
+def _is_lossless(data: bytes) -> bool:
+    """Return whether the first frame of a WebP file is compressed without loss."""
+    for name, content in webp_chunks(data):
+        if name == b"ANMF":  # a frame of an animation: 16 bytes, and then its chunks
+            return any(kind == b"VP8L" for kind, _ in webp_chunks(content, 16))
+        if name in (b"VP8 ", b"VP8L"):
+            return name == b"VP8L"
+    return False
 
 
 def exif_of(image: Image.Image) -> bytes:

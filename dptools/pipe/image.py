@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import struct
 import warnings
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from dptools.errors import SampleError
 from dptools.pipe.colours import has_valid_profile, to_8_bits, to_srgb
@@ -34,6 +35,11 @@ FORMATS = (
 
 MAX_FRAMES = 1000
 """The frames of a TIFF file are counted up to this number."""
+
+WHITE_IS_ZERO = 0
+"""The value of the TIFF tag PhotometricInterpretation for grey images whose value 0 is white. Pillow inverts 8 bits."""
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # for the whole process: catch_warnings is not thread-safe
 
 Image.init()  # load all plug-ins; by itself, Pillow loads only the most common ones
 
@@ -59,7 +65,7 @@ def decode(data: bytes) -> Decoded:
     """Decode an image file of any format in FORMATS.
 
     EXIF orientation is applied, ICC profiles are converted to sRGB, and transparent images are composited over white.
-    16-bit values are rounded to 8 bits. Only the first of several frames is returned.
+    16-bit values are reduced to 8 bits. Only the first of several frames is returned.
 
     Args:
         data: The bytes of the file.
@@ -98,11 +104,10 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         raise SampleError("EmptyFile", "empty file")
     formats = (*FORMATS, register_heif()) if is_heif(data) else FORMATS
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=formats) as image:
-                yield image
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+                raise Image.DecompressionBombError
+            yield image
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         limit = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
         raise SampleError("DecompressionBomb", f"more than {limit} pixels: refused as a decompression bomb") from None
@@ -121,23 +126,34 @@ def _decode(image: Image.Image, data: bytes) -> Decoded:
     if (frames := _count_frames(image)) > 1:
         notes.append(f"first of {frames}{' or more' * (frames == MAX_FRAMES)} frames")
         image.seek(0)
-    if _has_16_bits(image):
-        notes.append("16-bit samples reduced to 8 bits")
+    if (bits := _bits(image)) > 8:
+        notes.append(f"{bits}-bit samples reduced to 8 bits")
     image.load()
     record, broken_record = _embedded_record(image, data)
     profiled = has_valid_profile(image)
     info = file_info(image, data, profiled)
     upright, orientation = _upright(image)
-    rgb, changes = to_srgb(to_8_bits(upright))
+    inverted = getattr(image, "tag_v2", {}).get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO
+    rgb, changes = to_srgb(to_8_bits(upright, bits, inverted))
     notes += [note for note in (broken_record, orientation) if note] + changes
     info = replace(info, exif=exif_of(upright), xmp=xmp_of(upright))
     return Decoded(np.asarray(rgb, dtype=np.uint8), record, tuple(notes), info)
 
 
-def _has_16_bits(image: Image.Image) -> bool:
-    """Return whether an image that has not been decoded yet has samples of 16 bits."""
-    raw_modes = (str(tile[3]) for tile in getattr(image, "tile", ()))
-    return image.mode.startswith("I;16") or any(";16" in mode for mode in raw_modes)
+def _bits(image: Image.Image) -> int:
+    """Return the number of bits per sample of an image that has not been decoded yet; fewer than 8 count as 8."""
+    raw_modes = " ".join(str(tile[3]) for tile in getattr(image, "tile", ()))
+    if "I;12" in raw_modes:
+        return 12
+    if image.mode.startswith("I;16") or ";16" in raw_modes or _maximum_of_pnm(image) > 255:
+        return 16
+    return 32 if image.mode in ("I", "F") else 8
+
+
+def _maximum_of_pnm(image: Image.Image) -> int:
+    """Return the largest value that a PNM file states, and for which Pillow scales its values; 0 for other files."""
+    tiles = getattr(image, "tile", ()) if image.format == "PPM" else ()
+    return max((int(tile[3][1]) for tile in tiles if tile[0] != "raw" and isinstance(tile[3], tuple)), default=0)
 
 
 def _count_frames(image: Image.Image) -> int:
@@ -155,7 +171,7 @@ def _count_frames(image: Image.Image) -> int:
 def _upright(image: Image.Image) -> tuple[Image.Image, str | None]:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        if orientation == 1:  # exif_transpose copies upright images too
+        if orientation not in range(2, 9):  # exif_transpose copies upright images too
             decoded_upright = image.info.get("original_orientation") not in (None, 1)  # as libheif does
             return image, "EXIF orientation applied" if decoded_upright else None
         return ImageOps.exif_transpose(image), "EXIF orientation applied"

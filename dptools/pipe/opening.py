@@ -1,5 +1,6 @@
 """Read a sample's image, and the record that the image file may hold."""
 
+import errno
 import hashlib
 from dataclasses import replace
 from functools import cache
@@ -18,6 +19,9 @@ from dptools.pipe.shard_names import split
 
 MAX_FILE = 2**30
 """The largest accepted image file, in bytes: about four times the uncompressed size of the largest image."""
+
+NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+"""The error numbers of the operating system that show that a path is not that of a file."""
 
 CHUNK = 2**22
 """The number of bytes per read."""
@@ -71,10 +75,10 @@ def read_image(path: str) -> bytes:
         raise SampleError("FileNotFoundError", "the image came through standard input and has no file")
     try:
         file = open_regular(path)
-    except FileNotFoundError:
-        if parts := split(path):
+    except OSError as error:
+        if error.errno in NO_SUCH_FILE and (parts := split(path)):
             return read_member(*parts)
-        if row := split_row(path):
+        if error.errno in NO_SUCH_FILE and (row := split_row(path)):
             return read_row(*row)
         raise
     except ValueError as error:  # the name contains NUL or half of a surrogate pair

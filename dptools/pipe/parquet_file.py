@@ -19,7 +19,7 @@ from dptools.errors import SampleError, SetupError
 from dptools.pipe.concatenated import holds_several_parquet
 from dptools.pipe.forward_file import CHUNK, FREE_EXPANSION, MAX_RATIO
 from dptools.pipe.parquet_columns import Labels, image_buffer, image_column
-from dptools.pipe.regular_file import open_regular
+from dptools.pipe.regular_file import OPEN_FILES, open_regular
 from dptools.pipe.shard_stream import MAX_MEMBER
 
 SUFFIX = ".parquet"
@@ -173,9 +173,9 @@ def read_row(path: str, number: int) -> bytes:
     return _cursor(os.path.realpath(path), status.st_ino, status.st_size, status.st_mtime_ns).read(number)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=OPEN_FILES)
 def _cursor(path: str, *_: int) -> _Cursor:
-    """Return the cursor of a file. The other arguments change if the file does."""
+    """Return the cursor of a file, which it closes at its end. The other arguments change if the file does."""
     with ExitStack() as opened:
         cursor = _Cursor(ParquetImages(opened.enter_context(open_regular(path))))
         weakref.finalize(cursor, opened.pop_all().close)

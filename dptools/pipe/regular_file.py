@@ -1,4 +1,4 @@
-"""Open files, but no pipes or devices, where reading could block for ever."""
+"""Open regular files, and recognise pipes and devices, where reading could block for ever."""
 
 import errno
 import os
@@ -6,6 +6,9 @@ import stat
 from typing import BinaryIO
 
 from dptools.errors import SampleError
+
+OPEN_FILES = 32
+"""The number of shards and of Parquet files that stay open, so that records may alternate between them."""
 
 
 def open_regular(path: str) -> BinaryIO:
@@ -23,6 +26,14 @@ def open_regular(path: str) -> BinaryIO:
         os.close(handle)
         raise
     return open(handle, "rb")
+
+
+def is_stream(path: str) -> bool:
+    """Return whether a path is a pipe, or a file descriptor as in ``<(...)``, which workers cannot open."""
+    try:
+        return path.startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/")) or stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _check_regular(mode: int) -> None:

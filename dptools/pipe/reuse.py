@@ -22,8 +22,8 @@ The entry of ``stages`` that is hashed holds:
 The ``id`` belongs to the key because the seed of an image is derived from the seed of the run and the ``id``. Other
 files that a tool writes, such as those of ``--keep`` and ``--overlay``, are not checked.
 
-The output is computed again, and replaces the file, if the file is empty or a damaged image, or if it was made from the
-same input with another key. Without ``--force``, the sample fails in the other cases: if the file has no valid record,
+The output is computed again, and replaces the file, if the file is empty, or if it was made from the same input with
+another key or is damaged. Without ``--force``, the sample fails in the other cases: if the file has no valid record,
 because dptools may not have made it, and if it was made from another input. Two files are the same input if they have
 the same path or the same content. The embedded record must not contain the path, so it holds a hash of it, relative to
 the directory of the output.
@@ -32,20 +32,21 @@ the directory of the output.
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from dptools.errors import SampleError
 from dptools.pipe.embedded import FILE
+from dptools.pipe.parquet_file import split_row
 from dptools.pipe.record import Record
+from dptools.pipe.regular_file import is_stream
 from dptools.pipe.sample import ExistingOutput, Sample
+from dptools.pipe.shard_names import split
 from dptools.pipe.sidecar import read_sidecar, sidecar_path
-
-DAMAGED = ("EmptyFile", "DamagedImage")
-"""The kinds of errors that show that an output is damaged. Other undecodable files are treated as the user's own."""
 
 
 def find_output(path: Path, source: str, traced: bool = False) -> ExistingOutput | None:
-    """Return the image file at the path of an output; None if there is none, or if it is empty or damaged.
+    """Return the image file at the path of an output; None if there is none, or if it is empty.
 
     Args:
         path: The path of an output.
@@ -56,21 +57,27 @@ def find_output(path: Path, source: str, traced: bool = False) -> ExistingOutput
         OSError: The file cannot be read.
         SampleError: The output would overwrite its input, or the name of its sidecar is too long.
     """
-    from dptools.pipe.image import decode
-
     sidecar = sidecar_path(path) if traced else None
     if not path.is_file():
         return None
     if os.path.exists(source) and path.samefile(source):
         raise SampleError("WriteError", "the output would overwrite its input; name another directory with -o")
-    data = path.read_bytes()
-    try:
-        record = decode(data).record
-    except SampleError as error:
-        if error.kind in DAMAGED:
-            return None
-        record = None
-    return ExistingOutput(record, hashlib.sha256(data).hexdigest(), read_sidecar(sidecar) if sidecar else None)
+    if not (data := path.read_bytes()):
+        return None
+    sha256 = hashlib.sha256(data).hexdigest()
+    return ExistingOutput(_embedded_record(data), sha256, read_sidecar(sidecar) if sidecar else None)
+
+
+def _embedded_record(data: bytes) -> Record | None:
+    """Return the record in an output; None if it has none. That of a damaged image has no cache key."""
+    from dptools.pipe.image import decode, embedded_record
+
+    with suppress(SampleError):
+        return decode(data).record
+    with suppress(SampleError):
+        if record := embedded_record(data):
+            return {**record, FILE: {**record.get(FILE, {}), "cache_key": None}}
+    return None
 
 
 def is_reusable(output: ExistingOutput, job: Sample, path: Path, traced: bool) -> bool:
@@ -121,8 +128,9 @@ def check_replaceable(output: ExistingOutput, sample: Sample, path: Path) -> Non
 
 
 def has_file(sample: Sample) -> bool:
-    """Return whether an image comes from a file or from a member of a shard, not through standard input."""
-    return sample.path != "-" and not sample.path.startswith("-#")
+    """Return whether an image comes from a file or from a member of a shard, not through a pipe."""
+    file, *_ = split(sample.path) or split_row(sample.path) or (sample.path,)
+    return file != "-" and not is_stream(file)
 
 
 def origin(source: str, path: Path) -> str:

@@ -4,18 +4,18 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import IO
 
 from dptools.errors import SampleError, SetupError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
-from dptools.pipe.file_formats import KINDS, FileInfo
+from dptools.pipe.file_formats import FileInfo
 from dptools.pipe.record import Record, dump
 from dptools.pipe.sample import Sample
 from dptools.pipe.sink import target
 from dptools.pipe.stage import Engine
-from dptools.texts import printable
+from dptools.texts import encoded, printable
 
 Emit = Callable[[Sample], None]
 """Writes one finished sample to standard output, as a record, a text or an image."""
@@ -70,7 +70,7 @@ def emit_text(stream: IO[bytes], text: Callable[[Record], str]) -> Emit:
 
     def emit(sample: Sample) -> None:
         if not sample.finished:
-            put(stream, text(sample.record).encode("utf-8", "replace"))
+            put(stream, encoded(text(sample.record)))
 
     return emit
 
@@ -79,7 +79,7 @@ def emit_image(stream: IO[bytes]) -> Emit:
     """Return an emitter that writes the encoded image of each sample, and nothing for failed samples."""
 
     def emit(sample: Sample) -> None:
-        if sample.encoded is not None and not sample.failed:
+        if sample.encoded is not None:
             put(stream, sample.encoded)
 
     return emit
@@ -117,27 +117,31 @@ def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Samp
 
 
 def _check_unique(sample: Sample, stage: CachedFileStage, hashes: set[int]) -> list[Sample]:
-    if (path := _expected_path(stage, sample.id)) is None:
-        return [sample]
-    path_hash = hash(os.path.join(os.path.realpath(path.parent), path.name))
-    if path_hash in hashes:
-        raise SampleError("SameOutput", f"its output {path} is that of an earlier input")
-    hashes.add(path_hash)
+    paths = {hash(os.path.join(os.path.realpath(path.parent), path.name)): path for path in _paths(stage, sample)}
+    for path_hash in paths.keys() & hashes:
+        raise SampleError("SameOutput", f"its output {paths[path_hash]} is that of an earlier input")
+    hashes.update(paths)
     return [sample]
 
 
-def _expected_path(stage: CachedFileStage, sample_id: str) -> Path | None:
-    """Return a file that the stage writes for a sample; None if it writes none.
+def _paths(stage: CachedFileStage, sample: Sample) -> list[Path]:
+    """Return a file in each directory or shard that the stage writes to for a sample.
 
-    One file is enough to detect equal names, because all names of files are derived from ids in the same way. For the
-    format ``same``, the suffix of the input stands for its content. If it is wrong, equal names are noticed when the
-    second file is written.
+    One file in each is enough to detect equal names, because all names of files are derived from ids in the same way.
     """
-    out = stage.out if stage.options.makes_images else None
-    if extra := next(iter(stage.options.extra_directories), None):
-        return target(out or extra, sample_id)
-    kinds = (kind for kind, suffixes in KINDS.items() if PurePath(sample_id).suffix.lower() in suffixes)
-    return stage.output_path(sample_id, FileInfo(next(kinds, "PNG")))
+    output = stage.output_path(sample.id, _info(stage, sample))
+    extras = [target(extra, sample.id, "*.png") for extra in stage.options.extra_directories]  # such as a@words.png
+    return extras + ([output] if output else [])
+
+
+def _info(stage: CachedFileStage, sample: Sample) -> FileInfo | None:
+    """Return the format of the input if the names of outputs depend on it."""
+    if stage.out is None or stage.file.format.name != "same":
+        return None
+    from dptools.pipe.image import kind_of_file  # these modules import NumPy
+    from dptools.pipe.opening import read_encoded
+
+    return kind_of_file(read_encoded(sample))
 
 
 def _with_stage(sample: Sample, tool: str) -> Sample:

@@ -68,6 +68,8 @@ class Sample:
         info: What the file of the image holds besides its pixels. None before decoding and after writing.
         origin: The path of the input file, relative to the directory of the output; see :mod:`dptools.pipe.reuse`.
             None without an input file or an output directory.
+        input: The record before the current tool. It becomes the error record if a worker sends an output that cannot
+            be written. None otherwise.
         reported: Whether its error was already shown to the user, by this tool or by an earlier one.
         trace: The trace lines of the current tool for this sample. None if no trace was requested.
     """
@@ -80,6 +82,7 @@ class Sample:
     existing: "Mapping[str, ExistingOutput] | None" = None
     info: "FileInfo | None" = None
     origin: str | None = None
+    input: Record | None = None
     reported: bool = False
     trace: tuple[Record, ...] | None = None
 

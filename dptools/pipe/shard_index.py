@@ -8,18 +8,16 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from dptools.errors import SampleError
-from dptools.pipe.regular_file import open_regular
+from dptools.pipe.forward_file import GZIP, ZSTD
+from dptools.pipe.regular_file import OPEN_FILES, open_regular
 from dptools.pipe.sample import Extent
 from dptools.pipe.shard_names import COMPRESSED, member_name
 from dptools.pipe.shard_stream import MAX_MEMBER, members
 from dptools.pipe.walk import SUFFIXES
 
-INDEXED = (*SUFFIXES, ".json")
-"""The suffixes of the members that are found."""
-
 
 class ShardIndex:
-    """Finds the images and records in an uncompressed tar file.
+    """Finds the images in an uncompressed tar file.
 
     The file is scanned only as far as necessary, so reading members in their order costs one pass. The index takes
     about 250 bytes for each member. All methods are thread-safe.
@@ -34,14 +32,14 @@ class ShardIndex:
         self._rest = _scan(file)
 
     def names(self) -> Iterator[str]:
-        """Return the names of all images and records."""
+        """Return the names of all images."""
         with self._lock:
             for name, place in self._rest:
                 self._found.setdefault(name, place)  # as in a stream, the first of several members counts
             return iter(self._found)
 
     def read(self, name: str) -> bytes | None:
-        """Return the content of an image or record; None if there is none that is complete.
+        """Return the content of an image; None if there is none that is complete.
 
         Raises:
             OSError: The file cannot be read.
@@ -71,9 +69,7 @@ def read_member(shard: str, name: str) -> bytes:
     if shard == "-":
         raise SampleError("FileNotFoundError", "the shard came through standard input and has no file")
     if shard.lower().endswith(COMPRESSED):
-        raise SampleError(
-            "CompressedShard", "its shard is compressed: decompress it first, or use the shard as the input"
-        )
+        raise _compressed()
     status = os.stat(shard)
     data = _index(os.path.realpath(shard), status.st_ino, status.st_size, status.st_mtime_ns).read(name)
     if data is None:
@@ -96,17 +92,28 @@ def read_extent(extent: Extent) -> bytes:
 
 
 def _scan(file: BinaryIO) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yield the name, the offset and the size of each image and record, up to the first damage."""
+    """Yield the name, the offset and the size of each image, up to the first damage."""
     try:
         for member in members(file):
             info = member.info
-            if info.isreg() and not info.issparse() and info.name.lower().endswith(INDEXED):
+            if info.isreg() and not info.issparse() and info.name.lower().endswith(SUFFIXES):
                 yield member_name(info.name), (info.offset_data, info.size)
     except SampleError:
         return
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=OPEN_FILES)
 def _index(shard: str, *_: int) -> ShardIndex:
-    """Return the index of a shard. The other arguments change if the file does."""
-    return ShardIndex(open_regular(shard))
+    """Return the index of a shard. The other arguments change if the file does.
+
+    An index that is removed from the cache closes its file.
+    """
+    file = open_regular(shard)
+    if os.pread(file.fileno(), 4, 0).startswith((GZIP, ZSTD)):
+        file.close()
+        raise _compressed()
+    return ShardIndex(file)
+
+
+def _compressed() -> SampleError:
+    return SampleError("CompressedShard", "its shard is compressed: decompress it first, or use the shard as the input")

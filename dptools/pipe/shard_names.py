@@ -76,6 +76,7 @@ def key_of(sample_id: str) -> str:
     if parts[-1].lower().endswith(SUFFIXES):
         parts[-1] = parts[-1].rpartition(".")[0] or parts[-1]
     parts[-1] = parts[-1].replace(".", "_")
+    parts = [f"_{part[1:]}" if part.startswith(".") else part for part in parts]  # hidden members are not read
     key = "/".join(parts) + attacks
     check_name_length(f"{key}.json")
     return key

@@ -10,6 +10,7 @@ import fcntl
 import filecmp
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -30,6 +31,7 @@ from dptools.pipe.shard_names import split
 from dptools.pipe.shard_writer import ShardWriter
 from dptools.pipe.sink import umask
 from dptools.pipe.stage import Engine
+from dptools.pipe.walk import SUFFIXES
 
 SPOOL = 2**20
 """The number of bytes of records that are held in memory. More of them go to a temporary file."""
@@ -76,15 +78,16 @@ class _OutputShard:
         self._kept = 0
         self._locks = ExitStack()
         with self._locks, self._errors():
-            self._old = ShardIndex(self._target.open("rb")) if self._target.exists() else None
-            if not force and self._old and not _made_by_dptools(self._old):
-                raise UsageError(f"-o {path}: exists and was not made by dptools; --force replaces it")
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            self._leftovers = self._lock_leftovers()
-            self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115
-                dir=self._target.parent, prefix=self._prefix, suffix=".part", delete=False
-            )
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            with _locked(self._target.parent):
+                self._leftovers = self._lock_leftovers()
+                self._old = ShardIndex(self._target.open("rb")) if self._target.exists() else None
+                if not force and self._old and not _made_by_dptools(self._old):
+                    raise UsageError(f"-o {path}: exists and was not made by dptools; --force replaces it")
+                self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115
+                    dir=self._target.parent, prefix=self._prefix, suffix=".part", delete=False
+                )
+                fcntl.flock(self._file, fcntl.LOCK_EX)
             longest = max(self._leftovers, key=lambda file: file.stat().st_size, default=None)
             self._partial = ShardIndex(longest.open("rb")) if longest else None
             self._locks = self._locks.pop_all()
@@ -116,7 +119,7 @@ class _OutputShard:
         if not self._writer.count:
             return
         if self._old and not self._force:
-            images = sum(name.endswith(".png") for name in self._old.names())
+            images = sum(name.lower().endswith(SUFFIXES) for name in self._old.names())
             if images > self._kept:
                 raise UsageError(
                     f"-o {self.path}: not replaced, because it holds {images - self._kept} other images: remove it or "
@@ -147,8 +150,11 @@ class _OutputShard:
         return [replace(sample, existing=existing)]
 
     def _store(self, sample: Sample) -> Sample:
-        """Write the image of a finished sample, and return the sample without it."""
-        if not sample.finished:
+        """Write the image of a finished sample, and return the sample without it.
+
+        A skipped sample of this run has an image, too. One of an earlier tool lies elsewhere.
+        """
+        if not sample.failed and sample.path.startswith(f"{self.path}#"):
             key = self._key(sample.path)
             self._kept += bool(self._old and _read_pair(self._old, key))
             image = sample.encoded
@@ -180,8 +186,8 @@ class _OutputShard:
         Raises:
             SetupError: The run that writes one of them has not ended.
         """
-        names = (name for name in os.listdir(self._target.parent) if name.startswith(self._prefix))
-        leftovers = [self._target.parent / name for name in names if name.endswith(".part")]
+        pattern = rf"{re.escape(self._prefix)}[a-z0-9_]{{8}}\.part"  # the names that tempfile makes
+        leftovers = [path for path in self._target.parent.iterdir() if re.fullmatch(pattern, path.name)]
         for leftover in leftovers:
             file = self._locks.enter_context(leftover.open("rb"))
             try:
@@ -196,6 +202,18 @@ class _OutputShard:
             yield
         except OSError as error:
             raise SetupError(f"-o {self.path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Lock a directory, so that only one run at a time looks for the files of other runs and creates its own."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems cannot lock directories
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _made_by_dptools(index: ShardIndex) -> bool:

@@ -47,11 +47,11 @@ def read_shard(stream: Readable, path: str, prefix: str, head: bytes = b"") -> I
         if not shard.found:
             raise SampleError("NoImages", "shard without images")
     except (SampleError, OSError) as error:
-        yield from shard.end_group()
         if path == "-" and isinstance(error, SampleError) and error.kind == "EmptyFile":
             return  # an empty stream, as for the other formats
         kind = error.kind if isinstance(error, SampleError) else type(error).__name__
         message = error.message if isinstance(error, SampleError) else error.strerror or str(error)
+        yield from shard.end_group(damage=kind)
         yield Sample({"schema": SCHEMA_VERSION, "id": path, "path": path, "source": path}).fail("", kind, message)
 
 
@@ -110,8 +110,13 @@ class _Shard:
             self.group.failed |= error.kind != "DuplicateKey"  # the first image of a key is read
             yield self._failed(name, error)
 
-    def end_group(self) -> Iterator[Sample]:
-        """Yield the sample of the current group, and start an empty one."""
+    def end_group(self, damage: str = "") -> Iterator[Sample]:
+        """Yield the sample of the current group, and start an empty one.
+
+        Args:
+            damage: The kind of error that ends the shard. An image before it fails, because a label or a record may
+                have been lost.
+        """
         group, self.group = self.group, _Group()
         if group.image and not group.failed:
             name, content = group.image
@@ -120,6 +125,9 @@ class _Shard:
                 record["source"] = f"{self.path}#{name}"
             record |= {"path": f"{self.path}#{name}"} | ({} if group.label is None else {"label": _index(group.label)})
             sample = Sample(record, reported="error" in record)
+            if damage:
+                message = "the shard is damaged or cut off after this image, so its label or record may be lost"
+                sample = sample.fail("", damage, message)
             yield sample if sample.finished else _with_content(sample, content)
         elif group.record and ("error" in group.record or "skipped" in group.record):
             self.found = True

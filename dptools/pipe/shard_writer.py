@@ -23,7 +23,7 @@ class ShardWriter:
 
         Args:
             key: The common part of the names of its members.
-            image: The PNG file; None for a sample that failed or was skipped.
+            image: The PNG file; None for a sample that has none, such as a failed one.
             record: Its record.
         """
         if image is not None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from dptools.errors import SampleError
 from dptools.pipe.attempt import attempt
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.file_formats import FileInfo
@@ -58,8 +57,11 @@ def _save(sample: Sample, stage: CachedFileStage) -> Sample:
     """Write the image and the trace that a worker sent, and return the sample without its image."""
     if sample.encoded is None or stage.out is None or is_output_shard(stage.out):
         return sample
-    try:
-        stage.write(Path(sample.path), sample, sample.encoded)
-        return Sample(sample.record, trace=sample.trace)
-    except SampleError as error:
-        return sample.fail(stage.tool, error.kind, error.message)
+    (saved,) = attempt(partial(_write, done=sample, stage=stage), Sample(sample.input or {}), stage.tool)
+    return saved
+
+
+def _write(_: Sample, done: Sample, stage: CachedFileStage) -> list[Sample]:
+    assert done.encoded is not None
+    stage.write(Path(done.path), done, done.encoded)
+    return [Sample(done.record, trace=done.trace)]

@@ -7,11 +7,12 @@ The worker moves them to :attr:`Sample.trace` and, if the image is written into 
 import json
 import os
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from dptools.pipe.record import TRACE, Record, dump
 from dptools.pipe.sample import Sample
-from dptools.pipe.sink import check_name_length, remove, write
+from dptools.pipe.sink import check_name_length, place, temporary_file
 
 SUFFIX = ".trace.jsonl"
 """The name of a sidecar is the name of its image with this suffix."""
@@ -78,8 +79,8 @@ def write_output(
 ) -> None:
     """Write an image and its sidecar, each complete or not at all.
 
-    With a trace, an older image is removed first, then the sidecar is written, then the image. So every
-    image has its own sidecar, even if the process is killed between two steps.
+    The image is replaced while it has no sidecar. So no image has the sidecar of another one, even if the process is
+    killed between two steps.
 
     Args:
         path: The path of the image.
@@ -91,11 +92,20 @@ def write_output(
     Raises:
         SampleError: A file cannot be written, or a symbolic link leads out of the root.
     """
-    if trace is not None:
-        if check:
-            check()
-        remove(path, root)
-        write(sidecar_path(path), dump_trace(trace), root)
-    elif os.path.lexists(sidecar := path.with_name(path.name + SUFFIX)):
-        remove(sidecar, root)
-    write(path, image, root, check)
+    sidecar = path.with_name(path.name + SUFFIX)
+    with ExitStack() as opened:
+        lines = None if trace is None else opened.enter_context(temporary_file(sidecar, dump_trace(trace), root))
+        picture = opened.enter_context(temporary_file(path, image, root))
+        if os.path.lexists(sidecar) and (lines or _is_sidecar(sidecar)):
+            if check:
+                check()
+            sidecar.unlink()
+        place(picture, path, check)
+        if lines:
+            place(lines, sidecar)
+
+
+def _is_sidecar(path: Path) -> bool:
+    """Return whether a file holds a trace, so that dptools has written it."""
+    trace = read_sidecar(path)
+    return trace is not None and all("id" in line for line in trace)

@@ -3,8 +3,8 @@
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dptools.errors import SampleError
@@ -72,6 +72,22 @@ def write(path: Path, data: bytes, root: Path, check: Callable[[], None] | None 
     Raises:
         SampleError: The file cannot be written, or a symbolic link leads out of the root.
     """
+    with temporary_file(path, data, root) as temporary:
+        place(temporary, path, check)
+
+
+@contextmanager
+def temporary_file(path: Path, data: bytes, root: Path) -> Iterator[str]:
+    """Write a complete temporary file beside a path, and yield its name. It is removed if it was not renamed.
+
+    Args:
+        path: The final path. Missing directories are created.
+        data: The content.
+        root: The directory that the file must lie in.
+
+    Raises:
+        SampleError: The file cannot be written or renamed, or a symbolic link leads out of the root.
+    """
     temporary = None
     try:
         _check_inside(path, root)
@@ -82,14 +98,23 @@ def write(path: Path, data: bytes, root: Path, check: Callable[[], None] | None 
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~umask())
-        if check is None or not _is_new(temporary, path, check):
-            os.replace(temporary, path)
-            temporary = None
+        yield temporary
     except (OSError, ValueError) as error:
         raise _write_error(path, error) from None
     finally:
         if temporary:
-            os.unlink(temporary)
+            Path(temporary).unlink(missing_ok=True)
+
+
+def place(temporary: str, path: Path, check: Callable[[], None] | None = None) -> None:
+    """Rename a temporary file to its final path; the arguments are those of :func:`write`.
+
+    Raises:
+        OSError: The file cannot be renamed.
+        SampleError: An existing file must be kept.
+    """
+    if check is None or not _is_new(temporary, path, check):
+        os.replace(temporary, path)
 
 
 def _is_new(temporary: str, path: Path, check: Callable[[], None]) -> bool:
@@ -127,23 +152,6 @@ def check_not_input(path: Path, sample: Sample) -> None:
     for image in (str(sample.record.get(name, "")) for name in ("path", "source")):
         if path.exists() and os.path.exists(image) and path.samefile(image):
             raise SampleError("WriteError", f"{path} would overwrite the input: name another file or directory")
-
-
-def remove(path: Path, root: Path) -> None:
-    """Remove a file if it exists.
-
-    Args:
-        path: The file.
-        root: The directory that the file must lie in.
-
-    Raises:
-        SampleError: The file cannot be removed, or a symbolic link leads out of the root.
-    """
-    try:
-        _check_inside(path, root)
-        path.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        raise _write_error(path, error) from None
 
 
 def umask() -> int:

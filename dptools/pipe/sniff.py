@@ -10,8 +10,9 @@ from dptools.pipe.parquet_file import START as PARQUET_START
 from dptools.pipe.shard_stream import is_header
 
 _MAGIC = (
-    *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM????\0\0\0\0", b"II*\0", b"MM\0*", b"RIFF????WEBP"),
-    *(b"\0\0\0?ftyp", b"\0\0\0\x0cjP  ", b"\0\0\x01\0"),
+    *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM????\0\0\0\0", b"RIFF????WEBP", b"\0\0\0?ftyp", b"\0\0\x01\0"),
+    *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),  # TIFF and BigTIFF
+    *(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),  # JPEG 2000, as a file and as a codestream
     *(b"P%c%c" % (number, space) for number in b"1234567" for space in b" \t\r\n"),
 )
 """The first bytes of the image formats that are detected. A question mark stands for any byte."""

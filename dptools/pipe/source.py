@@ -6,7 +6,6 @@ be read becomes an error record, and the following ones are read.
 
 import os
 import re
-import stat
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -18,6 +17,7 @@ from dptools.pipe.containers import CONTAINERS, is_container_file, read_file, re
 from dptools.pipe.formats import mistaken_for_paths, unsupported_files
 from dptools.pipe.lines import lines
 from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION, Record, parse
+from dptools.pipe.regular_file import is_stream
 from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.walk import walk
@@ -140,7 +140,7 @@ def _read_image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: 
 def _read_operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> Iterator[Sample]:
     if operand == "-":
         yield from _read_container_or_image(stdin, "-", *sniff(stdin))
-    elif _is_stream(operand):
+    elif is_stream(operand):
         yield from _read_stream(operand)
     elif is_container_file(operand):
         yield from _read_container(operand, PurePath(operand).name)
@@ -150,14 +150,6 @@ def _read_operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> 
         yield _file(PurePath(operand).name or operand, operand)
     else:
         yield _failed("operand", None, "BadPath", "the operand is empty: name a file or a directory")
-
-
-def _is_stream(path: str) -> bool:
-    """Return whether a path is a pipe, or a file descriptor as in ``<(...)``, which workers cannot open."""
-    try:
-        return path.startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/")) or stat.S_ISFIFO(os.stat(path).st_mode)
-    except (OSError, ValueError):
-        return False
 
 
 def _read_stream(path: str) -> Iterator[Sample]:
@@ -170,7 +162,7 @@ def _read_stream(path: str) -> Iterator[Sample]:
 
 def _read_container_or_image(stream: BinaryIO, path: str, form: InputFormat, head: bytes) -> Iterator[Sample]:
     if form not in CONTAINERS:
-        yield from _read_image(stream, head, name="stdin" if path == "-" else path, path=path)
+        yield from _read_image(stream, head, name="stdin" if path == "-" else PurePath(path).name, path=path)
         return
     try:
         yield from read_stream(stream, path, form, head)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from dptools.errors import DptoolsError
+from dptools.errors import SetupError
 from dptools.pipe.run import Emit, put
 from dptools.pipe.sample import Sample
 from dptools.pipe.sidecar import dump_trace
@@ -25,7 +25,7 @@ def traced(emit: Emit, path: Path) -> Iterator[Emit]:
         path: The file; a pipe or device is written to directly.
 
     Raises:
-        DptoolsError: The file cannot be written.
+        SetupError: The file cannot be written.
     """
     with replaced(path) as file:
 
@@ -42,7 +42,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file that replaces the path on success. A path that is no regular file is opened directly.
 
     Raises:
-        DptoolsError: The file cannot be written.
+        SetupError: The file cannot be written.
     """
     try:
         if path.exists() and not path.is_file():
@@ -51,7 +51,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
             file = os.fdopen(handle, "wb")
     except OSError as error:
-        raise DptoolsError(f"{path}: {error.strerror}") from error
+        raise SetupError(f"{path}: {error.strerror}") from error
     try:
         with file:
             yield file

@@ -63,15 +63,13 @@ def test_existing_output_is_reused(tmp_path: Path, picture: Picture, log: Path) 
     assert log.read_text() == "a.png\n"
 
 
-@pytest.mark.parametrize("change", ["params", "seed", "input", "damage", "half", "force", "id", "label"])
+@pytest.mark.parametrize("change", ["params", "seed", "input", "half", "force", "id", "label"])
 def test_output_with_another_cache_key_is_remade(tmp_path: Path, picture: Picture, log: Path, change: str) -> None:
     path = picture(tmp_path / "a.png")
     item = sample("a.png", path=str(path))
     (first,) = work(Invert(log), tmp_path / "out", item)
     if change == "input":
         picture(path, seed=1)
-    if change == "damage":
-        Path(first.path).write_bytes(Path(first.path).read_bytes()[:99])
     changes: dict[str, Any] = {"params": {"strength": 2}, "seed": {"seed": 5}}.get(change, {})
     if change == "half":
         Path(first.path).write_bytes(Path(first.path).read_bytes()[:-200])
@@ -196,6 +194,26 @@ def test_failure_of_one_output_does_not_affect_other_outputs(tmp_path: Path, pic
     item = sample("a.jpg", path=str(picture(tmp_path / "a.png")))
     done = work(Invert(log, id_suffixes=("@x", "@y")), tmp_path / "out", item)
     assert [(result.id, result.failed) for result in done] == [("a.jpg@x", True), ("a.jpg@y", False)]
+
+
+def test_a_damaged_image_is_replaced_only_if_it_was_made_from_the_same_input(
+    tmp_path: Path, picture: Picture, log: Path
+) -> None:
+    target = tmp_path / "out" / "a.png"
+    item = sample("a.png", path=str(picture(tmp_path / "a.png")))
+    other = sample("a.png", path=str(picture(tmp_path / "other" / "a.png", seed=5)))
+    foreign, (made,) = picture(target, seed=9).read_bytes(), work(Invert(log), target.parent, item, force=True)
+    own = Path(made.path).read_bytes()
+    for content, source, error in (
+        (foreign[:-200], item, "WriteError"),
+        (own[:40], item, "WriteError"),  # no record is left
+        (own[:-200], other, "OtherInput"),
+        (own[:-200], item, None),
+    ):
+        target.write_bytes(content)
+        (done,) = work(Invert(log), target.parent, source)
+        assert done.record.get("error", {}).get("type") == error
+        assert target.read_bytes() == (content if error else own)
 
 
 @pytest.mark.parametrize("content", [b"my notes", b""])

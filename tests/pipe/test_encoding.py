@@ -129,6 +129,12 @@ def test_same_keeps_the_pixels_of_a_lossless_webp_file() -> None:
     assert not kind_of_file(photo("WEBP", quality=80)).lossless
 
 
+def test_an_animation_is_lossless_if_its_first_frame_is() -> None:
+    second = {"save_all": True, "append_images": [Image.fromarray(255 - PIXELS)]}
+    assert kind_of_file(photo("WEBP", lossless=True, **second)).lossless
+    assert not kind_of_file(photo("WEBP", quality=80, **second)).lossless
+
+
 def test_an_image_too_large_for_the_format_is_an_error() -> None:
     with pytest.raises(SampleError, match="cannot be written as webp"):
         encode(np.zeros((1, 16384, 3), np.uint8), RECORD, options("webp"))

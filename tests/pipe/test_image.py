@@ -1,7 +1,10 @@
 """Decoding to 8-bit sRGB, and encoding without loss."""
 
 import io
+import struct
 import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,6 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageCms
 
 from dptools.errors import SampleError
-from dptools.pipe.embedded import without_volatile
 from dptools.pipe.encoding import encode
 from dptools.pipe.image import decode
 
@@ -38,14 +40,22 @@ def test_decoding_what_was_encoded_gives_the_same_pixels(pixels: Any) -> None:
 
 def test_png_contains_the_record_without_volatile_keys() -> None:
     pixels = np.zeros((4, 5, 3), np.uint8)
-    timed = {**RECORD, "cached": True, "stages": [{"tool": "t", "version": "1", "params": {}, "seconds": 3.2}]}
+    stage = {"tool": "t", "version": "1", "params": {}}
+    timed = {**RECORD, "cached": True, "stages": [{**stage, "seconds": 3.2}]}
     data = encode(pixels, timed)
     inside = decode(data).record
     assert inside is not None
     assert inside["label"] == 3
     assert inside["id"] == "a.png@gs"
-    assert inside["stages"] == [{"tool": "t", "version": "1", "params": {}}]
-    assert data == encode(pixels, {**timed, "path": "elsewhere", "stages": without_volatile(timed["stages"])})
+    assert inside["stages"] == [stage]
+    assert data == encode(pixels, {**timed, "path": "elsewhere", "stages": [stage]})
+
+
+def test_png_contains_all_keys_in_objects_of_the_user() -> None:
+    exposure = {"seconds": 0.01, "cached": False, "files": [{"path": "a.raw"}]}
+    inside = decode(encode(np.zeros((4, 5, 3), np.uint8), {**RECORD, "exposure": exposure})).record
+    assert inside is not None
+    assert inside["exposure"] == exposure
 
 
 @pytest.mark.parametrize("text", ["{}", "nonsense", '{"label": "x", "id": 5}', "[" * 50_000, "[1]"])
@@ -77,6 +87,74 @@ def test_transparency_of_palette_and_grey_is_composited_over_white() -> None:
 def test_16_bits_are_rounded_to_8() -> None:
     image = Image.fromarray(np.array([[0, 65535, 32896, 200]], np.uint16))
     assert decode(file(image)).pixels[0, :, 0].tolist() == [0, 255, 128, 1]
+
+
+def linear_grey() -> bytes:
+    """Return the colour profile of a grey image whose values are proportional to the luminance."""
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
+    curve = b"curv" + bytes(8)
+    text = b"desc\0\0\0\0" + struct.pack(">I", 7) + b"linear\0" + bytes(78)
+    tags = {b"wtpt": white, b"kTRC": curve, b"desc": text + bytes(-len(text) % 4)}
+    table, content = struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        table += name + struct.pack(">II", 132 + 12 * len(tags) + len(content), len(data))
+        content += data
+    header = bytes(4) + b"lcms\x02\x10\0\0mntrGRAYXYZ " + bytes(12) + b"acsp" + bytes(28)
+    header += struct.pack(">3i", 63190, 65536, 54061)
+    header += bytes(128 - len(header))
+    return struct.pack(">I", 128 + len(table) + len(content)) + header[4:] + table + content
+
+
+def test_profile_of_a_grey_image_is_applied_at_every_depth() -> None:
+    for pixels in (np.full((1, 1), 128, np.uint8), np.full((1, 1), 128 * 257, np.uint16)):
+        decoded = decode(file(Image.fromarray(pixels), icc_profile=linear_grey()))
+        assert decoded.pixels.tolist() == [[[188, 188, 188]]]
+        assert "colour profile linear converted to sRGB" in decoded.notes
+
+
+def test_transparent_colour_of_16_bits_is_white() -> None:
+    grey = Image.fromarray(np.array([[0, 1, 65535]], np.uint16))
+    decoded = decode(file(grey, transparency=0))
+    assert decoded.pixels[0, :, 0].tolist() == [255, 0, 255]
+    assert "transparency composited over white" in decoded.notes
+    colour = png(16, 2, bytes.fromhex("ff00 8000 0100 ff00 8000 0200"), bytes.fromhex("ff00 8000 0100"))
+    assert decode(colour).pixels.tolist() == [[[255, 255, 255], [255, 128, 2]]]
+
+
+def png(bits: int, kind: int, pixels: bytes, transparent: bytes) -> bytes:
+    """Return a PNG file of two pixels. Pillow cannot write 16 bits per channel."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, bits, kind, 0, 0, 0))
+    content = chunk(b"tRNS", transparent) + chunk(b"IDAT", zlib.compress(b"\0" + pixels)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + content
+
+
+def tiff(bits: int, pixels: bytes, photometric: int = 1) -> bytes:
+    """Return a grey TIFF file of two pixels."""
+    tags = {256: 2, 257: 1, 258: bits, 259: 1, 262: photometric, 273: 122, 277: 1, 278: 1, 279: len(pixels)}
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + directory + bytes(4) + pixels
+
+
+def test_grey_tiff_files_of_every_depth() -> None:
+    white = 0  # the value of the tag: 0 is white
+    for data, values in (
+        (tiff(8, bytes([0, 200]), white), [255, 55]),
+        (tiff(16, struct.pack("<HH", 0, 200 * 257), white), [255, 55]),
+        (tiff(16, struct.pack("<HH", 0, 200 * 257)), [0, 200]),
+        (tiff(12, bytes.fromhex("ff f0 00")), [255, 0]),
+    ):
+        assert decode(data).pixels[0, :, 0].tolist() == values
+    assert "12-bit samples reduced to 8 bits" in decode(tiff(12, bytes.fromhex("ff f0 00"))).notes
+
+
+@pytest.mark.parametrize("maximum", [1, 65535, 2**31 - 1])
+def test_integers_of_32_bits_are_refused(maximum: int) -> None:
+    with pytest.raises(SampleError, match="range of values in mode I is unknown"):
+        decode(tiff(32, struct.pack("<II", 0, maximum)))
 
 
 def test_floating_point_values_are_refused() -> None:
@@ -169,6 +247,22 @@ def test_decompression_bomb_is_refused_without_decoding() -> None:
     header = file(Image.new("1", (20_000, 20_000)))
     with pytest.raises(SampleError, match="bomb"):
         decode(header)
+
+
+def test_decoding_in_threads_refuses_bombs_and_keeps_the_filters_of_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
+    before = list(warnings.filters)
+    small, bomb = file(noise((15, 20))), file(noise((16, 20)))
+
+    def kind(data: bytes) -> str:
+        try:
+            return str(decode(data).pixels.shape)
+        except SampleError as error:
+            return error.kind
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(kind, [small, bomb] * 50)) == ["(20, 15, 3)", "DecompressionBomb"] * 50
+    assert list(warnings.filters) == before
 
 
 KINDS = {"PNG": {}, "JPEG": {}, "GIF": {}, "BMP": {}, "TIFF": {}, "WEBP": {}, "PPM": {}, "ICO": {}, "TGA": {}}

@@ -27,9 +27,9 @@ def with_alpha(level: int) -> Image.Image:
     return image
 
 
-def rotated(kind: str = "JPEG") -> bytes:
+def rotated(kind: str = "JPEG", orientation: int = 6) -> bytes:
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = orientation
     return file(Image.new("RGB", (4, 2)), kind, exif=exif)
 
 
@@ -63,7 +63,16 @@ GREY = "grey expanded to RGB"
         (file(Image.fromarray(np.full((2, 2), 999, np.uint16))), [DEPTH, GREY]),
         (file(Image.fromarray(np.full((2, 2), 999, np.uint16)), "TIFF"), [DEPTH, GREY]),
         (deep_png(), [DEPTH]),
+        (b"P5 1 1 1023\n\3\xff", [DEPTH, GREY]),
+        (b"P5 1 1 65535\n\3\xff", [DEPTH, GREY]),
+        (b"P2 1 1 1023\n1023\n", [DEPTH, GREY]),
+        (b"P6 1 1 65535\n\3\xff\3\xff\3\xff", [DEPTH]),
+        (b"P6 1 1 100\n\3\3\3", []),
+        (b"P1 1 1\n1\n", [GREY]),
         (rotated(), ["EXIF orientation applied"]),
+        (rotated(orientation=0), []),
+        (rotated(orientation=1), []),
+        (rotated(orientation=9), []),
         (rotated("PNG"), ["EXIF orientation applied"]),
         (rotated("WEBP"), ["EXIF orientation applied"]),
     ],

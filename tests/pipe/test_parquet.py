@@ -13,9 +13,11 @@ from pyarrow import parquet
 from tars import jpeg
 
 from dptools.errors import SampleError, SetupError
+from dptools.pipe import parquet_file
 from dptools.pipe.counting import input_counter
 from dptools.pipe.formats import describe
 from dptools.pipe.opening import read_image
+from dptools.pipe.regular_file import open_regular
 from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import InputFormat
 from dptools.pipe.source import open_source
@@ -143,6 +145,15 @@ def test_a_record_can_refer_to_a_row() -> None:
     assert read_image("a.parquet#0") == jpeg(7)
     with pytest.raises(SampleError, match="the row holds no image"):
         read_image("a.parquet#1")
+
+
+def test_records_may_alternate_between_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    monkeypatch.setattr(parquet_file, "open_regular", lambda path: opened.append(path) or open_regular(path))
+    names = [write_parquet(Path(f"{number}.parquet")).name for number in range(3)]
+    for row in range(3):
+        assert [read_image(f"{name}#{row}") for name in names] == [jpeg(row)] * 3
+    assert len(opened) == 3
 
 
 def test_the_rest_of_a_damaged_row_group_stays_an_error() -> None:

@@ -100,6 +100,21 @@ def test_images_from_standard_input_are_the_same_input_only_if_their_content_is(
     assert read(0).record["cached"]
 
 
+@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/9", "pipe.png", "pipe.tar#a.png"])
+def test_images_from_other_streams_have_no_path_either(
+    tmp_path: Path, picture: Picture, log: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if path.startswith("pipe"):
+        os.mkfifo(path.partition("#")[0])
+    items = [
+        replace(sample("a", path=path, source=path), encoded=picture(tmp_path / "a.png", seed=seed).read_bytes())
+        for seed in range(2)
+    ]
+    done = [work(Invert(log), tmp_path / "out", item)[0] for item in items]
+    assert [item.record.get("error", {}).get("type") for item in done] == [None, "OtherInput"]
+
+
 @pytest.mark.parametrize("name", ["png", "jpeg", "webp", "webp:50", "same"])
 def test_outputs_of_every_format_are_reused(tmp_path: Path, picture: Picture, log: Path, name: str) -> None:
     item = sample("n/a.JPEG", path=str(picture(tmp_path / "a.jpg")))

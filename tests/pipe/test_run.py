@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from toys import Invert, sample
 from dptools.engine.inline import inline
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.file_formats import FileOptions, parse_format
-from dptools.pipe.run import emit_lines, run
+from dptools.pipe.run import emit_lines, emit_text, run
 from dptools.pipe.sample import Sample
 
 Picture = Callable[..., Path]
@@ -50,7 +51,8 @@ def test_second_input_with_the_same_output_is_refused(tmp_path: Path, picture: P
     assert status == 1
     assert ["error" in record for record in records] == [False, True]
     assert records[1]["error"]["type"] == "SameOutput"
-    assert messages == [f"{samples[1].path}: its output {directory}/n/a.png is that of an earlier input"]
+    name = "a.png" if where == "output" else "a*.png"
+    assert messages == [f"{samples[1].path}: its output {directory}/n/{name} is that of an earlier input"]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,40 @@ def test_inputs_whose_names_differ_only_in_the_suffix(
     stage = CachedFileStage(Invert(log), tmp_path / "out", force=True, file=FileOptions(parse_format(form)))
     _, records, _ = process(stage, *samples)
     assert [None if "error" in record else Path(record["path"]).name for record in records] == paths
+
+
+def test_the_content_of_an_input_determines_the_name_of_its_output(tmp_path: Path, picture: Picture, log: Path) -> None:
+    """With --force too, as above: the first input is a PNG file in spite of its suffix."""
+    picture(tmp_path / "a.png").rename(tmp_path / "a.jpg")
+    samples = [sample(name, path=str(tmp_path / name)) for name in ("a.jpg", "a.png")]
+    picture(tmp_path / "a.png", seed=1)
+    stage = CachedFileStage(Invert(log), tmp_path / "out", force=True, file=FileOptions(parse_format("same")))
+    _, (first, second), _ = process(stage, *samples)
+    assert Path(first["path"]).name == "a.png"
+    assert second["error"]["type"] == "SameOutput"
+
+
+def test_equal_keys_of_a_shard_are_refused_although_the_names_of_further_files_differ(log: Path) -> None:
+    options = InvertWithExtras(log, extra_directories=(Path("kept"),))
+    samples = [sample(name) for name in ("a.b.png", "a_b.png", "c.png")]
+    done = list[Sample]()
+    run(CachedFileStage(options, Path("x.tar")), samples, lambda _, items: iter(items), done.append, lambda _: None)
+    assert [item.failed for item in done] == [False, True, False]
+
+
+def test_further_files_may_go_to_the_directory_of_the_images(tmp_path: Path, picture: Picture, log: Path) -> None:
+    samples = [sample(name, path=str(picture(tmp_path / name))) for name in ("a.png", "b.png")]
+    stage = CachedFileStage(InvertWithExtras(log, extra_directories=(tmp_path / "out",)), tmp_path / "out")
+    assert process(stage, *samples)[0] == 0
+
+
+def test_text_keeps_the_bytes_of_names_that_are_not_utf_8() -> None:
+    stream = io.BytesIO()
+    emit = emit_text(stream, lambda record: record["id"])
+    for name in (b"\xff,", b"\xfe,", "é,".encode()):
+        emit(sample(os.fsdecode(name)))
+    emit(sample("\ud800"))
+    assert stream.getvalue() == b"\xff,\xfe,\xc3\xa9,?"
 
 
 def test_failure_of_an_earlier_tool_counts_but_is_not_reported_again(log: Path) -> None:

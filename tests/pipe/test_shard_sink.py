@@ -5,20 +5,23 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tars import jpeg, labelled, names, tar
-from toys import Invert
+from toys import Invert, InvertProcessor
 
 from dptools.engine.inline import inline
 from dptools.errors import SetupError, UsageError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.image import decode
-from dptools.pipe.opening import read_encoded
+from dptools.pipe.opening import read_encoded, read_image
 from dptools.pipe.run import emit_lines, run
+from dptools.pipe.sample import Sample
 from dptools.pipe.shard_sink import packed
 from dptools.pipe.shipping import shipping
 from dptools.pipe.source import open_source
@@ -155,7 +158,7 @@ def test_part_that_is_cut_anywhere_is_used_as_far_as_it_is_complete() -> None:
     complete = OUT.read_bytes()
     OUT.unlink()
     for length in range(0, len(complete), 700):
-        Path(".out.tar.x.part").write_bytes(complete[:length])
+        Path(".out.tar.abcd_123.part").write_bytes(complete[:length])
         invert()
         assert OUT.read_bytes() == complete
         OUT.unlink()
@@ -166,6 +169,38 @@ def test_failed_image_is_not_in_the_shard() -> None:
     records = invert()
     assert ["error" in record for record in records] == [False, True, True, False]
     assert names(OUT) == ["a.png", "a.json", "c.png", "c.json"]
+
+
+@dataclass(frozen=True)
+class Skip(Invert):
+    """A tool that skips all images."""
+
+    def load(self) -> "SkipProcessor":
+        return SkipProcessor(self)
+
+
+@dataclass(frozen=True)
+class SkipProcessor(InvertProcessor):
+    """The processor of `Skip`."""
+
+    def __call__(self, samples: Sequence[Sample]) -> Iterable[Sample]:
+        return [item.update(skipped={"stage": "dp-invert", "type": "T", "message": "m"}) for item in samples]
+
+
+def test_skipped_images_are_in_the_shard() -> None:
+    before = list(open_source(["in.tar"], io.BytesIO()).samples)
+    for cached in (False, True):
+        output = io.BytesIO()
+        with packed(OUT, inline, False, output) as (packing, lines):
+            run(CachedFileStage(Skip(Path("log")), OUT), before, packing, emit_lines(lines), lambda _: None)
+        records = [json.loads(line) for line in output.getvalue().splitlines()]
+        assert [record.get("cached", False) for record in records] == [cached] * 3
+        assert [decode(read_image(record["path"])).pixels.shape for record in records] == [(16, 16, 3)] * 3
+    skipped = [Sample(record) for record in records]
+    with packed(Path("next.tar"), inline, False, io.BytesIO()) as (packing, lines):
+        run(CachedFileStage(Invert(Path("log")), Path("next.tar")), skipped, packing, emit_lines(lines), lambda _: None)
+    assert not Path("next.tar").exists()
+    assert all(sample.finished for sample in open_source([str(OUT)], io.BytesIO()).samples)
 
 
 def test_run_without_images_leaves_the_old_shard() -> None:
@@ -188,6 +223,30 @@ def test_images_that_the_run_did_not_make_are_not_lost() -> None:
     invert("other.tar")
     assert processed() == []
     assert [record["id"] for record in invert("in.tar", force=True)] == ["in.tar#n01/a", "in.tar#b.v2", "in.tar#c"]
+
+
+def test_images_of_another_program_in_the_shard_are_not_lost() -> None:
+    invert()
+    with tarfile.open(OUT, "a") as archive:
+        archive.add("in.tar", "notes.txt")
+    invert()
+    with tarfile.open(OUT, "a") as archive:
+        archive.add("in.tar", "extra.JPG")
+    before = OUT.read_bytes()
+    with pytest.raises(UsageError, match="holds 1 other images"):
+        invert()
+    assert OUT.read_bytes() == before
+
+
+def test_hidden_files_are_read_again_from_the_shard() -> None:
+    Path(".hid").mkdir()
+    Path(".hid/h.jpg").write_bytes(jpeg())
+    output = io.BytesIO()
+    samples = open_source([], io.BytesIO(b".hid/h.jpg\n")).samples
+    with packed(OUT, inline, False, output) as (packing, records):
+        run(CachedFileStage(Invert(Path("log")), OUT), samples, packing, emit_lines(records), lambda _: None)
+    (sample,) = open_source([str(OUT)], io.BytesIO()).samples
+    assert (sample.id, sample.path) == (".hid/h.jpg", "out.tar#_hid/h.png")
 
 
 @pytest.mark.parametrize("content", [b"text", tar([("a.jpg", jpeg())]), tar([("a.txt", b"x")]), b""])
@@ -217,11 +276,31 @@ def test_several_outputs_of_one_image() -> None:
 
 
 def test_two_runs_do_not_write_the_same_shard() -> None:
-    with open(".out.tar.x.part", "wb") as other:
+    with open(".out.tar.abcd_123.part", "wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(SetupError, match="another run is writing it"):
             invert()
     assert not OUT.exists()
+
+
+def test_two_runs_do_not_start_at_the_same_moment() -> None:
+    directory = os.open(".", os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    thread = threading.Thread(target=invert)
+    thread.start()
+    thread.join(0.2)
+    assert (thread.is_alive(), parts(), OUT.exists()) == (True, [], False)
+    os.close(directory)
+    thread.join()
+    assert OUT.exists()
+
+
+@pytest.mark.parametrize("name", [".out.tar.v2.tar.abcd_123.part", ".out.tar.trace.jsonl.abcd_123.part"])
+def test_temporary_files_of_other_outputs_neither_block_nor_are_deleted(name: str) -> None:
+    with open(name, "wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert len(invert()) == 3
+    assert parts() == [name]
 
 
 def test_shipped_images_are_written_to_the_shard_only() -> None:
@@ -269,7 +348,7 @@ def test_a_changed_member_of_the_same_shard_replaces_its_output() -> None:
 
 def test_images_of_a_killed_run_from_other_inputs_do_not_block_the_name() -> None:
     invert()
-    OUT.rename(".out.tar.x.part")
+    OUT.rename(".out.tar.abcd_123.part")
     Path("in.tar").write_bytes(tar([("c.jpg", jpeg(9))]))
     assert "error" not in invert()[0]
     assert names(OUT) == ["c.png", "c.json"]

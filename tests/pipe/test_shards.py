@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import random
 import tarfile
 from pathlib import Path
@@ -12,8 +13,9 @@ import zstandard
 from tars import jpeg, labelled, special, tar
 
 from dptools.errors import SampleError, SetupError
-from dptools.pipe import forward_file
+from dptools.pipe import forward_file, shard_index
 from dptools.pipe.opening import read_encoded, read_image
+from dptools.pipe.regular_file import open_regular
 from dptools.pipe.sample import Sample
 from dptools.pipe.shard_names import output_path
 from dptools.pipe.source import open_source
@@ -149,7 +151,10 @@ def test_every_cut_is_reported_and_complete_images_are_read(compress: "type[byte
         *complete, last = read(data[:length])
         assert last.failed, length
         assert last.record["error"]["type"] in ("CutOff", "DamagedTar"), length
+        if complete and complete[-1].failed:
+            assert complete.pop().id == "abc"[len(complete)], length
         assert [sample.encoded for sample in complete] == [jpeg(number) for number in range(len(complete))], length
+        assert [sample.record.get("label") for sample in complete] == [*range(len(complete))], length
 
 
 def test_workers_read_the_images_of_an_uncompressed_file(tmp_path: Path) -> None:
@@ -163,6 +168,19 @@ def test_workers_read_the_images_of_an_uncompressed_file(tmp_path: Path) -> None
     path.write_bytes(tar([("a.jpg", jpeg(5))]))
     with pytest.raises(SampleError, match="its shard was changed during the run"):
         read_encoded(samples[0])
+
+
+def test_image_without_its_record_because_of_a_cut_is_an_error() -> None:
+    record = json.dumps({"schema": 2, "id": "n01/x.png", "label": 3}).encode()
+    whole = tar([("a.png", JPG), ("a.json", record), ("a.cls", b"3")])
+    for name in (b"a.json", b"a.cls"):
+        cut = whole.index(name)
+        for length in (cut, cut + 200, cut + 520):
+            first, _ = read(whole[:length])
+            assert first.id == ("a" if name == b"a.json" else "n01/x.png")
+            assert first.record["error"]["type"] == "CutOff"
+            assert first.path == "-#a.png"
+    assert [sample.id for sample in read(whole)] == ["n01/x.png"]
 
 
 def test_every_cut_of_a_file_is_reported_as_that_of_a_stream(tmp_path: Path) -> None:
@@ -238,6 +256,40 @@ def test_record_can_refer_to_an_image_in_a_shard(tmp_path: Path) -> None:
         read_image("-#a.jpg")
 
 
+def test_records_may_alternate_between_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    monkeypatch.setattr(shard_index, "open_regular", lambda path: opened.append(path) or open_regular(path))
+    for number in range(40):
+        (tmp_path / f"{number}.tar").write_bytes(tar([("a.jpg", jpeg(number)), ("b.jpg", jpeg(number + 1))]))
+    before = len(os.listdir("/proc/self/fd"))
+    for member, seed in (("a", 0), ("b", 1)):
+        for number in range(3):
+            assert read_image(f"{tmp_path}/{number}.tar#{member}.jpg") == jpeg(number + seed)
+    assert len(opened) == 3
+    for number in range(40):
+        read_image(f"{tmp_path}/{number}.tar#a.jpg")
+    assert len(os.listdir("/proc/self/fd")) <= before + 32
+
+
+def test_compressed_shard_with_the_suffix_of_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "s.tar"
+    for compress in (gzip.compress, zstandard.compress):
+        path.write_bytes(compress(tar(labelled("ab"))))
+        (sample, _) = open_source([str(path)], io.BytesIO()).samples
+        assert read_encoded(sample) == jpeg(0)
+        with pytest.raises(SampleError, match="decompress it first"):
+            read_image(sample.path)
+
+
+def test_member_with_a_name_that_no_file_can_have_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    long = "/".join("x" * 200 for _ in range(30)) + "/a.jpg"
+    wide = f"{'y' * 250}.jpg"
+    (tmp_path / "s.tar").write_bytes(tar([(long, JPG), (wide, jpeg(1)), ("n01/b.jpg", jpeg(2))]))
+    (tmp_path / "s.tar#n01").touch()
+    assert [read_image(f"s.tar#{name}") for name in (long, wide, "n01/b.jpg")] == [JPG, jpeg(1), jpeg(2)]
+
+
 @pytest.mark.parametrize(
     ("sample_id", "member"),
     [
@@ -247,6 +299,7 @@ def test_record_can_refer_to_an_image_in_a_shard(tmp_path: Path) -> None:
         ("b.v2.JPEG@fixed:3", "b_v2@fixed:3.png"),
         ("../../etc/passwd", "etc/passwd.png"),
         ("n.01/b", "n.01/b.png"),
+        (".hid/.b.jpg", "_hid/_b.png"),
         ("/a.tar#/b", "b.png"),
     ],
 )
@@ -274,7 +327,7 @@ def test_json_of_other_programs_with_a_schema_is_ignored() -> None:
 def test_a_member_of_negative_size_ends_the_shard(tmp_path: Path) -> None:
     info = tarfile.TarInfo("b.jpg")
     info.size = -512
-    data = tar([("a.jpg", JPG), info, ("c.jpg", JPG)], format=tarfile.GNU_FORMAT)
+    data = tar([("a.jpg", JPG), ("x.txt", b""), info, ("c.jpg", JPG)], format=tarfile.GNU_FORMAT)
     (tmp_path / "a.tar").write_bytes(data)
     for samples in (read(data), list(open_source([str(tmp_path / "a.tar")], io.BytesIO()).samples)):
         assert [sample.failed for sample in samples] == [False, True]

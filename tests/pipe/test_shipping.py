@@ -115,6 +115,17 @@ def test_file_not_made_by_dptools_is_not_overwritten(picture: Picture, log: Path
     assert "not made by dptools" in local[0]["error"]["message"]
 
 
+def test_output_that_cannot_be_written_gives_the_same_error(picture: Picture, log: Path) -> None:
+    for name in ("local", "remote"):
+        Path(name).mkdir()
+        (Path(name) / "n").touch()
+    local, shipped = both(Invert(log), [sample("n/a.png", path=str(picture(Path("one/a.png"))), label=3)])
+    assert local == shipped
+    assert shipped[0]["error"]["type"] == "WriteError"
+    assert shipped[0]["path"] == "one/a.png"
+    assert not {"invert", "cached"} & shipped[0].keys()
+
+
 def test_image_on_stdin_has_the_id_in_its_record(picture: Picture, log: Path) -> None:
     data = encode(decode(picture(Path("a.png")).read_bytes()).pixels, {"schema": 2, "id": "inner.png", "source": "x"})
     items = list(open_source(["-"], io.BytesIO(data)).samples)

@@ -4,10 +4,14 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 from PIL import Image
+from tars import tar
 
+from dptools.pipe.image import decode
 from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import InputFormat, sniff
 from dptools.pipe.source import open_source, read_jsonl
@@ -21,15 +25,23 @@ def ids(samples: list[Sample]) -> list[str]:
     return [sample.id for sample in samples]
 
 
-def image_bytes(kind: str) -> bytes:
+def image_bytes(kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (2, 2)).save(buffer, kind)
+    Image.new("RGB", (2, 2)).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF", "JPEG2000"])
-def test_image_on_stdin_is_detected(kind: str) -> None:
-    data = image_bytes(kind)
+KINDS: list[tuple[str, dict[str, Any]]] = [
+    *((kind, {}) for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "AVIF", "JPEG2000")),
+    ("TIFF", {"big_tiff": True}),
+    ("JPEG2000", {"no_jp2": True}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), KINDS)
+def test_image_on_stdin_is_detected(kind: str, options: dict[str, Any]) -> None:
+    data = image_bytes(kind, **options)
+    assert decode(data).info.kind == kind
     source = open_source([], io.BytesIO(data))
     assert source.one_image
     assert [sample.encoded for sample in source.samples] == [data]
@@ -100,6 +112,18 @@ def test_walk_yields_images_in_order(tmp_path: Path, picture: Callable[..., Path
     samples = read(b"", str(tmp_path))
     assert ids(samples) == ["a.png", "b/a.JPEG", "b/z.png", "b.png"]
     assert samples[1].path == str(tmp_path / "b/a.JPEG")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "expected"),
+    [("fifo", image_bytes("PNG"), "fifo"), ("s.tar", tar([("a.png", image_bytes("PNG"))]), "s.tar#a")],
+)
+def test_a_named_pipe_has_its_base_name_as_id(tmp_path: Path, name: str, data: bytes, expected: str) -> None:
+    os.mkfifo(tmp_path / name)
+    writer = Thread(target=(tmp_path / name).write_bytes, args=[data])
+    writer.start()
+    assert ids(read(b"", str(tmp_path / name))) == [expected]
+    writer.join()
 
 
 def test_walk_skips_pipes_and_yields_broken_links(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from toys import Invert, InvertProcessor, sample
 
 from dptools.engine.inline import inline
-from dptools.errors import SampleError
+from dptools.errors import SampleError, SetupError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.image import decode
 from dptools.pipe.record import SCHEMA_VERSION
@@ -20,6 +22,7 @@ from dptools.pipe.run import emit_lines, run
 from dptools.pipe.sample import Sample
 from dptools.pipe.shipping import shipping
 from dptools.pipe.sidecar import write_output
+from dptools.pipe.sink import place
 from dptools.pipe.trace import traced
 
 Picture = Callable[..., Path]
@@ -142,21 +145,67 @@ def test_image_made_without_a_trace_removes_the_sidecar_of_the_old_one(items: li
     assert {line["value"] for line in trace_file()} == {1.2, 2.2}
 
 
-def test_image_never_gets_the_trace_of_an_interrupted_run(items: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
-    process(items)
-    before = Path("trace.jsonl").read_bytes()
+@pytest.mark.parametrize(("renamed", "remaining"), [(0, 1), (1, 2)])
+def test_image_never_gets_the_trace_of_an_interrupted_run(
+    items: list[Sample], monkeypatch: pytest.MonkeyPatch, renamed: int, remaining: int
+) -> None:
+    """The run is killed after it has renamed no file, or only the image. An image of this strength remains."""
+    calls = count()
 
-    def write_sidecars_only(path: Path, data: bytes, root: Path) -> None:
-        if path.suffix == ".png":
-            raise SampleError("WriteError", "No space left on device")
-        path.write_bytes(data)
+    def place_or_die(temporary: str, path: Path, check: Any = None) -> None:
+        if next(calls) == renamed:
+            raise SampleError("WriteError", "killed")
+        place(temporary, path, check)
 
+    process(items, strength=remaining)
+    expected = Path("trace.jsonl").read_bytes()
+    process(items, strength=1)
     with monkeypatch.context() as patched:
-        patched.setattr("dptools.pipe.sidecar.write", write_sidecars_only)
-        assert all("error" in record for record in process(items, strength=2))
+        patched.setattr("dptools.pipe.sidecar.place", place_or_die)
+        assert "error" in process(items[:1], strength=2)[0]
     assert trace_file() == []
+    process(items, strength=remaining)
+    assert Path("trace.jsonl").read_bytes() == expected
+
+
+def test_an_output_stays_if_its_sidecar_cannot_be_written(items: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
     process(items)
-    assert Path("trace.jsonl").read_bytes() == before
+    before = {path.name: path.read_bytes() for path in OUT.iterdir()}
+    make = tempfile.mkstemp
+
+    def full(*, prefix: str, **options: Any) -> tuple[int, str]:
+        if ".trace" in prefix and options["dir"] == OUT:
+            raise OSError(28, "No space left on device")
+        return make(prefix=prefix, **options)
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    assert all("No space left" in record["error"]["message"] for record in process(items, strength=2))
+    assert {path.name: path.read_bytes() for path in OUT.iterdir()} == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_file_of_the_user_with_the_name_of_a_sidecar_is_not_removed(items: list[Sample], force: bool) -> None:
+    OUT.mkdir()
+    for content in ("my notes\n", '{"mine": 1}\n'):
+        (OUT / "a.png.trace.jsonl").write_text(content)
+        (done,) = CachedFileStage(Invert(Path("log")), OUT, force).build()(items[:1])
+        assert not done.failed
+        assert (OUT / "a.png.trace.jsonl").read_text() == content
+
+
+def test_a_sidecar_stays_if_its_image_is_not_replaced(items: list[Sample], picture: Picture) -> None:
+    process(items)
+    picture(Path("other/a.png"), seed=5)
+    (record, *_) = process([sample("a.png", path="other/a.png")], trace=False)
+    assert record["error"]["type"] == "OtherInput"
+    assert (OUT / "a.png.trace.jsonl").exists()
+    with pytest.raises(SampleError, match="kept"):
+        write_output(OUT / "a.png", b"new", None, OUT, keep)
+    assert (OUT / "a.png.trace.jsonl").exists()
+
+
+def keep() -> None:
+    raise SampleError("OtherInput", "kept")
 
 
 def test_failed_image_has_no_trace(picture: Picture) -> None:
@@ -211,6 +260,12 @@ def test_link_out_of_the_directory_is_not_followed(tmp_path: Path) -> None:
         with pytest.raises(SampleError, match="leads out of"):
             write_output(tmp_path / "out" / "n" / "a.png", b"new", trace, tmp_path / "out")
     assert [(tmp_path / "elsewhere" / name).read_text() for name in names] == ["old", "old"]
+
+
+def test_a_trace_file_that_cannot_be_written_is_a_setup_error() -> None:
+    with pytest.raises(SetupError, match="nosuch/x: No such file") as caught, traced(lambda _: None, Path("nosuch/x")):
+        pass
+    assert caught.value.exit_status == 3
 
 
 def test_trace_file_has_the_permissions_of_a_new_file(items: list[Sample]) -> None:

@@ -20,7 +20,8 @@ def calibrating(emit: Emit, path: Path) -> Iterator[Emit]:
         path: The calibration file; it is replaced if all went well.
 
     Raises:
-        DptoolsError: There are too few images, or the file cannot be written.
+        DptoolsError: There are too few images.
+        SetupError: The file cannot be written.
     """
     scores: list[float] = []
     params: Record = {}

@@ -8,6 +8,7 @@ from dptools.evaluation.keys import NONE, attack_name, method
 from dptools.pipe.record import Record
 from dptools.pipe.run import Emit, put
 from dptools.pipe.sample import Sample
+from dptools.texts import encoded
 
 COLUMNS = (
     *("id", "path", "label", "prediction", "name", "p", "label_rank", "top"),
@@ -59,4 +60,4 @@ def _prediction(classify: Record, *, abstained: bool) -> dict[str, Any]:
 def _line(*rows: tuple[Any, ...]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode("utf-8", "replace")
+    return encoded(text.getvalue())

@@ -67,6 +67,8 @@ class MapTextExtractor:
         from dptools.purifiers.precision import effective
 
         params: Record = {"rule": self.rule, **self.ocr.cache_params}
+        if self.reader and (georeference := _georeference(sample)):
+            params["georeference"] = georeference
         if self.prior:
             precision = effective(self.device, self.prior.precision)
             params["prior"] = {**asdict(self.prior), "precision": precision, "device": self.device.type}

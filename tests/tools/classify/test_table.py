@@ -109,6 +109,19 @@ def test_dp_eval_reads_the_same_from_the_csv_as_from_the_record(record: dict[str
     assert read["id"].strip() == record["id"].strip()
 
 
+def test_names_that_are_not_utf_8_stay_different() -> None:
+    stream = io.TextIOWrapper(buffer := io.BytesIO())
+    emit = as_csv(stream)
+    for name in ("b\udcff.png", "b\udcfe.png", "b\ud800.png"):
+        emit(Sample({**FULL, "id": name}))
+    first, *others = buffer.getvalue().splitlines()
+    assert [line.split(b",")[0] for line in others] == [b"b\xff.png", b"b\xfe.png", b"b?.png"]
+    header = find_header(first.decode(), "x")
+    assert header
+    rows = read_csv(header, [line.decode("utf-8", "surrogateescape") for line in others], "")
+    assert [row["id"] for row in rows] == ["b\udcff.png@gs", "b\udcfe.png@gs", "b?.png@gs"]
+
+
 def test_a_pipe_of_csv_gives_the_same_rates_as_a_pipe_of_records(sh: Run, dog: Path) -> None:
     done = sh(
         f"cp {dog} dog.jpg; : > broken.png\n"

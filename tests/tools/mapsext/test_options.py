@@ -1,11 +1,14 @@
 """Tests of the options of dp-mapsext."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from dptools.errors import UsageError
+from dptools.pipe.sample import Sample
 from dptools.tools.mapsext.ocr_options import OcrOptions
 from dptools.tools.mapsext.options import MapsextOptions
 
@@ -32,6 +35,23 @@ def test_options_for_reading_require_reading(options: dict[str, Any]) -> None:
 def test_the_scale_belongs_in_the_cache_key_unless_the_reader_ignores_it() -> None:
     assert OcrOptions(words=True).cache_params["scale"] == 2.0
     assert "scale" not in OcrOptions(words=True, reader="tesseract-page").cache_params
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_the_georeference_belongs_in_the_cache_key_if_words_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: bool
+) -> None:
+    from dptools.tools.mapsext import processor
+
+    monkeypatch.setattr(processor, "load_reader", lambda *_: object())
+    extractor = processor.MapTextExtractor("letters", None, OcrOptions(words), torch.device("cpu"), 0)
+    item = Sample({"id": "map.png", "source": str(tmp_path / "map.png")})
+    params = []
+    for place in (None, 100, 200):
+        if place:
+            (tmp_path / "map.pgw").write_text(f"1\n0\n0\n-1\n{place}\n0\n")
+        params.append(json.dumps(extractor.params(item)))
+    assert len(set(params)) == (3 if words else 1)
 
 
 def test_an_overlay_is_a_file_or_a_directory_by_its_suffix(tmp_path: Path) -> None:
