@@ -135,6 +135,7 @@ def test_the_record_states_the_method_its_gradient_and_the_draws(
         ({"through": "jpeg:50", "judges": 5}, "--judge: jpeg:50 draws no random numbers"),
         ({"through": "smooth:3"}, "--through: smooth:3: give the standard deviation of the noise"),
         ({"through": "denoiser", "fixed_draws": True, "eot_samples": 2}, "excludes --eot and --judge"),
+        ({"through": "smooth:0.25", "fixed_draws": True}, "--fixed-draws: smooth:0.25 is the vote of many draws"),
         ({"through": "denoiser", "gradient": "exakt"}, "gradient 'exakt'"),
     ],
 )
