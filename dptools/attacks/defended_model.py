@@ -151,7 +151,8 @@ class DefendedModel(nn.Module):
 class TransferSource(nn.Module):
     """A classifier, with or without a defence, from which images are transferred to another classifier.
 
-    Attacks do not end when this model is fooled: further steps make the images more adversarial for the other one.
+    ``pgd``, the attacks named ``apgd`` and ``autoattack`` do not end when this model is fooled: further steps make the
+    images more adversarial for the other one.
     """
 
     ends_early = False
