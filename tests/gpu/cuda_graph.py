@@ -3,17 +3,18 @@
 A step of one fit launches several hundred small kernels, so the launches cost more time than the computation. A CUDA
 graph launches them all at once. Several fits on their own streams fill the GPU.
 
-Only ``tests/gpu/paper.py`` uses this module so far: dp-denoise runs ``loop.py``, one fit after another, on a GPU too.
+Only the scripts in this folder use it: dp-denoise runs ``dptools/purifiers/dip/loop.py``, one fit after another, on a
+GPU too.
 """
 
 from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
+from channels_last import features
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, mse_loss
 
-from dptools.purifiers.dip.channels_last import features
 from dptools.purifiers.dip.networks import PriorNetwork
 from dptools.purifiers.random_weights import with_random_weights
 
