@@ -185,6 +185,7 @@ class Defence:
             surrogate=self.surrogate,
             judges=self.options.judges or JUDGES,
             fixed_draw=self.options.fixed_draws,
+            judges_8bit=not isinstance(self.options.method, Smoothing),  # as dp-denoise writes them
         )
 
 

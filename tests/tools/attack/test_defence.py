@@ -66,6 +66,19 @@ def test_the_same_seed_gives_the_same_logits() -> None:
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize(("through", "is_rounded"), [("fast", True), ("smooth:0.25", False)])
+def test_images_are_judged_as_dp_denoise_writes_them(through: str, is_rounded: bool) -> None:
+    seen: list[Tensor] = []
+
+    class Seen(Brightness):
+        def forward(self, images: Tensor) -> Tensor:
+            seen.append(images)
+            return super().forward(images)
+
+    load(through).model(Seen().eval(), "pgd", seed=1, image_id="x").judge(torch.rand(1, 3, 16, 16))
+    assert all(torch.equal((255 * image).round() / 255, image) == is_rounded for image in seen)
+
+
 def test_without_a_method_there_is_no_defence() -> None:
     assert DefenceOptions().load(CPU) is None
     assert DefenceOptions().facts("pgd") == {}
