@@ -126,7 +126,7 @@ def test_the_scripts_that_no_test_runs_find_what_they_import() -> None:
     code = "import runpy, sys; [runpy.run_path(name, run_name='imported') for name in sys.argv[1:]]"
     done = subprocess.run(
         [sys.executable, "-c", code, *names],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tests/benchmarks")},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}/tests/benchmarks:{ROOT}/tests/gpu"},
         capture_output=True,
         text=True,
         check=False,

@@ -11,6 +11,7 @@ from conftest import Run
 from PIL import Image, ImageDraw
 
 from dptools.samples import write_map
+from dptools.tools.evaluate.map_scores import MapScores
 
 
 @pytest.fixture(scope="module")
@@ -307,3 +308,18 @@ def test_light_text_on_a_dark_map_is_read(sign: Path, sh: Run) -> None:
     (record,) = map(json.loads, sh("dp-mapsext --words -o out sign.png").stdout.splitlines())
     assert [word["text"] for word in record["mapsext"]["words"]] == ["LONDON", "BRIDGE"]
     assert record["mapsext"]["inverted"] is True
+
+
+def test_the_mask_of_a_dark_map_is_compared_with_its_light_text(tmp_path: Path) -> None:
+    grey = np.full((40, 80), 30, np.uint8)
+    grey[10:20, 10:30] = 220
+    for name, pixels in (("map.png", grey), ("mask.png", np.where(grey > 127, 255, 0).astype(np.uint8))):
+        Image.fromarray(pixels).save(tmp_path / name)
+    outline = [[5, -5], [35, -5], [35, -25], [5, -25]]
+    word = {"properties": {"text": "I"}, "geometry": {"type": "Polygon", "coordinates": [outline]}}
+    (tmp_path / "map.geojson").write_text(json.dumps({"features": [word]}))
+    paths = {"source": str(tmp_path / "map.png"), "path": str(tmp_path / "mask.png")}
+    scores = MapScores(tmp_path / "map.geojson", pytest.fail)
+    list(scores.observe([{"id": "map.png", **paths, "mapsext": {"rule": "otsu", "inverted": True}}]))
+    (mask,) = scores.as_json()["masks"]
+    assert (mask["precision"], mask["recall"]) == (1, 1)

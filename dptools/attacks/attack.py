@@ -124,8 +124,9 @@ class Attack:
         for name, value in values.items():
             if not (param := self.param(name)).accepts(value):
                 raise SettingError("params", f"{self.name}: {name}={value}: give {param}")
-        if "constraint" in values:  # HopSkipJump measures epsilon in the norm that it minimises
-            return replace(self, norm=values["constraint"], values={**self.values, **values}).configure(epsilon=epsilon)
+        # Some classes of Foolbox measure epsilon in the norm of a parameter; HopSkipJump calls it ``constraint``.
+        if own := values.get("constraint") or values.get("distance"):
+            return replace(self, norm=own, values={**self.values, **values}).configure(epsilon=epsilon)
         if epsilon is None:
             return replace(self, values={**self.values, **values})
         self._check_epsilon(epsilon, math.inf)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from dptools.attacks.lattice import round_to_8bit
 from dptools.attacks.query_counter import query_in_batches
 
 DRAWS_AT_ONCE = {"cpu": 1, "cuda": 16}
@@ -59,6 +60,7 @@ class DefendedModel(nn.Module):
         surrogate: SeededPurifier | None = None,
         judges: int = 10,
         fixed_draw: bool = False,
+        judges_8bit: bool = False,
     ) -> None:
         """Combine a classifier and a purifier.
 
@@ -73,6 +75,7 @@ class DefendedModel(nn.Module):
             surrogate: A differentiable purifier for the backward pass.
             judges: Number of draws that judge an image.
             fixed_draw: Whether every purification has the first seed. The attacker then knows all random numbers.
+            judges_8bit: Whether the purified images that judge are rounded to 8 bits, as in files.
 
         Raises:
             ValueError: The purifier has no such gradient, or there is no surrogate.
@@ -87,7 +90,7 @@ class DefendedModel(nn.Module):
         self.classifier, self.purifier, self.surrogate = classifier, purifier, surrogate
         self.stochastic = getattr(purifier, "random", True) and not fixed_draw
         self.eot_samples, self.judges = (eot_samples, judges) if self.stochastic else (1, 1)
-        self.restorations = 0
+        self.judges_8bit, self.restorations = judges_8bit, 0
         self._seed, self._seeds = seed, count(seed)
         self.training = classifier.training  # set directly: train() would also change the classifier's submodules
 
@@ -120,7 +123,8 @@ class DefendedModel(nn.Module):
     def _verdicts(self, image: Tensor) -> Iterator[Tensor]:
         for _ in range(self.judges):
             with torch.no_grad():
-                yield self.logits(image, self._next_seeds(1))
+                purified = self._purify(image, self._next_seeds(1))
+                yield query_in_batches(self.classifier, round_to_8bit(purified) if self.judges_8bit else purified)
 
     def _mean_logits(self, image: Tensor) -> Tensor:
         seeds = self._next_seeds(self.eot_samples)
@@ -151,7 +155,8 @@ class DefendedModel(nn.Module):
 class TransferSource(nn.Module):
     """A classifier, with or without a defence, from which images are transferred to another classifier.
 
-    Attacks do not end when this model is fooled: further steps make the images more adversarial for the other one.
+    ``pgd``, the attacks named ``apgd`` and ``autoattack`` do not end when this model is fooled: further steps make the
+    images more adversarial for the other one.
     """
 
     ends_early = False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dptools.attacks.registry import ATTACKS, EPSILONS
+from dptools.certify.smoothing import Smoothing
 from dptools.classifiers.names import is_service
 from dptools.evaluation.adaptive import (
     HOP_SKIP_JUMP,
@@ -113,6 +114,8 @@ def _standard(evaluation: Evaluation) -> tuple[str, str]:
 def _fixed(evaluation: Evaluation) -> tuple[str, str]:
     if not evaluation.is_random:
         return NOT_APPLICABLE, "the defence draws no random numbers"
+    if isinstance(evaluation.method, Smoothing):
+        return NOT_APPLICABLE, "the defence is the vote of many draws"
     has = any(run.key.fixed_draws for run in evaluation.runs)
     return _state(has, "attacked with known random numbers", evaluation.command("pgd", "--fixed-draws"))
 

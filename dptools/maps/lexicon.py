@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dptools.errors import UsageError
-from dptools.maps.merging import normalised
+from dptools.maps.merging import without_outer_punctuation
 from dptools.maps.scoring import edit_distance
 
 LETTERS_PER_ERROR = 4
@@ -20,8 +20,9 @@ class Lexicon:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._words = sorted({normalised(word) for name in names for word in name.split()} - {""})
-        self._known = set(self._words)
+        words = (without_outer_punctuation(word) for name in names for word in name.split())
+        self._spelling = {word.casefold(): word for word in words if word}
+        self._words = sorted(self._spelling)
         self._by_pair: dict[str, list[int]] = defaultdict(list)
         for index, word in enumerate(self._words):
             for pair in _pairs(word):
@@ -31,19 +32,22 @@ class Lexicon:
         return len(self._words)
 
     def correct(self, text: str) -> str:
-        """Return the nearest word of the lexicon, in the case of the text and with its outer punctuation.
+        """Return the nearest word of the lexicon, with the outer punctuation of the text.
 
+        The word keeps its spelling if that has letters of both cases and the text is not in upper case. Otherwise, it
+        is returned in the case of the text.
         The text is returned unchanged if it is in the lexicon, if no word is near, or if several are equally near.
         """
-        word = normalised(text)
+        core = without_outer_punctuation(text)
+        word = core.casefold()
         limit = len(word) // LETTERS_PER_ERROR
-        if word in self._known or not limit:
+        if word in self._spelling or not limit:
             return text
         near = sorted((edit_distance(word, other), other) for other in self._similar(word, limit))
         if not near or near[0][0] > limit or (len(near) > 1 and near[1][0] == near[0][0]):
             return text
-        start = text.casefold().index(word)
-        return text[:start] + _in_case_of(text[start : start + len(word)], near[0][1]) + text[start + len(word) :]
+        before, _, after = text.partition(core)
+        return before + _in_case_of(core, self._spelling[near[0][1]]) + after
 
     def _similar(self, word: str, limit: int) -> list[str]:
         """Return the words that can be within an edit distance, because they share enough pairs of letters."""
@@ -79,4 +83,6 @@ def _pairs(word: str) -> set[str]:
 def _in_case_of(text: str, word: str) -> str:
     if len(text) > 1 and text.isupper():
         return word.upper()
-    return word.capitalize() if text[:1].isupper() else word
+    if not (word.isupper() or word.islower()):
+        return word
+    return word.capitalize() if text[:1].isupper() else word.lower()

@@ -99,7 +99,12 @@ def merge_readings(readings: Iterable[Reading], min_confidence: float = 0.0) -> 
 
 def normalised(text: str) -> str:
     """Return a text as it is compared: case-folded, without punctuation at its ends."""
-    return re.sub(r"^\W+|\W+$", "", text).casefold()
+    return without_outer_punctuation(text).casefold()
+
+
+def without_outer_punctuation(text: str) -> str:
+    """Return a text without punctuation and spaces at its ends."""
+    return re.sub(r"^\W+|\W+$", "", text)
 
 
 def iou(one: "Polygon", other: "Polygon") -> float:

@@ -100,7 +100,7 @@ def score_mask(truth: Iterable[TrueWord], grey: Grey, mask: Mask) -> MaskScore:
 
     Args:
         truth: The words on the map.
-        grey: The map, H x W.
+        grey: The map, H x W, inverted if its text is light.
         mask: The mask, H x W.
     """
     from PIL import Image, ImageDraw

@@ -156,6 +156,16 @@ def test_an_image_that_the_source_of_a_transfer_misclassifies_is_perturbed_too(n
     assert moved.norms["linf"] > 0
 
 
+@pytest.mark.parametrize("name", ["apgd-t", "square", "newtonfool", "gs", "deepfool"])
+def test_some_transferred_attacks_end_when_they_fool_their_source(name: str) -> None:
+    attack = find(name).configure(**({"epsilon": 16 / 255} if find(name).norm == "linf" else {}))
+    plain, moved = (
+        perturb(attack, model, IMAGE, [LABEL], seeds=[SEED])[0] for model in (NETWORK, TransferSource(NETWORK))
+    )
+    assert plain.success
+    assert (moved.queries > 2 * plain.queries) == (name == "apgd-t")
+
+
 class Lucky:
     """A purifier that blackens the image in every third draw, so that single draws fool the classifier."""
 

@@ -100,6 +100,15 @@ def test_with_a_fixed_draw_every_purification_is_the_same() -> None:
     assert set(purifier.used) == {11}
 
 
+def test_the_images_that_judge_can_be_rounded_as_in_files() -> None:
+    model = DefendedModel(Sum().eval(), Scale(), seed=0, judges=1, judges_8bit=True)
+    brightest = []
+    model.confirms(IMAGE, lambda logits: brightest.append(255 * float(logits[0, 1])) is None)
+    brightest.append(255 * float(model.judge(IMAGE)[0, 1]))
+    assert brightest == [pytest.approx(round(255 * 0.09), abs=1e-4), pytest.approx(round(255 * 0.09 * 1.1), abs=1e-4)]
+    assert 255 * float(model(IMAGE)[0, 1]) == pytest.approx(255 * 0.09 * 1.2)  # not rounded for the attack
+
+
 def test_success_is_judged_by_most_of_several_fresh_draws() -> None:
     image = torch.full((1, 3, 4, 4), 100 / 255)
     for failing, success, share in ((range(100), True, 0.0), ([9, 10, 11], False, 0.7), ([], False, 1.0)):

@@ -30,7 +30,7 @@ def parse(certify: list[str], **more: Any) -> Any:
         (["0.25"], {"until": 0.0}, "--until 0: give a radius above 0"),
         (["0.25"], {"alpha": 1.0}, "--alpha 1: give the probability of an error"),
         (["0.25"], {"purifier": "dip"}, "--purifier dip: a certificate needs one purification for each of its draws"),
-        (["0.25"], {"purifier": "jpg"}, "--purifier: unknown method 'jpg': choose .*, none$"),
+        (["0.25"], {"purifier": "jpg"}, r"--purifier: unknown method 'jpg' \(did you mean jpeg\?\): choose .*, none$"),
         (["0.25"], {"purifier": "dip:3"}, "--purifier: method dip:3: dip takes no value$"),
     ],
 )

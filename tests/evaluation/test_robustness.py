@@ -318,3 +318,8 @@ def test_an_approximate_gradient_of_a_differentiable_method_is_not_enough() -> N
     assert states(read(images(0.0, through="jpeg:50", gradient="bpda", judges=1)))[2] == "met"
     dip = read(images(0.0, through="dip", gradient="surrogate"))
     assert (states(dip)[2], states(dip)[12]) == ("met", "not met")
+
+
+def test_the_checklist_does_not_ask_for_fixed_draws_of_a_smoothed_classifier() -> None:
+    assert states(read(images(0.0)))[5] == "not met"
+    assert states(read(images(0.0, through="smooth:0.25")))[5] == "not applicable"

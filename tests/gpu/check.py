@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from cuda_graph import Slot, run
+
 from dptools.attacks import DefendedModel
 from dptools.classifiers import load as load_classifier
 from dptools.purifiers import DeepImagePrior, Denoiser
@@ -25,7 +27,6 @@ from dptools.purifiers.denoiser import DENOISER, FAST, PHOTO, DenoiserUNet
 from dptools.purifiers.denoiser.training.loop import Schedule, Synthetic, train
 from dptools.purifiers.denoiser.training.state import State
 from dptools.purifiers.dip import DIP, PAPER, Fixed
-from dptools.purifiers.dip.cuda_graph import Slot, run
 from dptools.purifiers.dip.networks import paper
 
 BATCHES = (1, 16, 64)

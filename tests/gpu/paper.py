@@ -13,11 +13,11 @@ from typing import IO, Any
 
 import numpy as np
 import torch
+from cuda_graph import STATISTICS, Slot, run
 from PIL import Image
 from torch import Tensor
 
 from dptools.classifiers import load
-from dptools.purifiers.dip.cuda_graph import STATISTICS, Slot, run
 from dptools.purifiers.dip.networks import paper
 
 EVERY = 50

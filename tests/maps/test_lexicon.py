@@ -31,6 +31,22 @@ def test_near_misses_become_the_nearest_name(text: str, expected: str) -> None:
     assert corrected.isupper() == text.isupper()
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("McDonald", "McDonaId.", "McDonald."),
+        ("McDonald", "MCDONAID", "MCDONALD"),
+        ("Straßburg", "Straßburk,", "Straßburg,"),
+        ("Strassburg", "(Straßburk),", "(Strassburg),"),
+        ("İzmir", "»İzmis«", "»İzmir«"),
+        ("ROLLA", "Rola", "Rolla"),
+        ("rolla", "Rola", "Rolla"),
+    ],
+)
+def test_a_correction_keeps_the_spelling_of_the_name_and_the_punctuation(name: str, text: str, expected: str) -> None:
+    assert Lexicon([name]).correct(text) == expected
+
+
 def test_a_lexicon_is_a_text_file_with_a_name_per_line(tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
     path.write_text("\ufeffWest Plains\n\nRolla\n", "utf-8")

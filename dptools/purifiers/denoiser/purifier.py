@@ -172,9 +172,13 @@ def _stds(removed: Tensor) -> list[float]:
 
 
 def _removed(image: Tensor, output: Tensor) -> Tensor:
-    """Return ``image - output``, clipped to twice its noise level, so that impulse noise does not come back."""
-    limit = 2 * noise_level(image, output)
-    return (image - output).clamp(-limit, limit)
+    """Return ``image - output``, clipped to twice its noise level, so that impulse noise does not come back.
+
+    Gradients flow through the noise level too.
+    """
+    removed = image - output
+    limit = (2 * MAD_TO_STD * removed.abs().median().double()).to(removed.dtype)
+    return torch.maximum(torch.minimum(removed, limit), -limit)
 
 
 def _padded(images: Tensor) -> Tensor:

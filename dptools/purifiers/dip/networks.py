@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from dptools.layers import Pointwise
 from dptools.purifiers.dip.layers import Upsample
+from dptools.purifiers.random_weights import with_random_weights
 
 Padding = Literal["zeros", "reflect"]
 
@@ -140,6 +141,4 @@ FACTORIES: dict[str, Callable[[], PriorNetwork]] = {"small": small, "paper": pap
 
 def random_network(name: str, seed: int) -> PriorNetwork:
     """Return a network of this name, with random weights from a seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # seeds the CPU's generator only, not CUDA's
-        return FACTORIES[name]()
+    return with_random_weights(FACTORIES[name], seed)

@@ -1,15 +1,18 @@
 """The filters, implemented with Pillow and scikit-image."""
 
 import io
-import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from pywt import dwtn
 from skimage.restoration import denoise_bilateral, denoise_nl_means, denoise_tv_chambolle, estimate_sigma
 
 from dptools.purifiers.filters.registry import Filter
+
+MIN_NOISE = 0.5 / 255
+"""The smallest estimate of the noise standard deviation: half an 8-bit step."""
 
 Pixels = NDArray[np.uint8]
 Values = NDArray[np.floating]
@@ -63,9 +66,13 @@ def _nlm(pixels: Pixels, sigma: float | None) -> Pixels:
 
 
 def _noise(values: Values) -> float:
-    """Return the noise standard deviation, estimated from the finest wavelets; at least half an 8-bit step."""
-    noise = float(estimate_sigma(values, channel_axis=-1, average_sigmas=True)) if min(values.shape[:2]) > 4 else 0.0
-    return max(noise, 0.5 / 255) if math.isfinite(noise) else 0.5 / 255
+    """Return the noise standard deviation, estimated from the finest wavelets; at least half an 8-bit step.
+
+    scikit-image returns NaN, with warnings, if all wavelet coefficients of a channel are 0, as in a black channel.
+    """
+    if min(values.shape[:2]) <= 4 or not dwtn(values, "db2", axes=(0, 1))["dd"].any(axis=(0, 1)).all():
+        return MIN_NOISE
+    return max(float(estimate_sigma(values, channel_axis=-1, average_sigmas=True)), MIN_NOISE)
 
 
 def _to_bytes(values: Values) -> Pixels:

@@ -9,6 +9,7 @@ from torch.nn.functional import pad, pixel_unshuffle
 
 from dptools.purifiers.precision import autocast
 from dptools.purifiers.purifier import Purifier, grey_like
+from dptools.purifiers.random_weights import with_random_weights
 from dptools.purifiers.tiling import in_tiles
 from dptools.purifiers.zero_shot.contrast import restore_contrast
 from dptools.purifiers.zero_shot.network import FilterMixture
@@ -64,9 +65,8 @@ class ZeroShot(Purifier):
     def _train(self, image: Tensor, generator: torch.Generator) -> FilterMixture:
         """Return a network that was trained to remove noise from the image."""
         settings = self.settings
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(generator.initial_seed())
-            network = FilterMixture().to(image.device).to(memory_format=torch.channels_last)
+        network = with_random_weights(FilterMixture, generator.initial_seed())
+        network = network.to(image.device).to(memory_format=torch.channels_last)
         optimizer = torch.optim.Adam(network.parameters(), fused=True)
         for step in range(settings.iterations):
             cosine = (1 + math.cos(math.pi * step / settings.iterations)) / 2

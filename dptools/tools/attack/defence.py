@@ -74,6 +74,8 @@ class DefenceOptions:
         given = {"--fixed-draws": self.fixed_draws, "--eot": self.eot_samples, "--judge": self.judges}
         if not method.random and (useless := [option for option, value in given.items() if value]):
             raise UsageError(f"{useless[0]}: {method} draws no random numbers")
+        if self.fixed_draws and isinstance(method, Smoothing):
+            raise UsageError(f"--fixed-draws: {method} is the vote of many draws, so it needs fresh draws")
         if self.fixed_draws and (self.eot_samples or self.judges):
             raise UsageError("--fixed-draws leaves one draw, so it excludes --eot and --judge")
 
@@ -183,6 +185,7 @@ class Defence:
             surrogate=self.surrogate,
             judges=self.options.judges or JUDGES,
             fixed_draw=self.options.fixed_draws,
+            judges_8bit=not isinstance(self.options.method, Smoothing),  # as dp-denoise writes them
         )
 
 

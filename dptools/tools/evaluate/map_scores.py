@@ -101,7 +101,8 @@ class MapScores:
         if image is None or mask is None or image.shape != mask.shape:
             self._report_map(map_name, "mask not scored: the map or the mask is unreadable, or their sizes differ")
         else:
-            self._masks.add(mapsext["rule"], map_name, score_mask(words, to_grey(image), mask[:, :, 0] > 127))
+            grey = 255 - to_grey(image) if mapsext.get("inverted") else to_grey(image)
+            self._masks.add(mapsext["rule"], map_name, score_mask(words, grey, mask[:, :, 0] > 127))
 
     def _true_words(self, map_name: str) -> list[TrueWord] | None:
         """Return the true words of a map. If they cannot be read, report the reason and return None."""

@@ -150,6 +150,24 @@ def test_gradients_are_those_of_the_network_in_fp32() -> None:
     assert gradients[0].abs().max() > 0.1
 
 
+@pytest.mark.parametrize(("deviation", "passes"), [(3, 1), (9, 3), (40, 2)])
+def test_gradients_agree_with_finite_differences(deviation: float, passes: int) -> None:
+    purify, image = load_denoiser().double(), noisy(deviation, 64).double()
+    direction = torch.randn(image.shape, generator=torch.Generator().manual_seed(5)).double()
+    assert purify.denoise(image, [3])[0].passes == passes
+
+    def value(step: float) -> Tensor:
+        output: Tensor = purify(image + step * direction, seeds=[3])
+        return output.square().sum()
+
+    leaf = image.clone().requires_grad_()
+    purify(leaf, seeds=[3]).square().sum().backward()
+    assert leaf.grad is not None
+    with torch.no_grad():
+        slope = (value(1e-8) - value(-1e-8)) / 2e-8  # larger steps cross the kinks of ReLU
+    assert float((leaf.grad * direction).sum()) == pytest.approx(float(slope), rel=1e-4)
+
+
 def test_integers_do_not_depend_on_batches_threads_and_copies() -> None:
     images, purify, threads = torch.cat([noisy(12), noisy(20)]), load("fast"), torch.get_num_threads()
     together = purify(images, seeds=[3, 4])

@@ -1,12 +1,12 @@
-"""The hourglass for a GPU is the same function as the module, in value and gradient."""
+"""The hourglass of tests/gpu is the same function as the module, in value and gradient; so are the layers of fits."""
 
 import pytest
 import torch
+from gpu.channels_last import _Reflect, features
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
 from dptools.layers import Pointwise
-from dptools.purifiers.dip.channels_last import _Reflect, features
 from dptools.purifiers.dip.layers import Double, Upsample
 from dptools.purifiers.dip.networks import hourglass
 

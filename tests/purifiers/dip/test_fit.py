@@ -96,6 +96,15 @@ def test_the_paper_network_is_the_published_one() -> None:
     assert z.max() <= 0.1
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_and_input_are_independent(name: str) -> None:
+    """With the same stream, both would be the same numbers."""
+    network = random_network(name, 3)
+    z = network.draw_input(256, 256, torch.Generator().manual_seed(3)).flatten()
+    for weights in (weights.detach().flatten()[: len(z)] for weights in network.parameters() if weights.numel() > 1000):
+        assert torch.corrcoef(torch.stack([weights, z[: len(weights)]]))[0, 1].abs() < 0.2
+
+
 def test_the_paper_settings_are_the_published_ones() -> None:
     assert (PAPER.network, PAPER.loss, PAPER.learning_rate, PAPER.ema_decay) == ("paper", "mse", 0.01, 0.0)
     assert PAPER.stop == Fixed(1750)

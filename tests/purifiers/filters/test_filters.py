@@ -60,6 +60,13 @@ def test_any_image_keeps_its_shape(name: str, height: int, width: int, level: in
     assert (filtered.shape, filtered.dtype) == (pixels.shape, np.uint8)
 
 
+@pytest.mark.parametrize("name", ["bilateral", "tv", "nlm"])
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 0, 0), (126, 160, 178)])
+def test_a_flat_image_stays_as_it_is_without_a_warning(name: str, colour: tuple[int, ...]) -> None:
+    pixels = np.full((16, 16, 3), colour, np.uint8)
+    assert np.array_equal(apply(parse_filter(name), pixels), pixels)
+
+
 def test_a_filter_is_written_as_it_is_read() -> None:
     for text in ("jpeg:50", "median:5", "tv", "tv:0.05", "bits:3"):
         assert str(parse_filter(text)) == text

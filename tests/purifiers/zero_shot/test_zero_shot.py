@@ -75,6 +75,16 @@ def test_an_untrained_network_does_not_change_a_flat_image() -> None:
     assert torch.allclose(FilterMixture()(flat), flat, atol=1e-6)
 
 
+def test_weights_and_noise_are_independent(photograph: Tensor) -> None:
+    """With the same stream, both would be the same numbers."""
+    network = ZeroShot(ZeroShotSettings(iterations=0))._train(photograph, torch.Generator().manual_seed(3))
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        same = FilterMixture()
+    pairs = zip(network.body.parameters(), same.body.parameters(), strict=True)
+    assert not any(torch.equal(one, other) for one, other in pairs)
+
+
 def test_neighbours_are_different_pixels_of_the_same_cell() -> None:
     height, width = 6, 8
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")

@@ -66,6 +66,19 @@ def test_the_same_seed_gives_the_same_logits() -> None:
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize(("through", "is_rounded"), [("fast", True), ("smooth:0.25", False)])
+def test_images_are_judged_as_dp_denoise_writes_them(through: str, is_rounded: bool) -> None:
+    seen: list[Tensor] = []
+
+    class Seen(Brightness):
+        def forward(self, images: Tensor) -> Tensor:
+            seen.append(images)
+            return super().forward(images)
+
+    load(through).model(Seen().eval(), "pgd", seed=1, image_id="x").judge(torch.rand(1, 3, 16, 16))
+    assert all(torch.equal((255 * image).round() / 255, image) == is_rounded for image in seen)
+
+
 def test_without_a_method_there_is_no_defence() -> None:
     assert DefenceOptions().load(CPU) is None
     assert DefenceOptions().facts("pgd") == {}
@@ -74,7 +87,7 @@ def test_without_a_method_there_is_no_defence() -> None:
 @pytest.mark.parametrize(
     ("through", "message"),
     [
-        ("denoise", f"--through: unknown method 'denoise': choose {', '.join(METHODS)}, smooth:SIGMA$"),
+        ("denoise", r"--through: unknown method 'denoise' \(did you mean denoiser\?\): choose fast, .*, smooth:SIGMA$"),
         ("denoiser:quick", "--through: method denoiser:quick: give .* from 1 to 100"),
         ("jpeg:0", "--through: .*from 1 to 95$"),
     ],
@@ -135,6 +148,7 @@ def test_the_record_states_the_method_its_gradient_and_the_draws(
         ({"through": "jpeg:50", "judges": 5}, "--judge: jpeg:50 draws no random numbers"),
         ({"through": "smooth:3"}, "--through: smooth:3: give the standard deviation of the noise"),
         ({"through": "denoiser", "fixed_draws": True, "eot_samples": 2}, "excludes --eot and --judge"),
+        ({"through": "smooth:0.25", "fixed_draws": True}, "--fixed-draws: smooth:0.25 is the vote of many draws"),
         ({"through": "denoiser", "gradient": "exakt"}, "gradient 'exakt'"),
     ],
 )

@@ -59,6 +59,23 @@ def test_hopskipjump_measures_epsilon_in_the_norm_that_it_minimises() -> None:
     assert configured("HopSkipJumpAttack", "constraint=linf", epsilon="8/255").norm == "linf"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "BinarySearchContrastReductionAttack",
+        "GaussianBlurAttack",
+        "InversionAttack",
+        "LinearSearchBlendedUniformNoiseAttack",
+        "LinearSearchContrastReductionAttack",
+    ],
+)
+def test_the_parameter_distance_is_the_norm_of_epsilon(name: str) -> None:
+    assert configured(name).norm == "l2"
+    assert configured(name, "distance=linf", epsilon="0.5").norm == "linf"
+    with pytest.raises(UsageError, match="at most 1 in linf"):
+        configured(name, "distance=linf", epsilon="3")
+
+
 def test_all_stands_for_the_attacks_of_the_paper() -> None:
     attacks = configured_attacks(["pgd", "all", "gs"], [], None, targeted=False)
     assert [attack.name for attack in attacks] == ["pgd", *PAPER]

@@ -3,18 +3,20 @@
 A step of one fit launches several hundred small kernels, so the launches cost more time than the computation. A CUDA
 graph launches them all at once. Several fits on their own streams fill the GPU.
 
-Only ``tests/gpu/paper.py`` uses this module so far: dp-denoise runs ``loop.py``, one fit after another, on a GPU too.
+Only the scripts in this folder use it: dp-denoise runs ``dptools/purifiers/dip/loop.py``, one fit after another, on a
+GPU too.
 """
 
 from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
+from channels_last import features
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, mse_loss
 
-from dptools.purifiers.dip.channels_last import features
 from dptools.purifiers.dip.networks import PriorNetwork
+from dptools.purifiers.random_weights import with_random_weights
 
 STATISTICS = ("loss", "error_clean", "variance", "worst_patch")
 """Values that are recorded at every step.
@@ -73,9 +75,7 @@ class Slot:
             clean: clean image, used for the statistics only.
             seed: seed of the weights and of the network's input.
         """
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            fresh = self.make()
+        fresh = with_random_weights(self.make, seed)
         z = fresh.draw_input(image.shape[-2], image.shape[-1], torch.Generator().manual_seed(seed))
         with torch.no_grad():
             for old, new in zip(self.network.parameters(), fresh.parameters(), strict=True):
