@@ -47,8 +47,8 @@ def newtonfool(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> R
     """Take steps that lower the probability of the label (Jang, Wu and Jha, ACSAC 2017).
 
     Foolbox continues to query images that are already adversarial, without changing them. This function stops the
-    attack as soon as all images are adversarial, unless a defence is attacked: there, one draw proves little, and
-    :func:`dptools.attacks.early_stop.stop_when_broken` ends the attack.
+    attack as soon as all images are adversarial. Behind a defence, where one draw proves little, it does not: there,
+    :func:`dptools.attacks.early_stop.stop_when_broken` ends attacks with a limit.
     """
     attack = NewtonFoolAttack(**params)
     if hasattr(batch.classifier, "judge"):

@@ -18,7 +18,7 @@ The two constants differ, so that weights do not share their seed with the noise
 def with_random_weights(make: Callable[[], ModuleT], seed: int) -> ModuleT:
     """Return the module that ``make`` returns, with random weights from a seed.
 
-    With the seed itself, the weights would be the same numbers as the network's input or the noise in it.
+    Seeded with ``seed`` itself, the weights would repeat the numbers of the network's input, or of the noise in it.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed ^ WEIGHTS_STREAM)  # seeds the CPU's generator only, not CUDA's
