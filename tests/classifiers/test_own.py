@@ -6,12 +6,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from classifiers.own_models import NAMES, write_mine, write_onnx
+from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
 from torchvision import models
+from torchvision.ops import StochasticDepth
 
 from dptools.classifiers import Classes, Geometry, load, read_classes
 from dptools.classifiers.local.hidden_modules import check_registered
@@ -295,6 +299,44 @@ def test_a_program_exported_in_training_mode_is_refused(tmp_path: Path) -> None:
         mode.train(name == "train")
         program = torch.export.export(mode, (torch.rand(2, 3, 16, 16),))
         torch.export.save(program, tmp_path / f"{name}.pt2")
+    with pytest.raises(UsageError, match="exported in training mode: call eval"):
+        load(str(tmp_path / "train.pt2"), device="cpu")
+    assert load(str(tmp_path / "eval.pt2"), device="cpu").geometry.crop == 16
+
+
+def test_an_onnx_file_exported_in_training_mode_is_refused(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Flatten", ["images"], ["features"]),
+        helper.make_node("Dropout", ["features", "ratio", "training"], ["scores"]),
+    ]
+    images, scores = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("images", ["batch", 3, 16, 16]), ("scores", ["batch", 768]))
+    )
+    constants = [numpy_helper.from_array(np.array(0.5, np.float32), "ratio")]
+    for name in ("train", "eval"):
+        mode = numpy_helper.from_array(np.array(name == "train"), "training")
+        graph = helper.make_graph(nodes, "net", [images], [scores], [*constants, mode])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        onnx.save(model, tmp_path / f"{name}.onnx")
+    with pytest.raises(UsageError, match=r"train\.onnx: exported in training mode"):
+        load(str(tmp_path / "train.onnx"), device="cpu")
+    assert load(str(tmp_path / "eval.onnx"), device="cpu").geometry.crop == 16
+
+
+class Attention(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = x.flatten(2)
+        return scaled_dot_product_attention(rows, rows, rows, dropout_p=0.5 * self.training).reshape(x.shape)
+
+
+@pytest.mark.parametrize("layer", [StochasticDepth(0.5, "row"), Attention()])
+def test_a_program_with_a_random_layer_without_an_argument_for_training_is_refused(
+    tmp_path: Path, layer: nn.Module
+) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), layer, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    torch.export.save(torch.export.export(network.train(), (torch.rand(2, 3, 16, 16),)), tmp_path / "train.pt2")
+    torch.export.save(torch.export.export(network.eval(), (torch.rand(2, 3, 16, 16),)), tmp_path / "eval.pt2")
     with pytest.raises(UsageError, match="exported in training mode: call eval"):
         load(str(tmp_path / "train.pt2"), device="cpu")
     assert load(str(tmp_path / "eval.pt2"), device="cpu").geometry.crop == 16

@@ -79,16 +79,23 @@ def _without_gradients(module: nn.Module) -> nn.Module:
 
 
 def _refuse_training_mode(program: Any, name: str) -> None:
-    """Check that no layer of a program behaves as in training, where images of a batch influence each other.
+    """Check that no layer of a program behaves as in training: at random, or by the other images of the batch.
 
     Raises:
         UsageError: one does.
     """
-    for node in program.graph.nodes:
-        arguments = getattr(getattr(node.target, "_schema", None), "arguments", ())
-        values = dict(zip((argument.name for argument in arguments), node.args, strict=False)) | dict(node.kwargs)
-        if values.get("training") is True or values.get("train") is True:
-            raise UsageError(f"{name}: exported in training mode: call eval() before torch.export.export")
+    if any(map(_trains, program.graph.nodes)):
+        raise UsageError(f"{name}: exported in training mode: call eval() before torch.export.export")
+
+
+def _trains(node: Any) -> bool:
+    """Return whether a node computes something else in training than in evaluation, and was exported in training."""
+    schema = getattr(node.target, "_schema", None)
+    arguments = (argument.name for argument in getattr(schema, "arguments", ()))
+    values = dict(zip(arguments, node.args, strict=False)) | dict(node.kwargs)
+    if values.get("training") is True or values.get("train") is True or values.get("dropout_p"):
+        return True
+    return "bernoulli" in getattr(schema, "name", "")  # stochastic depth, which has no such argument
 
 
 def _input_shape(program: Any, name: str) -> tuple[int | None, int | None]:

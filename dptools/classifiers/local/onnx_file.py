@@ -27,14 +27,17 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     """Load an ONNX file. Its input is one image batch with three channels, first or last; its output is scores.
 
     Raises:
-        UsageError: the file describes no image classifier, or the size in the options is not that of its input.
+        UsageError: the file describes no image classifier or one in training mode, or the size in the options is not
+            that of its input.
         SetupError: the file cannot be read.
     """
     path = options.path(name)
     fingerprint = _fingerprint(path)
     network = OnnxNetwork(path)
     size = input_size(network.size, options.size, path.name)
-    return own_classifier(network, path.name, fingerprint, options, Preprocessing(size, size))
+    classifier = own_classifier(network, path.name, fingerprint, options, Preprocessing(size, size))
+    _refuse_training_mode(network, size)
+    return classifier
 
 
 class OnnxNetwork(nn.Module):
@@ -104,6 +107,17 @@ class OnnxNetwork(nn.Module):
             shapes = ", ".join(f"{output.name}: {output.type} {output.shape}" for output in outputs)
             raise UsageError(f"{self.path.name} has no output batch x classes: it has {shapes}")
         return found[0]
+
+
+def _refuse_training_mode(network: OnnxNetwork, size: int) -> None:
+    """Check that a network has no dropout in training mode, by two runs on the same image.
+
+    Raises:
+        UsageError: it has.
+    """
+    image = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0))
+    if not torch.allclose(network(image), network(image), rtol=1e-3, atol=1e-3):
+        raise UsageError(f"{network.path.name}: exported in training mode: its scores for the same image vary")
 
 
 def _session(path: Path, device: torch.device) -> Any:
