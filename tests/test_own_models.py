@@ -334,3 +334,14 @@ def test_an_attack_that_needs_gradients_names_others_for_onnx(tool: Tool, tmp_pa
     assert done.exit_code == 2
     assert "deepfool needs gradients, and one.onnx has none" in done.stderr
     assert "agn, bun, spn, square" in done.stderr
+
+
+@pytest.mark.parametrize("function", ["frozen", "rounding", "inference"])
+def test_attacks_with_gradients_refuse_a_network_without_any(function: str, tool: Tool, tmp_path: Path) -> None:
+    model = f"--model mine.py:{function} --size 32"
+    done = tool(f"dp-attack -a pgd --label 0 {model} imgs -o {tmp_path}/adv")
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    assert f"mine.py:{function}" in done.stderr
+    assert "gradient" in done.stderr
+    assert tool(f"dp-attack -a agn --set steps=2 --label 0 {model} imgs -o {tmp_path}/adv").exit_code == 0

@@ -66,6 +66,25 @@ def nested():
 def listed_parameter():
     return Hidden([nn.Parameter(torch.zeros(3))])
 
+class Rounding(Net):
+    def forward(self, images):
+        return super().forward((255 * images).round() / 255)
+
+class Frozen(Net):
+    @torch.no_grad()
+    def forward(self, images):
+        return super().forward(images)
+
+def rounding():
+    return Rounding()
+
+def frozen():
+    return Frozen()
+
+def inference():
+    with torch.inference_mode():
+        return Net()
+
 def known():
     net = Net()
     net.layers = [net.conv, net.fc]

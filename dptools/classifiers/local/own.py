@@ -117,3 +117,28 @@ def _try(network: OwnNetwork, size: int, name: str) -> Tensor:
     if not scores.isfinite().all():
         raise UsageError(f"{name} returns scores that are not finite")
     return scores.float()
+
+
+def check_gradient(classifier: Classifier) -> None:
+    """Check that gradients reach the image, if the classifier comes from :func:`own_classifier`.
+
+    Without them, an attack would fail although the model is not robust.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if not isinstance(classifier.network, OwnNetwork):
+        return
+    shape = (1, 3, classifier.geometry.crop, classifier.geometry.crop)
+    image = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(classifier.device).requires_grad_()
+    try:
+        with torch.enable_grad():
+            scores = classifier(image)
+            found = scores.requires_grad and bool(torch.autograd.grad(scores.square().sum(), image)[0].any())
+    except RuntimeError as error:
+        raise UsageError(f"{classifier.name}: its gradient cannot be computed: {describe(error)}") from error
+    if not found:
+        raise UsageError(
+            f"{classifier.name} has no gradient, or it is 0 everywhere, and the attack needs one: look for "
+            "torch.no_grad, detach and rounding in its code"
+        )

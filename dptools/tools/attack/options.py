@@ -92,11 +92,14 @@ class AttackOptions(ToolOptions):
 
     def load(self) -> "AttackProcessor":
         from dptools.classifiers import load
+        from dptools.classifiers.local.own import check_gradient
         from dptools.tools.attack.knowledge import Knowledge
         from dptools.tools.attack.processor import AttackProcessor
 
         classifier = load(self.model, device=self.device, **vars(self.classifier_options))
         source = self._source(classifier)
+        if any(attack.uses_gradients for attack in self.attacks):
+            check_gradient(source or classifier)
         self.labels.check(classifier.classes)
         target = None if self.target is None else class_index(self.target, classifier.classes)
         with option_errors():
