@@ -1,6 +1,7 @@
 """Classifiers that users bring: class names, weights, preprocessing and fingerprints."""
 
 import json
+import random
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -191,6 +192,19 @@ def test_random_weights_are_the_same_in_every_process(here: Path) -> None:
     first = load("mine.py:network", device="cpu", size=32)
     torch.rand(5)
     assert load("mine.py:network", device="cpu", size=32).weights == first.weights
+
+
+@pytest.mark.parametrize("numbers", ["numpy.random.rand(7)", "[random.random() for _ in range(7)]"])
+def test_random_weights_of_other_generators_are_the_same_in_every_process(here: Path, numbers: str) -> None:
+    (here / "other.py").write_text(
+        "import random, numpy, torch\nfrom mine import network as plain\n\ndef network():\n"
+        f"    net = plain()\n    net.fc.bias.data = torch.tensor({numbers}).float()\n    return net\n"
+    )
+    states = random.getstate(), str(np.random.get_state())
+    first = load("other.py:network", device="cpu", size=32)
+    assert (random.getstate(), str(np.random.get_state())) == states
+    random.random(), np.random.rand()
+    assert load("other.py:network", device="cpu", size=32).weights == first.weights
 
 
 def test_the_fingerprint_covers_code_and_weights(here: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import importlib.util
+import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -124,8 +126,7 @@ def _users_code(name: str, directory: Path) -> Iterator[list[ModuleType]]:
     gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     sys.path.insert(0, str(directory))
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with _seeded():
             yield imported
     except (UsageError, SetupError):
         raise
@@ -138,6 +139,21 @@ def _users_code(name: str, directory: Path) -> Iterator[list[ModuleType]]:
         for new in set(sys.modules) - modules:
             if is_users(Path(getattr(sys.modules[new], "__file__", None) or "")):
                 imported.append(sys.modules.pop(new))
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """Start torch, NumPy and the module ``random`` with seed 0, and restore their states afterwards."""
+    states = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            np.random.seed(0)
+            random.seed(0)
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def _hash_of_sources(modules: Sequence[ModuleType]) -> str:
