@@ -310,6 +310,10 @@ MISTAKES = {
     "--model mine.py:listed --size 32": (2, "mine.py:listed: Hidden.parts is a plain list, so PyTorch does not see"),
     "--model mine.py:nested --size 32": (2, "mine.py:nested: Hidden.parts is a plain dict"),
     "--model mine.py:listed_parameter --size 32": (2, "use nn.ParameterList or nn.ParameterDict"),
+    "--model mine.py:lazy --size 32": (3, "mine.py:lazy: its weights cannot be read: RuntimeError: Can't access"),
+    "--model mine.py:meta --size 32": (3, "mine.py:meta: its weights cannot be read: NotImplementedError: Cannot copy"),
+    "--model mine.py:misdescribed": (2, "its pretrained_cfg is malformed: ValueError: not enough values to unpack"),
+    "--model mine.py:undivided": (2, "its pretrained_cfg is malformed: ValueError: std must be above 0"),
     "--model timm:resnet1t": (2, "unknown model 'timm:resnet1t' (did you mean "),
 }
 

@@ -66,6 +66,23 @@ def nested():
 def listed_parameter():
     return Hidden([nn.Parameter(torch.zeros(3))])
 
+def lazy():
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(7))
+
+def meta():
+    with torch.device("meta"):
+        return Net()
+
+def misdescribed():
+    net = Net()
+    net.pretrained_cfg = {"input_size": (32, 32)}
+    return net
+
+def undivided():
+    net = Net()
+    net.pretrained_cfg = {"input_size": (3, 32, 32), "std": (0, 0, 0)}
+    return net
+
 class Rounding(Net):
     def forward(self, images):
         return super().forward((255 * images).round() / 255)

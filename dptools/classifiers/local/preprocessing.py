@@ -47,11 +47,14 @@ class Preprocessing:
 
         Raises:
             UsageError: the input is not a square image with three channels.
+            TypeError, ValueError, ArithmeticError: the configuration is malformed.
         """
         channels, height, width = config["input_size"]
         if channels != 3 or height != width:
             raise UsageError(f"{name}: its input is {channels} x {height} x {width}; expected a square RGB image")
-        mean, std = tuple(config.get("mean", cls.mean)), tuple(config.get("std", cls.std))
+        mean, std = _channels(config.get("mean", cls.mean)), _channels(config.get("std", cls.std))
+        if min(std) <= 0:
+            raise ValueError("std must be above 0")
         resample = RESAMPLING.get(config.get("interpolation", ""), Image.Resampling.BICUBIC)
         squash = config.get("crop_mode") == "squash"
         return cls(height, math.floor(height / config.get("crop_pct", 1.0)), mean, std, resample, squash)
@@ -70,3 +73,8 @@ class Preprocessing:
         size = options.size or self.size
         resize = check_resize(options.resize or round(self.resize * size / self.size), size)
         return replace(self, size=size, resize=resize, mean=options.mean or self.mean, std=options.std or self.std)
+
+
+def _channels(values: Any) -> RGB:
+    red, green, blue = map(float, values)
+    return red, green, blue

@@ -48,14 +48,21 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
         path = options.path(options.weights)
         weights_files.fill(network, weights_files.read(path), path)
     code = _hash_of_sources([module, *imported])
-    weights = hashlib.sha256((code + weights_files.fingerprint_of(network)).encode()).hexdigest()[:16]
+    try:
+        tensors = weights_files.fingerprint_of(network)
+    except RuntimeError as error:  # a lazy layer, or a network on the device meta
+        raise SetupError(f"{short}: its weights cannot be read: {describe(error)}") from error
+    weights = hashlib.sha256((code + tensors).encode()).hexdigest()[:16]
     return own_classifier(network.float(), short, weights, options, _preprocessing(network, options, short))
 
 
 def _preprocessing(network: nn.Module, options: ClassifierOptions, name: str) -> Preprocessing:
     config = getattr(network, "pretrained_cfg", None)
     if isinstance(config, dict) and config.get("input_size"):
-        return Preprocessing.of_timm(config, name)
+        try:
+            return Preprocessing.of_timm(config, name)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise UsageError(f"{name}: its pretrained_cfg is malformed: {describe(error)}") from error
     if options.size is None:
         raise UsageError(f"{name} does not state its input size: set the size, the side of the input in pixels")
     return Preprocessing(options.size, options.size)
