@@ -190,6 +190,16 @@ def test_an_attack_that_needs_gradients_is_refused_without_any_request(in_proces
         assert server.requests == []
 
 
+def test_an_attack_transfers_from_a_service(in_process: Run, tmp_path: Path) -> None:
+    Image.fromarray(PIXELS[:16, :16]).save(tmp_path / "a.png")
+    with serving(oip(in_turn(scores(2.0, 1.0, 0.0)), shape=(-1, 3, 16, 16))) as server:
+        model = f"oip+{server.url}/v2/models/m"
+        attack = f"dp-attack -a spn --set steps=3 --label 0 --model {model} --transfer-from {model}"
+        done = in_process(f": ; {attack} a.png -o adv")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["attack"]["transfer_from"] == model
+
+
 def test_options_select_one_of_several_tensors() -> None:
     image = {"name": "a", "datatype": "FP32", "shape": [1, 3, 8, 8]}
     description = {"inputs": [{**image, "name": "b"}, image], "outputs": [{**image, "name": "x", "shape": [1, 3]}]}
@@ -283,6 +293,7 @@ def test_invalid_reply_is_reported(response: Response, kind: str, message: str, 
         ({"shape": [1, 3, 0, 0]}, "not a square image"),
         ({"shape": [1, 3, 10**6, 10**6]}, "not a square image"),
         ({"classes": 10**9}, "classes"),
+        ({"classes": 1}, "its output has 1 class, and a classifier has 2 classes or more"),
         ({"outputs": [{"name": "s", "datatype": "BYTES", "shape": [1]}]}, "has texts, not numbers"),
     ],
 )

@@ -142,6 +142,8 @@ def _describe(service: Service, address: Address, description: dict[str, Any]) -
     if not model.class_count:
         size = model.layout.size or DEFAULT_SIZE
         model = replace(model, class_count=len(model.logits(torch.zeros(3, size, size))))
+    if model.class_count < 2:
+        raise SampleError("BadReply", "its output has 1 class, and a classifier has 2 classes or more")
     if model.class_count > MAX_CLASSES:
         raise SampleError("BadReply", f"its output has {model.class_count} classes, more than {MAX_CLASSES}")
     return model

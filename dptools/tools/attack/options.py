@@ -88,7 +88,7 @@ class AttackOptions(ToolOptions):
 
     @property
     def unbatched(self) -> bool:
-        return is_service(self.model)
+        return is_service(self.model) or is_service(self.transfer_from or "")
 
     def load(self) -> "AttackProcessor":
         from dptools.classifiers import load
@@ -116,11 +116,10 @@ class AttackOptions(ToolOptions):
 
         if self.transfer_from is None:
             return None
-        given = self.classifier_options
-        size = classifier.geometry.crop if ":" in self.transfer_from or is_file(self.transfer_from) else None
-        source = load(
-            self.transfer_from, device=self.device, classes=given.classes, size=size, directory=given.directory
-        )
+        given, own = self.classifier_options, ":" in self.transfer_from or is_file(self.transfer_from)
+        sized = {"classes": given.classes, "size": classifier.geometry.crop if own else None}
+        options = {"timeout": given.timeout} if is_service(self.transfer_from) else sized
+        source = load(self.transfer_from, device=self.device, directory=given.directory, **options)
         if source.classes != classifier.classes:
             raise UsageError(f"--transfer-from {self.transfer_from}: its classes differ from those of {self.model}")
         return source
