@@ -23,7 +23,8 @@ def check_images(images: Tensor) -> None:
         raise ValueError(f"images: expected dtype float32 or float64, got {str(images.dtype).removeprefix('torch.')}")
     if not images.isfinite().all():
         raise ValueError("images: expected finite values, got NaN or infinity")
-    if images.numel() and not 0 <= (lowest := float(images.min())) <= (highest := float(images.max())) <= 1:
+    lowest, highest = (float(images.min()), float(images.max())) if images.numel() else (0.0, 1.0)
+    if lowest < 0 or highest > 1:
         raise ValueError(f"images: expected values in [0, 1], got {lowest:g} to {highest:g}")
 
 

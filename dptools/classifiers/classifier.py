@@ -116,7 +116,15 @@ class Classifier(nn.Module):
         self.eval().requires_grad_(False).to(memory_format=memory_format)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits, B x classes, of images in [0, 1], B x 3 x S x S with S = ``geometry.crop``."""
+        """Return the logits, B x classes, of images in [0, 1], B x 3 x S x S with S = ``geometry.crop``.
+
+        Raises:
+            ValueError: the images have another shape, or integer values.
+        """
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"expected images of shape B x 3 x H x W, got {tuple(images.shape)}")
+        if not images.is_floating_point():
+            raise ValueError(f"expected floating-point images, got {images.dtype}; divide 8-bit values by 255")
         logits: Tensor = self.network((images - self.mean) / self.std)
         return logits
 

@@ -74,6 +74,7 @@ def test_no_images_give_no_results() -> None:
         (torch.zeros(1, 1, 4, 4), [0], None, None, "images: expected shape B x 3 x H x W, got 1 x 1 x 4 x 4"),
         (torch.zeros(1, 3, 4, 4).byte(), [0], None, None, "images: expected dtype float32 or float64, got uint8"),
         (torch.full((1, 3, 4, 4), torch.nan), [0], None, None, "images: expected finite values, got NaN or infinity"),
+        (torch.full((1, 3, 4, 4), -0.5), [0], None, None, r"images: expected values in \[0, 1\], got -0.5 to -0.5"),
         (torch.full((1, 3, 4, 4), 128.0), [0], None, None, r"images: expected values in \[0, 1\], got 128 to 128"),
         (torch.zeros(2, 3, 4, 4), [0], None, None, "labels: expected 2, one for each image, got 1"),
         (torch.zeros(1, 3, 4, 4), [-1], None, None, "labels: expected class indices from 0, got -1"),

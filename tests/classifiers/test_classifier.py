@@ -157,6 +157,19 @@ def test_invalid_weights_are_rejected_and_never_executed(tmp_path: Path, content
     assert not Path("/tmp/dptools-was-here").exists()
 
 
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(3, 224, 224), r"B x 3 x H x W, got \(3, 224, 224\)"),
+        (torch.zeros(1, 1, 224, 224), r"B x 3 x H x W, got \(1, 1, 224, 224\)"),
+        (torch.zeros(1, 3, 224, 224, dtype=torch.uint8), r"got torch\.uint8; divide 8-bit values by 255"),
+    ],
+)
+def test_tensors_that_are_no_images_are_refused(images: torch.Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load("efficientnet-lite0", device="cpu")(images)
+
+
 def test_missing_package_error_names_the_package() -> None:
     try:
         assert load("efficientnet-lite1", device="cpu").geometry.crop == 240
