@@ -128,6 +128,14 @@ def test_the_oracle_of_a_fit_is_the_users_network(tool: Tool, tmp_path: Path) ->
     assert record["stages"][-1]["params"]["model"] == "mine.py:network"
 
 
+def test_the_oracle_refuses_an_image_attacked_for_another_classifier(tool: Tool, tmp_path: Path) -> None:
+    record = {"id": "a", "path": f"imgs/{_first()}", "label": 3, "attack": {"name": "gs", "adversarial_label": 999}}
+    fit = f"dp-denoise --method dip --stop oracle --iterations 4 {MODELS['function']} -o {tmp_path}/out"
+    done = tool(fit, json.dumps(record) + "\n")
+    assert done.exit_code == 1
+    assert done.stderr.endswith(": the adversarial label 999 is not between 0 and 6\n")
+
+
 def test_an_attack_transfers_from_a_function_to_an_onnx_file(tool: Tool, tmp_path: Path) -> None:
     command = (
         f"dp-attack -a pgd --transfer-from mine.py:network --classes names.txt --model one.onnx imgs -o {tmp_path}/t"

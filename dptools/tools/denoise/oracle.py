@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dptools.errors import SampleError
 from dptools.pipe.record import Record
 from dptools.pipe.sample import Sample
 from dptools.pixels import to_pixels
@@ -33,9 +34,16 @@ class OracleClassifier:
 
     @classmethod
     def of(cls, sample: Sample, classifier: "Classifier", labels: Labels) -> "OracleClassifier":
-        """Return the oracle for a sample."""
+        """Return the oracle for a sample.
+
+        Raises:
+            SampleError: A label in the record is not a class of the classifier.
+        """
         attack = sample.record.get("attack")
         adversarial = attack.get("adversarial_label") if isinstance(attack, dict) else None
+        if adversarial is not None and not 0 <= adversarial < len(classifier.classes):
+            message = f"the adversarial label {adversarial} is not between 0 and {len(classifier.classes) - 1}"
+            raise SampleError("UnknownLabel", message)
         label = labels.find(sample, classifier.classes)
         return cls(classifier, label, None if adversarial == label else adversarial)
 
