@@ -348,6 +348,24 @@ def test_an_attack_that_needs_gradients_names_others_for_onnx(tool: Tool, tmp_pa
     assert "agn, bun, spn, square" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "suggested", "not_suggested"),
+    [
+        ("-a pdg --model one.onnx", "'pdg': the model has no gradients, so choose agn, bun, spn, square or", "pgd"),
+        ("-a pdg --transfer-from one.onnx", "so choose agn, bun, spn, square or", "pgd"),
+        ("-a pgd --target 3 --model one.onnx", "computes it: choose GenAttack with --epsilon, or transfer", "agn"),
+        ("-a pgd --transfer-from one.onnx", "HopSkipJumpAttack or BoundaryAttack\n", "--transfer-from"),
+    ],
+)
+def test_messages_for_onnx_suggest_what_works(
+    options: str, suggested: str, not_suggested: str, tool: Tool, tmp_path: Path
+) -> None:
+    done = tool(f"dp-attack {options} imgs -o {tmp_path}/adv")
+    assert done.exit_code == 2
+    assert suggested in done.stderr
+    assert not_suggested not in done.stderr
+
+
 @pytest.mark.parametrize("function", ["frozen", "rounding", "inference"])
 def test_attacks_with_gradients_refuse_a_network_without_any(function: str, tool: Tool, tmp_path: Path) -> None:
     model = f"--model mine.py:{function} --size 32"

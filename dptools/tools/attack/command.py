@@ -4,7 +4,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from dptools.classifiers.names import DEFAULT, ClassifierOptions
+from dptools.classifiers.names import DEFAULT, ClassifierOptions, has_gradients
 from dptools.cli.entry import main as run
 from dptools.cli.entry import report
 from dptools.cli.image_tool import image_tool
@@ -122,7 +122,10 @@ def attack(
     ] = False,
 ) -> AttackOptions:
     """Make adversarial images: change each image until the classifier gets it wrong."""
-    configured = configured_attacks(attacks, settings or [], epsilon, norm, targeted=target is not None)
+    gradients = has_gradients(transfer_from or model)
+    configured = configured_attacks(
+        attacks, settings or [], epsilon, norm, targeted=target is not None, gradients=gradients
+    )
     for warning in short_attacks(configured):
         report(warning)
     return AttackOptions(

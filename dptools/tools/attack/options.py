@@ -4,13 +4,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dptools.attacks.attack import Attack
-from dptools.attacks.registry import ATTACKS
 from dptools.classifiers.names import ClassifierOptions, has_gradients, is_file, is_service
 from dptools.detection import Calibration, load_detector
 from dptools.errors import UsageError
 from dptools.pipe.stage import ToolOptions
 from dptools.tools.attack.defence import DefenceOptions
-from dptools.tools.attack.settings import option_errors
+from dptools.tools.attack.settings import option_errors, without_gradients
 from dptools.tools.classifier_options import check_calibrated
 from dptools.tools.shared import Labels, class_index
 
@@ -74,12 +73,11 @@ class AttackOptions(ToolOptions):
         model = self.transfer_from or self.model
         for attack in self.attacks:
             if attack.uses_gradients and not has_gradients(model):
-                without = [each.name for each in ATTACKS.values() if not each.uses_gradients]
                 where = "a service" if is_service(model) else "ONNX Runtime"
+                transfer = ", or transfer the attack from another classifier with --transfer-from"
                 raise UsageError(
                     f"{attack.name} needs gradients, and {model} has none, because {where} computes it: "
-                    f"choose {', '.join(without)} or a class of Foolbox such as HopSkipJumpAttack or BoundaryAttack, "
-                    "or transfer the attack from another classifier with --transfer-from"
+                    f"choose {without_gradients(targeted=self.target is not None)}{transfer * (not self.transfer_from)}"
                 )
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dptools.attacks.attack import Attack, SettingError
 from dptools.attacks.params import Value
-from dptools.attacks.registry import PAPER, find
+from dptools.attacks.registry import ATTACKS, PAPER, find
 from dptools.errors import UsageError
 from dptools.texts import parse_number
 
@@ -37,7 +37,13 @@ class Setting:
 
 
 def configured_attacks(
-    names: Sequence[str], settings: Sequence[str], epsilon: str | None, norm: str | None = None, *, targeted: bool
+    names: Sequence[str],
+    settings: Sequence[str],
+    epsilon: str | None,
+    norm: str | None = None,
+    *,
+    targeted: bool,
+    gradients: bool = True,
 ) -> tuple[Attack, ...]:
     """Return the attacks with their settings.
 
@@ -47,6 +53,7 @@ def configured_attacks(
         epsilon: Largest perturbation: a number or a fraction such as 8/255; None for the attack's default.
         norm: The norm that bounds the perturbation, ``linf`` or ``l2``; None for the attack's own.
         targeted: Whether there is a target class.
+        gradients: Whether the model has gradients. If not, messages suggest attacks that need none.
 
     Raises:
         UsageError: There is no such attack or parameter, or a value is not accepted.
@@ -55,7 +62,8 @@ def configured_attacks(
     parsed = [Setting.parse(text) for text in settings]
     if others := [setting.attack for setting in parsed if setting.attack not in {None, *expanded}]:
         raise UsageError(f"--set: {others[0]} is not one of the chosen attacks: {', '.join(expanded)}")
-    return tuple(configure(_find(name), parsed, epsilon, norm, targeted=targeted) for name in expanded)
+    instead = None if gradients else without_gradients(targeted=targeted)
+    return tuple(configure(_find(name, instead), parsed, epsilon, norm, targeted=targeted) for name in expanded)
 
 
 def configure(
@@ -92,10 +100,20 @@ def option_errors() -> Iterator[None]:
         raise UsageError(f"{OPTIONS[error.setting]}: {error}") from None
 
 
-def _find(name: str) -> Attack:
+def without_gradients(*, targeted: bool) -> str:
+    """Return the attacks to suggest for a model without gradients, for a message."""
+    if targeted:
+        return "GenAttack with --epsilon"
+    names = [attack.name for attack in ATTACKS.values() if not attack.uses_gradients]
+    return f"{', '.join(names)} or a class of Foolbox such as HopSkipJumpAttack or BoundaryAttack"
+
+
+def _find(name: str, instead: str | None) -> Attack:
     try:
         return find(name)
     except UsageError as error:
+        if instead:
+            raise UsageError(f"unknown attack {name!r}: the model has no gradients, so choose {instead}") from None
         raise UsageError(f"{error}, or all; dp-attack --list shows them") from None
 
 
