@@ -22,7 +22,7 @@ SRGB = 1
 """The value of the EXIF tag ColorSpace for sRGB."""
 
 
-def file_info(image: Image.Image, data: bytes, profiled: bool = False) -> FileInfo:
+def file_info(image: Image.Image, data: bytes, profiled: bool) -> FileInfo:
     """Return what an image file holds besides its pixels.
 
     Args:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def decode(data: bytes) -> Decoded:
     Raises:
         SampleError: The data is empty, damaged, not an image, or a decompression bomb.
     """
-    with _opened(data) as image:
+    with _opened(io.BytesIO(data)) as image:
         return _decode(image, data)
 
 
@@ -83,28 +84,29 @@ def embedded_record(data: bytes) -> Record | None:
     Raises:
         SampleError: As :func:`decode`.
     """
-    with _opened(data) as image:
+    with _opened(io.BytesIO(data)) as image:
         return _embedded_record(image, data)[0]
 
 
-def kind_of_file(data: bytes) -> FileInfo:
-    """Return the format of an image file, without decoding its pixels.
+def kind_of_file(file: BinaryIO) -> FileInfo:
+    """Return the format of an image file, without anything else. Of most formats, only the header is read.
 
     Raises:
         SampleError: As :func:`decode`.
     """
-    with _opened(data) as image:
-        return file_info(image, data)
+    with _opened(file) as image:
+        return FileInfo(image.format or "")
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
+def _opened(file: BinaryIO) -> Iterator[Image.Image]:
     """Open an image file of any format in FORMATS, and turn all errors inside the block into SampleErrors."""
-    if not data:
+    if not (head := file.read(512)):
         raise SampleError("EmptyFile", "empty file")
-    formats = (*FORMATS, register_heif()) if is_heif(data) else FORMATS
+    file.seek(0)
+    formats = (*FORMATS, register_heif()) if is_heif(head) else FORMATS
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
+        with Image.open(file, formats=formats) as image:
             if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
                 raise Image.DecompressionBombError
             yield image
@@ -112,7 +114,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         limit = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
         raise SampleError("DecompressionBomb", f"more than {limit} pixels: refused as a decompression bomb") from None
     except UnidentifiedImageError:
-        raise SampleError("NotAnImage", describe(data) or "not an image, or in an unsupported format") from None
+        raise SampleError("NotAnImage", describe(head) or "not an image, or in an unsupported format") from None
     except SampleError:
         raise
     except MemoryError:

@@ -2,6 +2,8 @@
 
 import errno
 import hashlib
+import io
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -62,6 +64,19 @@ def read_encoded(sample: Sample) -> bytes:
     if sample.encoded is not None:
         return sample.encoded
     return read_image(sample.path) if sample.extent is None else read_extent(sample.extent)
+
+
+def open_encoded(sample: Sample) -> BinaryIO:
+    """Return a sample's image file, open for reading.
+
+    Raises:
+        OSError: As :func:`read_encoded`.
+        SampleError: As :func:`read_encoded`.
+    """
+    if sample.encoded is None and sample.extent is None:
+        with suppress(OSError, ValueError):  # the path may name an image in a shard
+            return open_regular(sample.path)
+    return io.BytesIO(read_encoded(sample))
 
 
 def read_image(path: str) -> bytes:

@@ -139,9 +139,10 @@ def _info(stage: CachedFileStage, sample: Sample) -> FileInfo | None:
     if stage.out is None or stage.file.format.name != "same":
         return None
     from dptools.pipe.image import kind_of_file  # these modules import NumPy
-    from dptools.pipe.opening import read_encoded
+    from dptools.pipe.opening import open_encoded
 
-    return kind_of_file(read_encoded(sample))
+    with open_encoded(sample) as file:
+        return kind_of_file(file)
 
 
 def _with_stage(sample: Sample, tool: str) -> Sample:

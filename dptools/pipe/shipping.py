@@ -1,5 +1,6 @@
 """Send images to workers that do not share files with this process, and write what they send back."""
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -50,7 +51,7 @@ def _info(data: bytes, stage: CachedFileStage) -> FileInfo | None:
         return None
     from dptools.pipe.image import kind_of_file
 
-    return kind_of_file(data)
+    return kind_of_file(io.BytesIO(data))
 
 
 def _save(sample: Sample, stage: CachedFileStage) -> Sample:

@@ -12,8 +12,10 @@ import pytest
 from toys import Invert, sample
 
 from dptools.engine.inline import inline
+from dptools.pipe import opening
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.file_formats import FileOptions, parse_format
+from dptools.pipe.opening import read_image
 from dptools.pipe.run import emit_lines, emit_text, run
 from dptools.pipe.sample import Sample
 
@@ -73,6 +75,20 @@ def test_inputs_whose_names_differ_only_in_the_suffix(
     stage = CachedFileStage(Invert(log), tmp_path / "out", force=True, file=FileOptions(parse_format(form)))
     _, records, _ = process(stage, *samples)
     assert [None if "error" in record else Path(record["path"]).name for record in records] == paths
+
+
+def test_the_format_of_an_input_is_read_from_its_header(
+    tmp_path: Path, picture: Picture, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker reads each file in full, and nothing else does."""
+    read: list[str] = []
+    monkeypatch.setattr(opening, "read_image", lambda path: read.append(path) or read_image(path))
+    samples = [sample(name, path=str(picture(tmp_path / name))) for name in ("a.jpg", "b.png")]
+    stage = CachedFileStage(Invert(log), tmp_path / "out", file=FileOptions(parse_format("same")))
+    status, records, _ = process(stage, *samples)
+    assert status == 0
+    assert [Path(record["path"]).name for record in records] == ["a.jpg", "b.png"]
+    assert read == [item.path for item in samples]
 
 
 def test_the_content_of_an_input_determines_the_name_of_its_output(tmp_path: Path, picture: Picture, log: Path) -> None:
