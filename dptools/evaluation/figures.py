@@ -1,7 +1,8 @@
 """Figures about groups and methods, including those of the Deep Protection paper, drawn with matplotlib."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from itertools import chain, cycle
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -105,9 +106,11 @@ def certified(groups: Sequence[tuple[str, CertificateGroup]], published: bool = 
     """
     figure, axes = one_panel("certified and correct, %")
     for name, group in groups:
-        every = group.groups if isinstance(group, BestGroup) else [group]
-        radii = sorted({0.0, *(each.radius for part in every for each in part.certificates.values())})
-        heights = [100 * (rate := group.accuracy(radius)).k / rate.n for radius in radii]
+        parts = group.groups if isinstance(group, BestGroup) else [group]
+        correct = [sorted(each.radius for each in part.certificates.values() if each.correct) for part in parts]
+        radii = sorted({0.0, *chain(*correct)})
+        counts = [max(len(part) - bisect_left(part, radius) for part in correct) for radius in radii]
+        heights = [100 * count / len(group.certificates) for count in counts]
         axes.step(
             [*radii, radii[-1]],
             [*heights, 0],

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from dptools.evaluation.intervals import Rate
-from dptools.evaluation.keys import NONE, Record, source_image
+from dptools.evaluation.keys import Record, source_image
 from dptools.evaluation.run_key import RunKey, names, run_key
 
 
@@ -137,8 +137,7 @@ class Robustness:
         by_key = {replace(runs[0].key, **changes): runs for runs in curves.values() if len(runs) > 1}
         named = {}
         for key, name in names(by_key).items():
-            behind = "" if key.through == NONE else f", behind {key.through}"
-            named[f"{name}{behind}"] = sorted(by_key[key], key=lambda run: float(getattr(run.key, quantity)))
+            named[f"{name}{key.behind}"] = sorted(by_key[key], key=lambda run: float(getattr(run.key, quantity)))
         return named
 
     def as_json(self) -> list[dict[str, Any]]:

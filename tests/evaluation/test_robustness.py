@@ -191,6 +191,15 @@ def test_runs_with_otherwise_equal_names_show_the_settings_that_differ() -> None
     ]
 
 
+def test_tables_and_commands_are_printable_whatever_the_names_in_the_records() -> None:
+    texts = dict.fromkeys(("name", "norm", "through", "model", "transfer_from"), "\x1b[31m")
+    robustness = read(images(1.0, **texts))
+    tables = [robustness_rows(robustness), *map(checklist_rows, evaluations(robustness))]
+    cells = [cell for rows in tables for row in rows for cell in row]
+    assert all(map(str.isprintable, cells))
+    assert any(r"\x1b[31m" in cell for cell in cells)
+
+
 def options_of(command: str) -> AttackOptions:
     """Return the options that dp-attack reads from a command, without running it."""
     context = get_command(app).make_context("dp-attack", split(command)[1:])
