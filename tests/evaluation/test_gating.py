@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dptools.evaluation.gating import GateEvaluation
+from dptools.evaluation.intervals import wilson
 from dptools.evaluation.keys import method, uses_true_label
 from dptools.evaluation.roc import auc, roc_curve
 from dptools.evaluation.summary import Summary
@@ -48,6 +49,22 @@ def test_the_interval_is_that_of_delong() -> None:
     assert area.value == pytest.approx(8 / 9)
     assert area.low == pytest.approx(8 / 9 - 1.959964 * (2 * variance / 3) ** 0.5)
     assert area.high == 1
+
+
+@pytest.mark.parametrize(
+    ("negative", "positive", "expected"),
+    [
+        ([0.1, 0.2, 0.3], [0.8, 0.9], (2, 2)),  # no overlap: DeLong's variance is 0
+        ([0.5] * 4, [0.5] * 4, (2, 4)),
+        ([0.1, 0.2, 0.3, 0.4], [0.25], (0.5, 1)),  # one sample has no variance
+    ],
+)
+def test_an_area_of_few_or_separate_samples_is_not_certain(
+    negative: list[float], positive: list[float], expected: tuple[float, int]
+) -> None:
+    area = auc(Counter(negative), Counter(positive))
+    assert area is not None
+    assert (area.low, area.high) == pytest.approx(wilson(*expected))
 
 
 def test_auc_needs_clean_and_attacked_images() -> None:
