@@ -74,8 +74,8 @@ def measure(scores: Iterable[float], classifier: Mapping[str, Any], detector: Ma
         raise DptoolsError(
             f"a calibration needs {MIN_IMAGES} clean images or more, better a few hundred, and got {len(ordered)}"
         )
-    # Of new clean images, a share of 1 - level scores higher than these quantiles, also if there are few images. Numpy's
-    # default method gives lower ones: with 20 images, 9 % of new ones would have a suspicion of 0.95 or more.
+    # Of new clean images, a share of 1 - level scores higher than these quantiles, also if there are few images. With
+    # Numpy's default method and 20 images, 9 % of new ones would have a suspicion of 0.95 or more.
     inner = [round(float(score), 6) for score in np.quantile(ordered, QUANTILE_LEVELS[1:-1], method="weibull")]
     content = {
         "format": FORMAT,

@@ -148,6 +148,16 @@ def test_certificates_of_images_that_were_attacked_through_other_methods_are_kep
     ]
 
 
+@pytest.mark.parametrize("wrong", [{"sigma": "x"}, {"radius": None}, {"abstained": 0}])
+def test_an_invalid_certificate_with_another_sigma_is_an_invalid_record(wrong: dict[str, Any], sh: Run) -> None:
+    other = {"sigma": 0.5, "method": "perceptual", "class": 1, "radius": 0.2, "abstained": False}
+    assert sh("dp-eval", input=json.dumps(certificate("a", 0.6, others=[other])), stdin=None).returncode == 0
+    done = sh("dp-eval", input=json.dumps(certificate("a", 0.6, others=[{**other, **wrong}])), stdin=None)
+    (key,) = wrong
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"dp-eval: line 1: record.certify.others[0].{key} must be" in done.stderr
+
+
 def test_certificates_of_many_images_are_drawn_at_once() -> None:
     """The time is not that of a pass through all certificates for each radius."""
     evaluation = CertificateEvaluation()
