@@ -142,9 +142,12 @@ def methods(groups: Mapping[str, tuple[Group, Group]], published: bool = True) -
     if not published:
         return figure
     paper = {result.clean: result.percent for result in PAPER_RESULTS if result.top == 1}
-    for offset, is_clean, colour in ((-0.2, True, SKY), (0.2, False, BLUE)):
-        place = (len(groups) + offset, paper[is_clean], 0.376)
-        axes.barh(*place, color=colour, edgecolor="white", hatch="////")
+    shown = [each for each in series if any(rate.n for rate in each.rates)]  # the legend explains their colours only
+    thickness = 0.8 / max(1, len(shown))
+    for number, each in enumerate(shown):
+        offset = thickness * (number - (len(shown) - 1) / 2)
+        place = (len(groups) + offset, paper[each.label == "clean"], 0.94 * thickness)
+        axes.barh(*place, color=each.colour, edgecolor="white", hatch="////")
         axes.barh(*place, fill=False, **OUTLINE)
     axes.barh(0, 0, color=GREY, edgecolor="white", hatch="////", label="published")  # only for the legend
     figure.legends.clear()
