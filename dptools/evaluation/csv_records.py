@@ -33,7 +33,7 @@ class Header:
     """The header of a CSV file.
 
     Attributes:
-        columns: The names of the columns, in lower case.
+        columns: The names of the columns; those of :data:`COLUMNS` in lower case.
         delimiter: A comma, a semicolon or a tab.
     """
 
@@ -96,7 +96,8 @@ def _split(line: str, delimiter: str) -> Header:
         (cells,) = csv.reader([line.strip("\r\n")], delimiter=delimiter)
     except ValueError:
         cells = []
-    return Header(tuple(cell.strip().lower() for cell in cells), delimiter)
+    names = [cell.strip() for cell in cells]
+    return Header(tuple(name.lower() if name.lower() in COLUMNS else name for name in names), delimiter)
 
 
 def _cells(header: Header, row: list[str]) -> dict[str, str]:

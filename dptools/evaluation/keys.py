@@ -91,12 +91,12 @@ def value_at(path: str) -> Callable[[Record], str]:
     """Return a function that returns the value at a dotted path in a record as printable text.
 
     Args:
-        path: Keys of nested objects, separated by dots, such as ``denoise.stop.criterion``.
+        path: Keys of nested objects, separated by dots, such as ``denoise.stop.criterion``; or one key with dots.
     """
 
     def value_as_text(record: Record) -> str:
         value: Any = record
-        for key in path.split("."):
+        for key in [path] if path in record else path.split("."):
             value = value.get(key) if isinstance(value, Mapping) else None
         if value is None:
             return NONE
