@@ -149,3 +149,10 @@ def test_any_other_column_groups_the_rows_by_its_own_name(column: str) -> None:
     summary = Summary(by=column)
     summary.read(read(f"ID,Label,prediction,{column}\na,1,1,x\nb,1,2,y\n"))
     assert [(group.name, group.counts["after_top1"]) for group in summary.all_groups] == [("x", 1), ("y", 0)]
+
+
+@pytest.mark.parametrize("rows", [3, 20_000])
+def test_a_quote_that_is_not_closed_is_reported_with_its_line(rows: int) -> None:
+    first, *others = errors('label,prediction\n1,1\n"1,1\n' + rows * "1,1\n")
+    assert first.startswith("file.csv: line 3: ")
+    assert not others
