@@ -2,6 +2,7 @@
 
 import io
 import random
+import weakref
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import onnxruntime
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
+from torch.nn.modules.module import register_module_forward_hook
 from trainings import new_run
 
 from dptools.classifiers import load
@@ -89,6 +92,21 @@ def test_the_features_of_critics_measure_the_error(critics: Critics) -> None:
     sum(critics.errors(output, clean)).backward()  # type: ignore[no-untyped-call]
     assert output.grad is not None
     assert output.grad.abs().sum() > 0
+
+
+def test_critics_keep_no_features_in_memory(critics: Critics) -> None:
+    outputs: list[weakref.ref[Tensor]] = []
+
+    def seen(_layer: object, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            outputs.append(weakref.ref(output))
+
+    hook = register_module_forward_hook(seen)
+    critics.errors(torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64))
+    critics.perturb(torch.rand(1, 3, 64, 64))
+    hook.remove()
+    assert outputs
+    assert not any(output() is not None for output in outputs)
 
 
 def test_perturbations_of_critics_are_small_and_change_the_class(critics: Critics) -> None:
