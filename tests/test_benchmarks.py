@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))  # the scripts import one another
+from restore import Case, Result, mean_over_attacks, run_case
 from universality import is_recorded, run_once
 
 
@@ -34,3 +36,23 @@ def test_a_tool_that_fails_leaves_no_records(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="run: sh failed"):
         run_once(["sh", "-c", "exit 2"], tmp_path / "run.jsonl")
     assert not is_recorded(["sh", "-c", "exit 2"], tmp_path / "run.jsonl")
+
+
+def test_an_attack_that_a_resample_lacks_does_not_count_as_a_failure() -> None:
+    cases = [Case(f"{n}.png", 0, "gs", f"{n}.jpg") for n in range(10)] + [Case("cw.png", 0, "cw", "0.jpg")]
+    found = mean_over_attacks([Result(case, 1, 0.0, 0) for case in cases], 1)
+    assert found == {"rate": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_images_are_read_as_the_attack_read_them_and_loading_is_not_measured(tmp_path: Path) -> None:
+    """An image with an orientation, and the same image already turned."""
+    image = Image.radial_gradient("L").convert("RGB").crop((0, 0, 256, 100))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "turned.png", exif=exif)
+    image.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "plain.png")
+    turned, plain = (
+        run_case("jpeg:75", Case(str(tmp_path / name), 7, "clean", name)) for name in ("turned.png", "plain.png")
+    )
+    assert turned.rank == plain.rank
+    assert turned.seconds < 0.2
