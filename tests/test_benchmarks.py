@@ -1,12 +1,15 @@
-"""The benchmarks: they measure again after their settings change, and count each image once."""
+"""The benchmarks: they measure again after their settings change, and read the records of each other."""
 
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))  # the scripts import one another
+sys.path.extend([str(Path(__file__).parent / name) for name in ("benchmarks", "gpu")])  # the scripts import one another
+from paper import curves, facts, point
+from paper_report import loss_threshold, oracle, record
 from restore import Case, Result, mean_over_attacks, run_case
 from universality import is_recorded, run_once
 
@@ -56,3 +59,17 @@ def test_images_are_read_as_the_attack_read_them_and_loading_is_not_measured(tmp
     )
     assert turned.rank == plain.rank
     assert turned.seconds < 0.2
+
+
+def test_the_report_of_the_paper_reads_what_the_gpu_writes() -> None:
+    job = {"id": "a@gs", "image": "a", "attack": "gs", "label": 2, "adversarial": 1, "success": True, "file": "a.png"}
+    scores = torch.arange(12, 0, -1).float()
+    unsure, sure = scores.softmax(0), scores[[11, 10, 0, *range(1, 10)]].softmax(0)
+    points = [point(50 * n, unsure if n < 3 else sure, job) for n in range(1, 61)]
+    errors = torch.full((3000, 4), 0.1)
+    errors[120:] = 0.001
+    fit = {**facts(job), "points": points, "curves": curves(errors)}
+    assert (oracle(fit), loss_threshold(fit)) == (150, 150)
+    assert (points[0]["label_rank"], points[0]["adversarial_rank"], points[2]["label_rank"]) == (3, 2, 1)
+    assert record(fit, "oracle")["classify"]["label_rank"] == 1
+    assert "file" not in fit
