@@ -95,7 +95,7 @@ class Denoiser(Purifier):
     def _denoise(self, images: Tensor, seeds: Sequence[int]) -> list[Denoised]:
         settings = self.settings
         first = self._pass(images, seeds, 0)
-        levels = [noise_level(image, output) for image, output in zip(images, first, strict=True)]
+        levels = [float(noise_level(removed)) for removed in (images - first).detach()]
         strong = [index for index, std in enumerate(_stds(images - first)) if std >= settings.strong]
         done = [Denoised(output, level, 1) for output, level in zip(torch.split(first, 1), levels, strict=True)]
         medium = [i for i, level in enumerate(levels) if level >= settings.medium and i not in strong]
@@ -157,12 +157,12 @@ class Denoiser(Purifier):
         return output
 
 
-def noise_level(image: Tensor, output: Tensor) -> float:
-    """Return the noise level of an image: the standard deviation of ``image - output``, estimated from its median.
+def noise_level(removed: Tensor) -> Tensor:
+    """Return the noise level of an image, float64: the standard deviation of what was removed, from its median.
 
     The median is robust. Impulse noise affects it little, and so do edges and texture, which fill parts of the image.
     """
-    return MAD_TO_STD * float((image - output).detach().abs().median())
+    return MAD_TO_STD * removed.abs().median().double()
 
 
 def _stds(removed: Tensor) -> list[float]:
@@ -177,7 +177,7 @@ def _removed(image: Tensor, output: Tensor) -> Tensor:
     Gradients flow through the noise level too.
     """
     removed = image - output
-    limit = (2 * MAD_TO_STD * removed.abs().median().double()).to(removed.dtype)
+    limit = (2 * noise_level(removed)).to(removed.dtype)
     return torch.maximum(torch.minimum(removed, limit), -limit)
 
 
