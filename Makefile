@@ -88,6 +88,12 @@ LINKS := $(TOOLS:%=bin/%) $(addprefix share/,$(PAGES) \
 	$(TOOLS:%=bash-completion/completions/%) $(TOOLS:%=zsh/site-functions/_%) $(TOOLS:%=fish/vendor_completions.d/%.fish))
 ROOT = $(DESTDIR)$(abspath $(PREFIX:~/%=$(HOME)/%))
 
+ifneq ($(filter install uninstall,$(MAKECMDGOALS)),)
+ifneq ($(words x$(ROOT)),1)  # rm -rf would delete other directories
+$(error DESTDIR=$(DESTDIR) PREFIX=$(PREFIX): make cannot handle a space in a name)
+endif
+endif
+
 .PHONY: install uninstall
 install:  ## install for users: PREFIX=/usr/local DESTDIR=
 	$(PYTHON) -m venv $(ROOT)/$(HOUSE)
@@ -232,12 +238,20 @@ DEFENCES := default jpeg median
 COMPARED := $(foreach defence,$(DEFENCES) fixed threshold,$(PAPER)/$(defence).jsonl $(PAPER)/$(defence)-clean.jsonl)
 FIGURES := figure2 figure3 figure4 figure5 figure6 figure7
 
-# All targets depend on this file, which changes with the settings and the images; outputs that are unchanged are reused.
+# All targets depend on a file that changes with the settings and the images; outputs that are unchanged are reused.
+FOUND = IMAGES=$(abspath $(IMAGES)) $(shell find $(IMAGES) -type f -printf '%p %s %T@\n' 2> /dev/null | sort | cksum)
 SETTINGS = MODEL=$(MODEL) ATTACKS=$(ATTACKS) METHOD=$(METHOD) STEPS=$(STEPS) LIMIT=$(LIMIT) LOSS=$(LOSS) SERVICE=$(SERVICE) \
-	MAPS=$(MAPS) IMAGES=$(abspath $(IMAGES)) $(shell find $(IMAGES) -type f 2> /dev/null | sort | cksum)
-$(PAPER)/settings.txt: $(if $(filter-out $(file < $(PAPER)/settings.txt),$(SETTINGS)),FORCE) | $(IMAGES) $(BIN)/dp-attack
-	mkdir -p $(@D)
-	@echo '$(SETTINGS)' > $@
+	MAPS=$(MAPS) $(FOUND)
+# $(call HOLDS,FILE,VARIABLE): the file holds the value of the variable, and is written again if it differs.
+define HOLDS
+ifneq ($$(strip $$(file < $(1))),$$(strip $$($(2))))
+$(1): FORCE
+endif
+$(1): | $(IMAGES) $(BIN)/dp-attack
+	mkdir -p $$(@D)
+	@echo '$$($(2))' > $$@
+endef
+$(eval $(call HOLDS,$(PAPER)/settings.txt,SETTINGS))
 .PHONY: FORCE
 FORCE:
 
@@ -341,6 +355,7 @@ PAPER_REPORT := results/paper-report
 
 .PHONY: paper-report
 paper-report: | $(BIN)/dp-attack  ## redraw the tables and figures of docs/paper.md from its records, without computing
+	mkdir -p results
 	python tests/benchmarks/paper_report.py docs/records/paper-fits.jsonl.xz --out $(PAPER_REPORT) | tee $(PAPER_REPORT).md
 	@echo "$@: $(PAPER_REPORT)/*/*.png" >&2
 
@@ -365,17 +380,17 @@ sample: | $(BIN)/dp-attack  ## draw images of IMAGENET=DIR as the paper did: CLA
 
 # --- benchmark of the methods: IMAGES=DIR names a directory of labelled images
 
-BENCH := results/bench
+BENCH := results/bench/$(notdir $(abspath $(IMAGES)))
 PART ?= all
 METHODS ?=
 
 .PHONY: bench
-bench: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl  ## compare the methods with filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
+bench: $(BENCH).jsonl  ## compare the methods with filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
 	python tests/benchmarks/restore.py $< --part $(PART) --out results/bench.json $(METHODS)
 
-$(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl: | $(IMAGES) $(BIN)/dp-attack
-	mkdir -p $(@D)
-	dp-attack --attack all $(IMAGES) -o $(BENCH)/attacked > $@ || test $$? = 1  # 1: an attack failed on some image
+$(eval $(call HOLDS,$(BENCH).txt,FOUND))
+$(BENCH).jsonl: $(BENCH).txt
+	dp-attack --attack all $(IMAGES) -o $(BENCH) > $@ || test $$? = 1  # 1: an attack failed on some image
 
 # UNIVERSALITY holds more options, such as --attacks "PGD Linf 2/255" "FGSM 4/255".
 UNIVERSALITY ?=
@@ -414,15 +429,15 @@ bench-pipe: | $(IMAGES) $(BIN)/dp-attack  ## measure the pipe's overhead per rec
 
 # --- the effect of a gate before restoration, on clean and attacked images of IMAGES=DIR
 
-GATE := results/gate
+GATE := results/gate/$(notdir $(abspath $(IMAGES)))
 
 .PHONY: gate bench-suspicion
 gate: $(GATE)/restored.jsonl  ## ROC, AUC, accuracy and seconds with and without a gate: IMAGES=DIR
 	dp-eval --table --figures $(GATE) $< $(SOME)
 
-$(GATE)/restored.jsonl: $(BENCH)/$(notdir $(abspath $(IMAGES))).jsonl
+$(GATE)/restored.jsonl: $(BENCH).jsonl
 	mkdir -p $(@D)
-	$(START) { dp-classify --suspect $(RUN) $(IMAGES); dp-classify --suspect $(RUN) < $<; } | \
+	$(START) { dp-classify --suspect $(RUN) $(IMAGES) || test $$? = 1 || exit 2; dp-classify --suspect $(RUN) < $<; } | \
 		dp-denoise $(RUN) -o $(GATE)/restored | $(CLASSIFY) $(WHOLE)
 
 bench-suspicion: | $(IMAGES) $(BIN)/dp-attack  ## suspicion scores of clean images, for each detector: IMAGES=DIR

@@ -92,6 +92,65 @@ def test_benchmarks_write_the_samples_if_no_images_are_given(target: str, fresh:
     assert "dptools.samples results/samples.part" in planned
 
 
+@pytest.mark.parametrize("where", ["PREFIX=/tmp/my programs", "DESTDIR=/tmp/my programs"])
+@pytest.mark.parametrize("target", ["install", "uninstall"])
+def test_a_space_in_a_prefix_is_refused(target: str, where: str) -> None:
+    """`rm -rf` would otherwise delete /tmp/my."""
+    done = make("-n", target, where)
+    assert "make cannot handle a space in a name" in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_settings_change_with_each_setting_and_each_image(fresh: Path, images: Path) -> None:
+    file = fresh / "out/settings.txt"
+    image = images / "image.jpg"
+    image.write_bytes(b"one")
+
+    def written(attacks: str) -> bool:
+        """Return whether make writes the settings again, on which all outputs depend."""
+        arguments = ["-o", ".venv/bin/dp-attack", f"IMAGES={images}", "PAPER=out", f"ATTACKS={attacks}"]
+        done = make(*arguments, "out/settings.txt", folder=fresh)
+        assert f"ATTACKS={attacks} METHOD" in file.read_text()
+        return "up to date" not in done.stdout
+
+    assert written("gs cw")
+    assert not written("gs cw")
+    assert written("gs")
+    image.write_bytes(b"other")
+    assert written("gs")
+
+
+def test_benchmarks_of_directories_of_the_same_name_attack_again(fresh: Path, tmp_path: Path) -> None:
+    for parent in "ab":
+        (tmp_path / parent / "val").mkdir(parents=True)
+    (fresh / "results/bench").mkdir(parents=True)
+    planned = make("-n", "bench", "IMAGES=a/val", folder=fresh).stdout
+    settings = re.search("echo '(.*)' > results/bench/val.txt", planned)
+    assert settings
+    (fresh / "results/bench/val.txt").write_text(settings[1] + "\n")
+    (fresh / "results/bench/val.jsonl").touch()
+    assert "--attack all" not in make("-n", "bench", "IMAGES=a/val", folder=fresh).stdout
+    assert "--attack all" in make("-n", "bench", "IMAGES=b/val", folder=fresh).stdout
+
+
+def test_the_report_of_the_paper_needs_no_earlier_results(fresh: Path) -> None:
+    """`tee` opens its file before Python makes the directory."""
+    planned = make("-n", "paper-report", folder=fresh).stdout
+    assert planned.index("mkdir -p results") < planned.index("| tee results/")
+
+
+@pytest.mark.parametrize("status", [0, 1, 2])
+def test_a_gate_fails_if_its_first_command_fails(status: int, fresh: Path, images: Path) -> None:
+    """The status of a group of commands is that of the last one. Status 1 means that some image failed."""
+    (fresh / "stubs/bin").mkdir(parents=True)
+    fails = f'case "$*" in "--suspect {images}") exit {status};; *) exit 0;; esac'
+    for tool in ("dp-attack", "dp-classify", "dp-denoise", "dp-eval"):
+        (fresh / "stubs/bin" / tool).write_text(f"#!/bin/sh\n{fails}\n")
+        (fresh / "stubs/bin" / tool).chmod(0o755)
+    done = make("gate", f"IMAGES={images}", "VENV=stubs", folder=fresh)
+    assert (done.returncode != 0) == (status == 2)
+
+
 @pytest.mark.slow
 def test_a_small_experiment_gives_the_same_results_after_it_was_killed(fresh: Path) -> None:
     killed = subprocess.run(

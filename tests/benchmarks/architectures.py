@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from dptools.purifiers.denoiser.network import DenoiserUNet
@@ -112,20 +111,19 @@ def run(name: str, share: float, options: argparse.Namespace, photographs: Tenso
     folder = options.out / f"{name}-{share:g}"
     state.load(folder)
     schedule = Schedule(10**9, 60 * options.minutes, options.rate)
-    synthetic = Synthetic(192, torch.device("cpu"), 1) if share else None
+    settings = {"batch": 16, "share": share, "renew_every": 20, "report_every": options.report_every}
+    renewals = state.progress.iteration // settings["renew_every"]
+    synthetic = Synthetic(192, torch.device("cpu"), 1, seed=options.seed, renewals=renewals) if share else None
     used = photographs if share < 1 else None
-    figures: dict[str, object] = {}
-    for loss in train(
-        state, used, synthetic, schedule, batch=16, share=share, renew_every=20, report_every=options.report_every
-    ):
+
+    def figures() -> dict[str, object]:
+        return {"network": name, "synthetic": share, **vars(state.progress), **validate(state.average, images)}
+
+    for loss in train(state, used, synthetic, schedule, **settings):
         state.save(folder)
-        figures = {"network": name, "synthetic": share, **vars(state.progress), "loss": round(loss, 6)}
-        figures |= validate(state.average, images)
-        print(json.dumps(figures), flush=True)
-    weights = {key: value.half().contiguous() for key, value in state.average.state_dict().items()}
-    save_file(weights, folder / "weights.safetensors")
+        print(json.dumps(figures() | {"loss": round(loss, 6)}), flush=True)
     count = sum(value.numel() for value in network.parameters()) / 1e6
-    return figures | {"weights (million)": round(count, 2), "ms per pass": round(milliseconds(network.eval()), 1)}
+    return figures() | {"weights (million)": round(count, 2), "ms per pass": round(milliseconds(network.eval()), 1)}
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import torch
-from universality import files
+from universality import files, zero_separated
 
 from dptools.certify import Smoothed
 from dptools.certify.smoothing import PURIFIER
@@ -63,6 +63,10 @@ def main() -> None:
     images = [str(path) for path in files(options.images, "all")]
     recorded = {sigma: options.out / f"sigma-{sigma:g}-{options.draws}.jsonl" for sigma in options.sigma}
     done = {sigma: complete(file) for sigma, file in recorded.items()}
+    if others := {path for found in done.values() for path in found} - set(images):
+        sys.exit(
+            f"{options.out} has records of {min(others)}, which is no image of {options.images}: use another --out"
+        )
     left = sum(len(images) - len(found) for found in done.values())
     draw = seconds(options.model, options.sigma[0])
     hours = left * 1.1 * options.draws * draw / 3600 / options.jobs
@@ -70,14 +74,16 @@ def main() -> None:
     if options.estimate:
         return
     for sigma, file in recorded.items():
-        names = b"".join(os.fsencode(path) + b"\0" for path in images if path not in done[sigma])
+        names = zero_separated([path for path in images if path not in done[sigma]])
         command = ["dp-classify", "-0", "--certify", f"{sigma:g}", "--draws", str(options.draws)]
         command += ["--model", options.model, "--engine", options.engine, "-j", str(options.jobs)]
         with file.open("a") as output:
             if names and subprocess.run(command, input=names, stdout=output, check=False).returncode > 1:
                 sys.exit(f"sigma {sigma:g}: dp-classify failed")
     report = str(options.out / "report.html")
-    subprocess.run(["dp-eval", "--markdown", "--report", report, *map(str, recorded.values())], check=False)
+    command = ["dp-eval", "--markdown", "--report", report, *map(str, recorded.values())]
+    if subprocess.run(command, check=False).returncode > 1:
+        sys.exit("dp-eval failed")
     print(f"report: {report}", file=sys.stderr)
 
 

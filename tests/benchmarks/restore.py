@@ -28,12 +28,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from dptools.classifiers import Classifier, load, rank
 from dptools.devices import available_cores
 from dptools.evaluation.intervals import Rate
+from dptools.pipe.image import decode
 from dptools.purifiers import DEFAULT, DeepImagePrior, Purifier
 from dptools.purifiers import load as load_purifier
 from dptools.purifiers.dip.loop import steps as fit_steps
@@ -105,15 +105,21 @@ def classifier(name: str) -> Classifier:
 
 @cache
 def purifier(method: str) -> Purifier:
-    """Return the purifier of this process."""
-    return load_purifier(method)
+    """Return the purifier of this process. Its first call, which loads networks and libraries, is not measured."""
+    module = load_purifier(method)
+    if not isinstance(module, DeepImagePrior):  # its first step takes as long as the others
+        with torch.no_grad():
+            module(torch.full((1, 3, 16, 16), 0.5), seeds=[0])
+    return module
 
 
 def run_case(method: str, case: Case, model_name: str = "efficientnet-lite0") -> Result:
     """Purify an image and classify the result as an 8-bit image."""
     model = classifier(model_name)
-    pixels = model.geometry(np.asarray(Image.open(case.path).convert("RGB")))
+    pixels = model.geometry(decode(Path(case.path).read_bytes()).pixels)
     image = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
+    if method != "none":
+        purifier(method)
     start = time.process_time()
     purified, iterations = purify(method, image)
     seconds = time.process_time() - start
@@ -164,7 +170,8 @@ def mean_over_attacks(results: Sequence[Result], k: int) -> dict[str, float]:
         cell = sources.index(result.case.source), attacks.index(result.case.attack)
         correct[cell], total[cell] = result.rank <= k, 1
     draws = np.random.default_rng(0).integers(len(sources), size=(BOOTSTRAP_SAMPLES, len(sources)))
-    means = (correct[draws].sum(1) / np.maximum(1, total[draws].sum(1))).mean(1)
+    counts = total[draws].sum(1)  # a resample may have no image of a rare attack
+    means = np.nanmean(np.divide(correct[draws].sum(1), counts, where=counts > 0, out=np.full(counts.shape, np.nan)), 1)
     low, high = np.quantile(means, (0.025, 0.975))
     return {"rate": float((correct.sum(0) / total.sum(0)).mean()), "low": float(low), "high": float(high)}
 

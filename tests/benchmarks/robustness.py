@@ -1,7 +1,8 @@
 """Evaluate a purification method against attackers who know it (`make robustness`).
 
 The script first estimates the time, then runs dp-attack with each of the attacks that the checklist of dp-eval asks
-for, and then writes the tables, the checklist and a report. A run that was interrupted continues where it stopped.
+for, and then writes the tables, the checklist and a report. A run that was interrupted continues where it stopped; a
+run with other options or images starts again.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from universality import files, run_once
+from universality import files, is_recorded, run_once, zero_separated
 
 from dptools.attacks import DefendedModel
 from dptools.classifiers import load as load_classifier
@@ -48,6 +49,23 @@ class Plan:
     draws: int = 1
     gradient: bool = True
     few: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A plan with its images.
+
+    Attributes:
+        plan: The plan.
+        images: The images to attack.
+        file: The file of records.
+        command: dp-attack with its options.
+    """
+
+    plan: Plan
+    images: list[Path]
+    file: Path
+    command: list[str]
 
 
 def plans(method: Method, eot: int, steps: int, queries: int) -> Iterator[Plan]:
@@ -102,29 +120,27 @@ def _query(defended: DefendedModel, image: Tensor, *, gradient: bool) -> float:
     return time.perf_counter() - start
 
 
-def estimate(chosen: list[Plan], method: Method, count: int, few: int, options: argparse.Namespace) -> None:
+def estimate(runs: list[Run], method: Method, options: argparse.Namespace) -> None:
     """Print the longest time that each run can take."""
     forward, backward = seconds(method, options.model)
     print(f"one query: {forward:.2g} s, with a gradient {backward:.2g} s, on one core", file=sys.stderr)
     total = 0.0
-    for plan in chosen:
-        images = few if plan.few else count
-        cost = images * (plan.queries * plan.draws * (backward if plan.gradient else forward) + 2 * JUDGES * forward)
-        total += cost
-        done = "done" if (options.out / f"{plan.name}.jsonl").exists() else f"at most {cost / 60:.0f} core-minutes"
-        print(f"{plan.name:12} {images:4} images  {done}", file=sys.stderr)
+    for run in runs:
+        plan, count = run.plan, len(run.images)
+        cost = count * (plan.queries * plan.draws * (backward if plan.gradient else forward) + 2 * JUDGES * forward)
+        done = is_recorded(run.command, run.file, zero_separated(run.images))
+        total += 0 if done else cost
+        left = "done" if done else f"at most {cost / 60:.0f} core-minutes"
+        print(f"{plan.name:12} {count:4} images  {left}", file=sys.stderr)
     hours = total / 3600 / options.jobs
     print(f"all: at most {hours:.1f} hours on {options.jobs} cores; broken images end early", file=sys.stderr)
 
 
-def run(plan: Plan, images: list[Path], options: argparse.Namespace) -> Path:
-    """Run dp-attack unless its records are complete, and return the file of records."""
+def prepared(plan: Plan, images: list[Path], options: argparse.Namespace) -> Run:
+    """Return the run of a plan."""
     file: Path = options.out / f"{plan.name}.jsonl"
-    folder = file.with_suffix("")
     command = ["dp-attack", "-0", *plan.options.split(), "--through", options.method, "--model", options.model]
-    command += ["-j", str(options.jobs), "-o", str(folder)]
-    run_once(command, file, b"".join(os.fsencode(path) + b"\0" for path in images))
-    return file
+    return Run(plan, images, file, [*command, "-o", str(file.with_suffix(""))])
 
 
 def main() -> None:
@@ -156,15 +172,17 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    estimate(todo, method, len(chosen), len(few), options)
+    runs = [prepared(plan, few if plan.few else chosen, options) for plan in todo]
+    estimate(runs, method, options)
     if options.estimate:
         return
-    recorded = []
-    for plan in todo:
-        recorded.append(str(run(plan, few if plan.few else chosen, options)))
-        print(f"{plan.name}: done", file=sys.stderr)
+    for run in runs:
+        run_once(run.command, run.file, zero_separated(run.images), options.jobs)
+        print(f"{run.plan.name}: done", file=sys.stderr)
     report = str(options.out / "report.html")
-    subprocess.run(["dp-eval", "--markdown", "--report", report, *recorded], check=False)
+    recorded = [str(run.file) for run in runs]
+    if subprocess.run(["dp-eval", "--markdown", "--report", report, *recorded], check=False).returncode > 1:
+        sys.exit("dp-eval failed")
     print(f"report: {report}", file=sys.stderr)
 
 

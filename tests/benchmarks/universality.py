@@ -59,32 +59,53 @@ FILTERS = ("jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
 METHODS = ("denoiser", "denoiser:24", "fast", "photo", *FILTERS)
 
 
-def run_once(command: Sequence[str], file: Path, names: bytes | None = None) -> None:
-    """Run a tool with a file for its records, unless the file exists. The file appears when it is complete.
+def is_recorded(command: Sequence[str], file: Path, names: bytes | None = None) -> bool:
+    """Return whether a file holds the records of this command and these names; see :func:`run_once`."""
+    made = file.with_suffix(".command")
+    return file.exists() and made.exists() and made.read_text() == _described(command, names)
+
+
+def run_once(command: Sequence[str], file: Path, names: bytes | None = None, jobs: int | None = None) -> None:
+    """Run a tool with a file for its records, unless the file already holds those of the same command.
+
+    The file appears when it is complete. The file ``.command`` beside it holds the command. After a change, the tool
+    itself reuses the images that do not change.
 
     Args:
         command: the tool and its options.
         file: the file for standard output.
         names: standard input; None to leave it.
+        jobs: number of workers; None for the tool's default.
     """
-    if file.exists():
+    if is_recorded(command, file, names):
         return
     part = file.with_suffix(".part")
+    workers = [] if jobs is None else ["-j", str(jobs)]
     with part.open("w") as output:
         # Status 1 means that some image failed.
-        if subprocess.run(command, input=names, stdout=output, check=False).returncode > 1:
+        if subprocess.run([*command, *workers], input=names, stdout=output, check=False).returncode > 1:
             sys.exit(f"{file.stem}: {command[0]} failed")
     part.rename(file)
+    file.with_suffix(".command").write_text(_described(command, names))
+
+
+def _described(command: Sequence[str], names: bytes | None) -> str:
+    return json.dumps([*command, os.fsdecode(names or b"")]) + "\n"
 
 
 def attack(name: str, options: str, images: Sequence[Path], folder: Path, model: str) -> list[Case]:
     """Attack the images, unless the folder holds the records, and return the successfully attacked ones."""
     file = folder / (name.replace("/", "-").replace(" ", "-") + ".jsonl")
-    folder = str(file.with_suffix(""))
-    run_once(["dp-attack", *options.split(), "--model", model, "-o", folder, *map(str, images)], file)
+    command = ["dp-attack", *options.split(), "--model", model, "-o", str(file.with_suffix(""))]
+    run_once([*command, *map(str, images)], file)
     records = [json.loads(line) for line in file.read_text().splitlines()]
     succeeded = [record for record in records if record.get("attack", {}).get("success")]
     return [Case(record["path"], record["label"], name, record["source"]) for record in succeeded]
+
+
+def zero_separated(images: Sequence[Path]) -> bytes:
+    """Return the names of images as dp-attack reads them from standard input with ``-0``."""
+    return b"".join(os.fsencode(path) + b"\0" for path in images)
 
 
 def files(directory: Path, part: str) -> list[Path]:

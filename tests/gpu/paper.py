@@ -1,6 +1,7 @@
 """The Deep Protection paper's fits on a GPU: 3,000 steps for each image, classified every 50 steps.
 
-Reads DIR/images.jsonl (id, file, clean, label, adversarial) and writes one JSON line for each fit.
+Reads DIR/images.jsonl (file, clean, and the facts of docs/records/README.md: id, image, attack, label, adversarial,
+success) and writes one JSON line for each fit, as in docs/records/paper-fits.jsonl.xz.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from dptools.classifiers import load
 from dptools.purifiers.dip.networks import paper
 
 EVERY = 50
+CURVE_EVERY = 10
 
 
 def _read(path: Path) -> Tensor:
@@ -74,7 +76,7 @@ def fit(
     slots = slots[: len(batch)]
     for job, slot in zip(batch, slots, strict=True):
         slot.load(_read(given.folder / job["file"]), _read(given.folder / job["clean"]), given.seed)
-    points = [[] for _ in batch]
+    points: list[list[dict[str, Any]]] = [[] for _ in batch]
     for step in range(EVERY, given.steps + 1, EVERY):
         run(slots, EVERY)
         outputs = (torch.cat([slot.output for slot in slots]).clamp(0, 1) * 255).round() / 255
@@ -82,18 +84,36 @@ def fit(
             scores = classifier(outputs).float()
         probabilities = scores.softmax(1)
         for row, job in enumerate(batch):
-            found = probabilities[row]
-            ranks = [int((found > found[job[name]]).sum()) + 1 for name in ("label", "adversarial") if name in job]
-            top = int(found.argmax())
-            points[row].append([step, ranks[0], round(float(found[job["label"]]), 4), top, *ranks[1:]])
+            points[row].append(point(step, probabilities[row], job))
             if step in given.keep:
                 _store(images, f"{job['id']}@step{step:04d}.png", outputs[row])
     for row, (job, slot) in enumerate(zip(batch, slots, strict=True)):
-        curve = slot.statistics.cpu().double().log10().mul(-10).clamp(-99, 99)  # dB
-        curves = {name: [round(float(value), 2) for value in curve[:, at]] for at, name in enumerate(STATISTICS)}
-        record = {**job, "precision": given.precision, "seed": given.seed, "points": points[row], "curves": curves}
+        run_facts = {"precision": given.precision, "seed": given.seed}
+        record = {**facts(job), **run_facts, "points": points[row], "curves": curves(slot.statistics)}
         lines.write(json.dumps(record) + "\n")
     lines.flush()
+
+
+def facts(job: dict[str, Any]) -> dict[str, Any]:
+    """Return what a record says about its image."""
+    return {name: value for name, value in job.items() if name not in ("file", "clean")}
+
+
+def point(step: int, probabilities: Tensor, job: dict[str, Any]) -> dict[str, Any]:
+    """Return the classification of an output after a number of iterations."""
+    found = {"iteration": step, "label_rank": _rank(probabilities, job["label"])}
+    found |= {"label_p": round(float(probabilities[job["label"]]), 4), "top1": int(probabilities.argmax())}
+    return found | ({"adversarial_rank": _rank(probabilities, job["adversarial"])} if "adversarial" in job else {})
+
+
+def curves(statistics: Tensor) -> dict[str, list[float]]:
+    """Return the statistics in dB, every CURVE_EVERY iterations, from steps x len(STATISTICS)."""
+    values = statistics[CURVE_EVERY - 1 :: CURVE_EVERY].cpu().double().log10().mul(-10).clamp(-99, 99)
+    return {name: [round(float(value), 2) for value in values[:, at]] for at, name in enumerate(STATISTICS)}
+
+
+def _rank(probabilities: Tensor, index: int) -> int:
+    return int((probabilities > probabilities[index]).sum()) + 1
 
 
 def _store(images: tarfile.TarFile, name: str, image: Tensor) -> None:

@@ -13,7 +13,8 @@ from dptools.purifiers.denoiser.network import SIZE_DIVISOR
 from dptools.purifiers.denoiser.settings import DENOISER, DenoiserSettings
 from dptools.purifiers.denoiser.weights import pretrained
 from dptools.purifiers.precision import autocast
-from dptools.purifiers.purifier import MAD_TO_STD, Purifier, grey_like, needs_gradient
+from dptools.purifiers.purifier import Purifier, grey_like, needs_gradient
+from dptools.purifiers.texture import noise_level, without_impulses
 from dptools.purifiers.tiling import in_tiles
 
 GPU_BATCH = 128
@@ -95,7 +96,7 @@ class Denoiser(Purifier):
     def _denoise(self, images: Tensor, seeds: Sequence[int]) -> list[Denoised]:
         settings = self.settings
         first = self._pass(images, seeds, 0)
-        levels = [noise_level(image, output) for image, output in zip(images, first, strict=True)]
+        levels = [float(noise_level(removed)) for removed in (images - first).detach()]
         strong = [index for index, std in enumerate(_stds(images - first)) if std >= settings.strong]
         done = [Denoised(output, level, 1) for output, level in zip(torch.split(first, 1), levels, strict=True)]
         medium = [i for i, level in enumerate(levels) if level >= settings.medium and i not in strong]
@@ -108,7 +109,7 @@ class Denoiser(Purifier):
         if strong:
             outputs = self._pass(images[strong], [seeds[index] for index in strong], None)
             for index, output in zip(strong, torch.split(outputs, 1), strict=True):
-                textured = output + settings.share * _removed(images[index : index + 1], output)
+                textured = output + settings.share * without_impulses(images[index : index + 1] - output)
                 done[index] = Denoised(textured.clamp(0, 1), levels[index], 2)
         return [
             Denoised(grey_like(result.image, image), result.noise_level, result.passes)
@@ -157,28 +158,10 @@ class Denoiser(Purifier):
         return output
 
 
-def noise_level(image: Tensor, output: Tensor) -> float:
-    """Return the noise level of an image: the standard deviation of ``image - output``, estimated from its median.
-
-    The median is robust. Impulse noise affects it little, and so do edges and texture, which fill parts of the image.
-    """
-    return MAD_TO_STD * float((image - output).detach().abs().median())
-
-
 def _stds(removed: Tensor) -> list[float]:
     """Return the standard deviation of each image of a batch."""
     stds: list[float] = removed.detach().flatten(1).std(1).tolist()
     return stds
-
-
-def _removed(image: Tensor, output: Tensor) -> Tensor:
-    """Return ``image - output``, clipped to twice its noise level, so that impulse noise does not come back.
-
-    Gradients flow through the noise level too.
-    """
-    removed = image - output
-    limit = (2 * MAD_TO_STD * removed.abs().median().double()).to(removed.dtype)
-    return torch.maximum(torch.minimum(removed, limit), -limit)
 
 
 def _padded(images: Tensor) -> Tensor:

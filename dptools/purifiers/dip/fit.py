@@ -21,7 +21,7 @@ After them, a fit counts as diverged if its error exceeds about twice the varian
 """
 
 MAX_ERROR = 1.0
-"""The largest mean squared error between two images in [0, 1]."""
+"""The largest mean squared error between two images in [0, 1]. Images with strong noise may exceed it."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _fit(
     watchers = {index: _Watcher(settings[index]) for index in group}
     spread = image.var(dim=(-2, -1)).mean().item() if image[0, 0].numel() > 1 else 0.0
     for step in steps(image, settings[group[0]], seed=seed):
-        limit = 2 * spread + 0.01 if step.iteration > GRACE else MAX_ERROR
+        limit = 2 * spread + 0.01 if step.iteration > GRACE else max(MAX_ERROR, 2 * spread + 0.01)
         if not math.isfinite(step.loss) or step.error > limit:
             return
         if observe:

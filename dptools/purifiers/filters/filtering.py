@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 from pywt import dwtn
-from skimage.restoration import denoise_bilateral, denoise_nl_means, denoise_tv_chambolle, estimate_sigma
+from skimage.restoration import denoise_bilateral, denoise_nl_means, denoise_tv_chambolle
 
 from dptools.purifiers.filters.registry import Filter
 
 MIN_NOISE = 0.5 / 255
 """The smallest estimate of the noise standard deviation: half an 8-bit step."""
+
+NORMAL_MAD = 0.6744897501960817
+"""The median absolute deviation of normal noise with standard deviation 1."""
 
 Pixels = NDArray[np.uint8]
 Values = NDArray[np.floating]
@@ -66,13 +69,13 @@ def _nlm(pixels: Pixels, sigma: float | None) -> Pixels:
 
 
 def _noise(values: Values) -> float:
-    """Return the noise standard deviation, estimated from the finest wavelets; at least half an 8-bit step.
+    """Return the noise standard deviation: the mean over the channels, at least half an 8-bit step.
 
-    scikit-image returns NaN, with warnings, if all wavelet coefficients of a channel are 0, as in a black channel.
+    It is estimated from the finest wavelets that are not 0. A channel without such, as a black one, has no noise.
     """
-    if min(values.shape[:2]) <= 4 or not dwtn(values, "db2", axes=(0, 1))["dd"].any(axis=(0, 1)).all():
-        return MIN_NOISE
-    return max(float(estimate_sigma(values, channel_axis=-1, average_sigmas=True)), MIN_NOISE)
+    details = np.abs(dwtn(values, "db2", axes=(0, 1))["dd"]).reshape(-1, values.shape[-1])
+    noise = [np.median(channel[channel > 0]) / NORMAL_MAD if channel.any() else 0.0 for channel in details.T]
+    return max(float(np.mean(noise)), MIN_NOISE)
 
 
 def _to_bytes(values: Values) -> Pixels:

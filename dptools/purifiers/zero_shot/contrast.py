@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dptools.purifiers.purifier import MAD_TO_STD
+from dptools.purifiers.texture import MAD_TO_STD
 
 UNIFORM_STD = 12**-0.5
 """The standard deviation of uniform noise in [0, 1]."""
@@ -19,8 +19,9 @@ def restore_contrast(output: Tensor, image: Tensor) -> Tensor:
     """Return the output with the contrast that it had before uniform noise was blended in.
 
     If noise of weight w is blended into an image that uses the range [0, 1], the result without its noise uses the
-    range [w/2, 1 - w/2]. The removed noise gives an estimate of w. The output is stretched by it, but never so far
-    that its range leaves [0, 1]. Images with weak noise, and images that use the whole range, hardly change.
+    range [w/2, 1 - w/2]. The removed noise gives an estimate of w, which is 28 % too large because the noise is assumed
+    to be Gaussian; the range of the output limits it. The output is stretched by it, but never so far that its range
+    leaves [0, 1]. Images with weak noise, and images that use the whole range, hardly change.
 
     Args:
         output: the image without noise, 1 x 3 x H x W.

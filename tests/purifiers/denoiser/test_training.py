@@ -1,11 +1,8 @@
-"""Training of the denoiser: from photographs and synthetic images, resumable, and with less noise at its end."""
+"""Training of the denoiser: from photographs and synthetic images, and with less noise at its end."""
 
-import copy
 import io
-import json
 import random
-import subprocess
-import sys
+import weakref
 import zipfile
 from pathlib import Path
 
@@ -14,10 +11,12 @@ import onnxruntime
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn.modules.module import register_module_forward_hook
+from trainings import new_run
 
 from dptools.classifiers import load
-from dptools.purifiers.denoiser import DenoiserUNet, pretrained
+from dptools.purifiers.denoiser import pretrained
 from dptools.purifiers.denoiser.training import quantise
 from dptools.purifiers.denoiser.training.collect import _crop, _open
 from dptools.purifiers.denoiser.training.dead_leaves import dead_leaves
@@ -25,29 +24,7 @@ from dptools.purifiers.denoiser.training.features import MAX_LINF, Critics
 from dptools.purifiers.denoiser.training.images import TILE, patches, read_tiles
 from dptools.purifiers.denoiser.training.loop import Objective, Schedule, Synthetic, train
 from dptools.purifiers.denoiser.training.noise import NOISES, Noise, corrupt, none
-from dptools.purifiers.denoiser.training.state import State
 from dptools.purifiers.denoiser.training.validation import validate
-
-
-@pytest.fixture
-def photographs(tmp_path: Path) -> Path:
-    """Write a photograph of waves, and a disc on a transparent ground; return their directory."""
-    folder = tmp_path / "photographs"
-    folder.mkdir()
-    x, y = np.meshgrid(np.arange(620), np.arange(400))
-    waves = np.stack([127 + 100 * np.sin(x / k) * np.cos(y / 20) for k in (5, 9, 30)], axis=-1).astype(np.uint8)
-    Image.fromarray(waves).save(folder / "waves.png")
-    alpha = 255 * (np.hypot(x - 150, y - 150) < 140)[:300, :300].astype(np.uint8)
-    Image.fromarray(np.dstack([waves[:300, :300], alpha]), "RGBA").save(folder / "disc.png")
-    return folder
-
-
-def state() -> State:
-    """Return a run that begins, always with the same weights."""
-    torch.manual_seed(0)
-    network = DenoiserUNet()
-    optimizer = torch.optim.AdamW(network.parameters(), fused=True)
-    return State(network, copy.deepcopy(network), optimizer, random.Random(0))
 
 
 def test_photographs_are_cut_into_tiles_at_several_scales(photographs: Path) -> None:
@@ -93,7 +70,7 @@ def test_the_seeds_decide_the_noise() -> None:
 
 
 def test_training_reduces_the_loss() -> None:
-    run, pool = state(), Synthetic(4, torch.device("cpu"), 1)
+    run, pool = new_run(), Synthetic(4, torch.device("cpu"), 1)
     settings = {"batch": 4, "side": 48, "share": 1.0, "report_every": 15, "renew_every": 1000}
     losses = list(train(run, None, pool, Schedule(60, warm_up=5), **settings))  # type: ignore[arg-type]
     assert len(losses) == 4
@@ -117,6 +94,21 @@ def test_the_features_of_critics_measure_the_error(critics: Critics) -> None:
     assert output.grad.abs().sum() > 0
 
 
+def test_critics_keep_no_features_in_memory(critics: Critics) -> None:
+    outputs: list[weakref.ref[Tensor]] = []
+
+    def seen(_layer: object, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            outputs.append(weakref.ref(output))
+
+    hook = register_module_forward_hook(seen)
+    critics.errors(torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64))
+    critics.perturb(torch.rand(1, 3, 64, 64))
+    hook.remove()
+    assert outputs
+    assert not any(output() is not None for output in outputs)
+
+
 def test_perturbations_of_critics_are_small_and_change_the_class(critics: Critics) -> None:
     torch.manual_seed(0)
     images = dead_leaves(8, 128, torch.device("cpu")).float() / 255
@@ -133,7 +125,7 @@ def test_perturbations_of_critics_are_small_and_change_the_class(critics: Critic
 
 
 def test_training_with_critics_reduces_their_distance(critics: Critics) -> None:
-    run = state()
+    run = new_run()
     pool = Synthetic(4, torch.device("cpu"), 1)
     objective = Objective(critics, feature_weight=1.0, adversarial=2.0)
     losses = list(
@@ -151,29 +143,6 @@ def test_training_for_smoothing_adds_gaussian_noise_only_and_does_not_clip_it() 
     assert noise.mean().abs() < 0.01  # a clipped value would never exceed 1
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    """Weights, their average, the optimiser and all random draws are the same as without the interruption."""
-    pool = Synthetic(3, torch.device("cpu"), 1)
-    settings = {"batch": 2, "side": 32, "share": 1.0}
-    whole = state()
-    list(train(whole, None, pool, Schedule(6, warm_up=2, cooldown=0), **settings))  # type: ignore[arg-type]
-    half = state()
-    list(train(half, None, pool, Schedule(3, warm_up=2, cooldown=0), **settings))  # type: ignore[arg-type]
-    half.save(tmp_path)
-    torch.rand(7)
-    resumed = state()
-    assert resumed.load(tmp_path)
-    list(train(resumed, None, pool, Schedule(6, warm_up=2, cooldown=0), **settings))  # type: ignore[arg-type]
-    for one, other in ((whole.network, resumed.network), (whole.average, resumed.average)):
-        for expected, value in zip(one.parameters(), other.parameters(), strict=True):
-            assert torch.allclose(expected, value, atol=1e-7)
-    assert all(path.stat().st_size <= 16 * 2**20 for path in tmp_path.iterdir())
-
-
-def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path: Path) -> None:
-    assert not state().load(tmp_path)
-
-
 def test_the_learning_rate_rises_and_falls() -> None:
     schedule = Schedule(1000, rate=1.0, warm_up=100, cooldown=0.5)
     assert schedule.at(0, 0) == pytest.approx(0.01)
@@ -189,31 +158,6 @@ def test_validation_is_the_same_every_time_and_sees_the_noise() -> None:
     assert first == again
     assert first["gaussian:25"] == pytest.approx(20.3, abs=0.5)  # -20 log10(25 / 255), less what clipping removes
     assert first["clean"] == 100
-
-
-def test_the_command_writes_weights_and_resumes(photographs: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "dptools.purifiers.denoiser.training", "--photographs", photographs, "-o"]
-    command += [
-        tmp_path / "out",
-        "--pool",
-        "2",
-        "--batch",
-        "2",
-        "--side",
-        "32",
-        "--report-every",
-        "1",
-        "--device",
-        "cpu",
-    ]
-    for iterations, resumed in ((1, False), (2, True)):
-        ran = subprocess.run([*command, "--iterations", str(iterations)], capture_output=True, text=True, check=True)
-        lines = [json.loads(line) for line in ran.stdout.splitlines()]
-        assert lines[0]["resumed"] == resumed
-        assert [line["iteration"] for line in lines[1:]] == [iterations]
-    weights = load_file(tmp_path / "out" / "weights.safetensors")
-    assert {value.dtype for value in weights.values()} == {torch.float16}
-    DenoiserUNet().load_state_dict({name: value.float() for name, value in weights.items()})
 
 
 def test_photographs_are_read_from_packages_and_their_archives(tmp_path: Path) -> None:

@@ -198,6 +198,12 @@ def test_a_fit_that_diverges_is_repeated_with_a_smaller_learning_rate(monkeypatc
     assert torch.equal(restored.image, restore(smooth(32), replace(settings, learning_rate=0.001)).image)
 
 
+def test_strong_noise_beyond_the_range_is_not_divergence() -> None:
+    """Certification adds unclipped noise."""
+    noisy = smooth(32) + 1.5 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert not restore(noisy, replace(DIP, max_iterations=3)).restarted
+
+
 def test_a_fit_that_diverges_twice_is_an_error() -> None:
     settings = FitSettings(loss="mse", stop=Fixed(110), max_iterations=110, learning_rate=1e6, precision="fp32")
     with pytest.raises(SampleError, match="diverged, even with a tenth of the learning rate"):

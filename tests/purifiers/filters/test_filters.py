@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from skimage.restoration import estimate_sigma
 
 from dptools.errors import UsageError
 from dptools.purifiers.filters import PARAMETERS, Filter, apply, parse_filter
+from dptools.purifiers.filters.filtering import _noise
 
 Pixels = NDArray[np.uint8]
 
@@ -65,6 +67,25 @@ def test_any_image_keeps_its_shape(name: str, height: int, width: int, level: in
 def test_a_flat_image_stays_as_it_is_without_a_warning(name: str, colour: tuple[int, ...]) -> None:
     pixels = np.full((16, 16, 3), colour, np.uint8)
     assert np.array_equal(apply(parse_filter(name), pixels), pixels)
+
+
+@pytest.mark.parametrize("name", ["bilateral", "tv", "nlm"])
+def test_a_black_channel_does_not_hide_the_noise_of_the_others(name: str, clean: Pixels) -> None:
+    clean = clean * np.array([1, 1, 0], np.uint8)
+    noise = np.random.default_rng(0).normal(0, 15, clean.shape) * [1, 1, 0]
+    noisy = np.clip(clean + noise, 0, 255).round().astype(np.uint8)
+    assert psnr(apply(parse_filter(name), noisy), clean) > psnr(noisy, clean) + 2
+
+
+@pytest.mark.parametrize("height", [2, 3, 4])
+def test_noise_is_estimated_in_a_narrow_image_too(height: int) -> None:
+    noisy = np.random.default_rng(0).normal(128, 15, (height, 500, 3)).round().astype(np.uint8)
+    assert _noise(noisy / 255) == pytest.approx(15 / 255, rel=0.5)
+
+
+def test_noise_is_estimated_as_scikit_image_does(clean: Pixels) -> None:
+    noisy = np.clip(clean + np.random.default_rng(0).normal(0, 9, clean.shape), 0, 255).round() / 255
+    assert _noise(noisy) == pytest.approx(estimate_sigma(noisy, channel_axis=-1, average_sigmas=True), rel=1e-12)
 
 
 def test_a_filter_is_written_as_it_is_read() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from dptools.purifiers.denoiser.network import DenoiserUNet
 from dptools.purifiers.denoiser.training.features import Critics
@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--pool", type=int, default=0, help="number of synthetic images in memory; 0 for the device's default")
     add("--start", type=Path, help="weights file to start from if there is no checkpoint")
     add("--iterations", type=int, default=400_000)
-    add("--minutes", type=float, default=math.inf, help="time limit in minutes, summed over all runs")
+    add("--minutes", type=float, help="limit of the training time in minutes, summed over all runs; by default, none")
     add("--batch", type=int, default=16)
     add("--side", type=int, default=128, help="side of a patch, in pixels")
     add("--rate", type=float, default=1e-3, help="AdamW's learning rate")
@@ -80,26 +80,24 @@ def main() -> None:
     torch.manual_seed(options.seed)
     torch.backends.cudnn.benchmark = True
     network = DenoiserUNet()
-    if options.start:
-        network.load_state_dict({name: value.float() for name, value in load_file(options.start).items()})
-    network.to(device)
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-4, fused=True)
-    state = State(network, copy.deepcopy(network), optimizer, random.Random(options.seed))
-    resumed = state.load(options.out)
     try:
+        if options.start:
+            network.load_state_dict({name: value.float() for name, value in load_file(options.start).items()})
+        network.to(device)
+        optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-4, fused=True)
+        state = State(network, copy.deepcopy(network), optimizer, random.Random(options.seed))
+        critics = Critics(options.critics, device, state.draw) if options.critics else None
+        resumed = state.load(options.out)  # after all that draws random numbers
         use_photographs = options.photographs and options.synthetic < 1
         photographs = read_tiles(options.photographs).to(device) if use_photographs else None
         images = read_images(options.validation).to(device) if options.validation else None
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    on_gpu = device.type == "cuda"
-    synthetic = None
-    if options.synthetic > 0:
-        synthetic = Synthetic(options.pool or (3072 if on_gpu else 192), device, 128 if on_gpu else 1)
+    renew_every = 100 if device.type == "cuda" else 20
+    synthetic = _synthetic(options, device, state.progress.iteration // renew_every) if options.synthetic > 0 else None
     _say(options.out, {"resumed": resumed, "tiles": 0 if photographs is None else len(photographs), **vars(options)})
-    schedule = Schedule(options.iterations, 60 * options.minutes, options.rate, cooldown=options.cooldown)
-    critics = Critics(options.critics, device, state.draw) if options.critics else None
-    renew_every = 100 if on_gpu else 20
+    seconds = math.inf if options.minutes is None else 60 * options.minutes
+    schedule = Schedule(options.iterations, seconds, options.rate, cooldown=options.cooldown)
     settings: dict[str, Any] = {
         "batch": options.batch,
         "side": options.side,
@@ -112,10 +110,14 @@ def main() -> None:
     }
     for loss in train(state, photographs, synthetic, schedule, report_every=options.report_every, **settings):
         state.save(options.out)
-        weights = {name: value.half().cpu().contiguous() for name, value in state.average.state_dict().items()}
-        save_file(weights, options.out / "weights.safetensors")
         facts = {**vars(state.progress), "loss": round(loss, 6)}
         _say(options.out, facts | (validate(state.average, images) if images is not None else {}))
+
+
+def _synthetic(options: argparse.Namespace, device: torch.device, renewals: int) -> Synthetic:
+    on_gpu = device.type == "cuda"
+    count, fresh = options.pool or (3072 if on_gpu else 192), 128 if on_gpu else 1
+    return Synthetic(count, device, fresh, seed=options.seed, renewals=renewals)
 
 
 def _say(out: Path, facts: dict[str, object]) -> None:

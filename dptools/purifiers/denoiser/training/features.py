@@ -35,19 +35,21 @@ class FeatureExtractor(nn.Module):
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
-        self._features: dict[int, Tensor] = {}
+        self._features: dict[int, Tensor] | None = None  # features of the present call
         for layer in classifier.network.modules():
             if not next(layer.children(), None):
                 layer.register_forward_hook(self._keep)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Return the last features at each resolution, B x C x H x W, and the logits, B x classes."""
-        self._features = {}
+        features: dict[int, Tensor] = {}
+        self._features = features
         logits = self.classifier(images)
-        return [*self._features.values(), logits]
+        self._features = None
+        return [*features.values(), logits]
 
     def _keep(self, _module: nn.Module, _inputs: object, output: object) -> None:
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
+        if self._features is not None and isinstance(output, Tensor) and output.ndim == 4 and output.shape[-1] > 1:
             self._features[output.shape[-1]] = output
 
 

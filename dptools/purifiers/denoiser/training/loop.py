@@ -87,27 +87,36 @@ PIXELS_ONLY = Objective()
 
 
 class Synthetic:
-    """A pool of synthetic images. Each call of :meth:`renew` replaces the oldest of them."""
+    """A pool of synthetic images. Each call of :meth:`renew` replaces the oldest of them.
 
-    def __init__(self, count: int, device: torch.device, fresh: int) -> None:
+    The images depend on the seed and on the number of renewals only, so a resumed run has the same pool.
+    """
+
+    def __init__(self, count: int, device: torch.device, fresh: int, *, seed: int = 0, renewals: int = 0) -> None:
         """Fill the pool.
 
         Args:
             count: number of images in the pool.
             device: device to compute on.
             fresh: number of images that each renewal generates.
+            seed: seed of the images.
+            renewals: number of renewals in the earlier runs of the training.
         """
-        self.fresh, self.device, self.place = fresh, device, 0
+        self.fresh, self.device, self.seed, self.number = fresh, device, seed, renewals
         self.tiles = torch.empty(count, 3, TILE, TILE, dtype=torch.uint8, device=device)
-        for _ in range(-(-count // fresh)):
+        self.rounds = -(-count // fresh)
+        for _ in range(self.rounds):
             self.renew()
 
     def renew(self) -> None:
         """Replace the oldest images."""
-        new = dead_leaves(self.fresh, TILE, self.device)
-        end = min(self.place + self.fresh, len(self.tiles))
-        self.tiles[self.place : end] = new[: end - self.place]
-        self.place = end % len(self.tiles)
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(1_000_003 * (self.seed + 1) + self.number)
+            new = dead_leaves(self.fresh, TILE, self.device)
+        place = self.number % self.rounds * self.fresh
+        end = min(place + self.fresh, len(self.tiles))
+        self.tiles[place:end] = new[: end - place]
+        self.number += 1
 
 
 def train(
@@ -143,8 +152,7 @@ def train(
         The mean loss since the last report: every ``report_every`` iterations, and at the end.
     """
     progress, device = state.progress, next(state.network.parameters()).device
-    earlier_seconds, start = progress.seconds, time.monotonic()
-    total, count = torch.zeros((), device=device), 0
+    total, count, begun = torch.zeros((), device=device), 0, time.monotonic()
     network: Callable[[Tensor], Tensor] = torch.compile(state.network) if compiled else state.network
     while schedule.done(progress.iteration, progress.seconds) < 1:
         num_synthetic = batch if photographs is None else round(share * batch) if synthetic else 0
@@ -161,11 +169,12 @@ def train(
         progress.patches += batch
         if synthetic and progress.iteration % renew_every == 0:
             synthetic.renew()
-        if progress.iteration % 20 == 0:
-            progress.seconds = earlier_seconds + time.monotonic() - start
-        if progress.iteration % report_every == 0:
-            yield float(total) / count
-            total, count = torch.zeros((), device=device), 0
+        reports = progress.iteration % report_every == 0
+        mean = float(total) / count if reports else 0.0  # waits for the device
+        progress.seconds, begun = progress.seconds + time.monotonic() - begun, time.monotonic()
+        if reports:
+            yield mean
+            total, count, begun = torch.zeros((), device=device), 0, time.monotonic()
     if count:
         yield float(total) / count
 

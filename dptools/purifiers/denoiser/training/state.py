@@ -1,6 +1,6 @@
 """Checkpoints, from which an interrupted training run resumes.
 
-A checkpoint holds everything except the pool of synthetic images, which is generated again.
+The pool of synthetic images is not part of a checkpoint. It is generated again, with the same images.
 """
 
 import json
@@ -21,7 +21,7 @@ class Progress:
 
     Attributes:
         iteration: number of batches.
-        seconds: training time.
+        seconds: training time, without checkpoints and validation.
         patches: number of patches.
     """
 
@@ -53,18 +53,25 @@ class State:
         self.average.to(memory_format=torch.channels_last)
 
     def save(self, folder: Path) -> None:
-        """Write the run into a folder. Each file is replaced atomically, so it is never incomplete."""
+        """Write the run into a folder, and the averaged weights in half precision as ``weights.safetensors``.
+
+        Replacing ``state.json`` completes the checkpoint. Until then, the files of the last checkpoint stay valid.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / "network.safetensors", self.network.state_dict())
-        _write(folder / "average.safetensors", self.average.state_dict())
+        average = self.average.state_dict()
+        _write(folder / "weights.safetensors", {name: value.half() for name, value in average.items()})
         state = self.optimizer.state_dict()["state"]
         moments = {f"{index}.{key}": values[key] for index, values in state.items() for key in values}
-        _write(folder / "optimizer.safetensors", moments)
-        _write(folder / "random.safetensors", _random_states())
+        parts = {"network": self.network.state_dict(), "average": average, "optimizer": moments}
+        for name, tensors in {**parts, "random": _random_states()}.items():
+            _write(self._part(folder, name), tensors)
         facts = {"progress": vars(self.progress), "draw": self.draw.getstate()}
         temporary = folder / "state.json.part"
         temporary.write_text(json.dumps(facts))
         os.replace(temporary, folder / "state.json")
+        for path in folder.glob("*-*.safetensors"):
+            if not path.stem.endswith(f"-{self.progress.iteration}"):
+                path.unlink()
 
     def load(self, folder: Path) -> bool:
         """Restore the run from a folder, and return whether the folder holds one."""
@@ -74,20 +81,24 @@ class State:
         self.progress = Progress(**facts["progress"])
         version, internal, gauss = facts["draw"]
         self.draw.setstate((version, tuple(internal), gauss))
-        self.network.load_state_dict(load_file(folder / "network.safetensors"))
-        self.average.load_state_dict(load_file(folder / "average.safetensors"))
+        self.network.load_state_dict(load_file(self._part(folder, "network")))
+        self.average.load_state_dict(load_file(self._part(folder, "average")))
         moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in load_file(folder / "optimizer.safetensors").items():
+        for name, value in load_file(self._part(folder, "optimizer")).items():
             index, _, key = name.partition(".")
             # Fused optimisers pair values by memory position, so moments need the memory layout of the weights.
             layout = torch.channels_last if value.ndim == 4 else torch.contiguous_format
             moments.setdefault(int(index), {})[key] = value.contiguous(memory_format=layout)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        states = load_file(folder / "random.safetensors")
+        states = load_file(self._part(folder, "random"))
         torch.set_rng_state(states["cpu"])
         if "cuda" in states and torch.cuda.is_available():
             torch.cuda.set_rng_state(states["cuda"])
         return True
+
+    def _part(self, folder: Path, name: str) -> Path:
+        """Return the file of a part of the checkpoint at the present iteration."""
+        return folder / f"{name}-{self.progress.iteration}.safetensors"
 
 
 def _random_states() -> dict[str, Tensor]:
