@@ -194,7 +194,7 @@ LOSS ?= 0.002
 MAPS ?= results/maps
 JOBS ?=
 ENGINE ?=
-PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(METHOD)-$(MODEL)
+PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(METHOD)-$(subst :,-,$(MODEL))
 
 ifneq ($(filter paper paper-cost bench universality robustness certify bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
 ifneq ($(words $(IMAGES)),1)

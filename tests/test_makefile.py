@@ -101,6 +101,14 @@ def test_a_space_in_a_prefix_is_refused(target: str, where: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("target", ["universality", "robustness", "certify", "figure4"])
+def test_a_model_may_be_a_function_of_a_file(target: str, images: Path) -> None:
+    """make reads a colon in the name of a file as the end of a target."""
+    done = make("-n", target, f"IMAGES={images}", "MODEL=models/own.py:network")
+    assert done.returncode == 0, done.stderr
+    assert "--model models/own.py:network" in done.stdout
+
+
 def test_settings_change_with_each_setting_and_each_image(fresh: Path, images: Path) -> None:
     file = fresh / "out/settings.txt"
     image = images / "image.jpg"
