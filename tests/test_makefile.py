@@ -33,7 +33,8 @@ def fresh(tmp_path: Path) -> Path:
     for name in ("Makefile", "pyproject.toml", "requirements/dev.txt"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
         os.utime(tmp_path / name, (0, 0))
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    for name in (".venv", "tests"):
+        (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 
 
