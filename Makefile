@@ -373,9 +373,10 @@ PER_CLASS ?= 4
 SEED ?= 0
 sample: | $(BIN)/dp-attack  ## draw images of IMAGENET=DIR as the paper did: CLASSES=25 PER_CLASS=4 SEED=0
 	@$(if $(IMAGENET),,$(error sample needs IMAGENET=DIR, a directory of images in subdirectories named after their classes))
-	rm -rf results/sample
-	python -m dptools.samples results/sample --of $(IMAGENET) --classes $(CLASSES) --per-class $(PER_CLASS) \
+	rm -rf results/sample results/sample.part
+	python -m dptools.samples results/sample.part --of $(IMAGENET) --classes $(CLASSES) --per-class $(PER_CLASS) \
 		--seed $(SEED) > /dev/null
+	mv results/sample.part results/sample
 	@echo "now: make paper IMAGES=results/sample"
 
 # --- benchmark of the methods: IMAGES=DIR names a directory of labelled images

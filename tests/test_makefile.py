@@ -148,6 +148,16 @@ def test_the_report_of_the_paper_needs_no_earlier_results(fresh: Path) -> None:
     assert planned.index("mkdir -p results") < planned.index("| tee results/")
 
 
+def test_a_sample_that_was_interrupted_is_no_sample(fresh: Path, images: Path) -> None:
+    """`make paper` would otherwise run on a part of it."""
+    (fresh / "stubs/bin").mkdir(parents=True)
+    (fresh / "stubs/bin/dp-attack").touch()
+    (fresh / "stubs/bin/python").write_text('#!/bin/sh\nmkdir -p "$3/half"\nexit 130\n')
+    (fresh / "stubs/bin/python").chmod(0o755)
+    assert make("sample", f"IMAGENET={images}", "VENV=stubs", folder=fresh).returncode == 2
+    assert not (fresh / "results/sample").exists()
+
+
 @pytest.mark.parametrize("status", [0, 1, 2])
 def test_a_gate_fails_if_its_first_command_fails(status: int, fresh: Path, images: Path) -> None:
     """The status of a group of commands is that of the last one. Status 1 means that some image failed."""
