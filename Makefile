@@ -387,11 +387,12 @@ METHODS ?=
 
 .PHONY: bench
 bench: $(BENCH).jsonl  ## compare the methods with filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
-	python tests/benchmarks/restore.py $< --part $(PART) --out results/bench.json $(METHODS)
+	python tests/benchmarks/restore.py $< --part $(PART) --model $(MODEL) --out results/bench.json $(METHODS)
 
-$(eval $(call HOLDS,$(BENCH).txt,FOUND))
+BENCHED = MODEL=$(MODEL) $(FOUND)
+$(eval $(call HOLDS,$(BENCH).txt,BENCHED))
 $(BENCH).jsonl: $(BENCH).txt
-	dp-attack --attack all $(IMAGES) -o $(BENCH) > $@ || test $$? = 1  # 1: an attack failed on some image
+	dp-attack --attack all --model $(MODEL) $(IMAGES) -o $(BENCH) > $@ || test $$? = 1  # 1: an attack failed on some image
 
 # UNIVERSALITY holds more options, such as --attacks "PGD Linf 2/255" "FGSM 4/255".
 UNIVERSALITY ?=
@@ -438,7 +439,7 @@ gate: $(GATE)/restored.jsonl  ## ROC, AUC, accuracy and seconds with and without
 
 $(GATE)/restored.jsonl: $(BENCH).jsonl
 	mkdir -p $(@D)
-	$(START) { dp-classify --suspect $(RUN) $(IMAGES) || test $$? = 1 || exit 2; dp-classify --suspect $(RUN) < $<; } | \
+	$(START) { $(CLASSIFY) --suspect $(IMAGES) || test $$? = 1 || exit 2; $(CLASSIFY) --suspect < $<; } | \
 		dp-denoise $(RUN) -o $(GATE)/restored | $(CLASSIFY) $(WHOLE)
 
 bench-suspicion: | $(IMAGES) $(BIN)/dp-attack  ## suspicion scores of clean images, for each detector: IMAGES=DIR

@@ -102,12 +102,14 @@ def test_a_space_in_a_prefix_is_refused(target: str, where: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
 
 
-@pytest.mark.parametrize("target", ["universality", "robustness", "certify", "figure4"])
-def test_a_model_may_be_a_function_of_a_file(target: str, images: Path) -> None:
+@pytest.mark.parametrize("target", ["universality", "robustness", "certify", "figure4", "bench", "gate"])
+def test_all_commands_use_the_model_which_may_be_a_function_of_a_file(target: str, images: Path) -> None:
     """make reads a colon in the name of a file as the end of a target."""
     done = make("-n", target, f"IMAGES={images}", "MODEL=models/own.py:network")
     assert done.returncode == 0, done.stderr
+    tools = [line for line in done.stdout.replace(" | ", "\n").splitlines() if re.search("dp-(attack|classify) ", line)]
     assert "--model models/own.py:network" in done.stdout
+    assert all("--model models/own.py:network" in line for line in tools)
 
 
 def test_settings_change_with_each_setting_and_each_image(fresh: Path, images: Path) -> None:
@@ -162,11 +164,11 @@ def test_a_sample_that_was_interrupted_is_no_sample(fresh: Path, images: Path) -
 def test_a_gate_fails_if_its_first_command_fails(status: int, fresh: Path, images: Path) -> None:
     """The status of a group of commands is that of the last one. Status 1 means that some image failed."""
     (fresh / "stubs/bin").mkdir(parents=True)
-    fails = f'case "$*" in "--suspect {images}") exit {status};; *) exit 0;; esac'
+    fails = f'case "$*" in "--model tiny --suspect {images}") exit {status};; *) exit 0;; esac'
     for tool in ("dp-attack", "dp-classify", "dp-denoise", "dp-eval"):
         (fresh / "stubs/bin" / tool).write_text(f"#!/bin/sh\n{fails}\n")
         (fresh / "stubs/bin" / tool).chmod(0o755)
-    done = make("gate", f"IMAGES={images}", "VENV=stubs", folder=fresh)
+    done = make("gate", f"IMAGES={images}", "MODEL=tiny", "VENV=stubs", folder=fresh)
     assert (done.returncode != 0) == (status == 2)
 
 
