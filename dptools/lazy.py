@@ -1,7 +1,9 @@
-"""Import the names of a package on first use, so that importing the package does not import torch."""
+"""Import code on first use, so that importing a package does not import torch."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 
 def lazy(package: str, **modules: tuple[str, ...]) -> Callable[[str], object]:
@@ -19,3 +21,20 @@ def lazy(package: str, **modules: tuple[str, ...]) -> Callable[[str], object]:
         return getattr(import_module(f"{package}.{module_of[name]}"), name)
 
     return get
+
+
+@dataclass(frozen=True)
+class LazyFunction:
+    """A function that is imported when it is called. It can be pickled.
+
+    Attributes:
+        module: Full name of its module.
+        name: Its name in the module.
+    """
+
+    module: str
+    name: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Import the function and call it."""
+        return getattr(import_module(self.module), self.name)(*args, **kwargs)

@@ -12,8 +12,8 @@ from foolbox.attacks.base import FixedEpsilonAttack, MinimizationAttack
 from foolbox.criteria import Misclassification, TargetedMisclassification
 from foolbox.distances import Distance
 
-from dptools.attacks import runners
 from dptools.attacks.attack import Attack
+from dptools.attacks.foolbox_attacks import run_class
 from dptools.attacks.params import REQUIRED, Param
 
 NORMS = ("l0", "l1", "l2", "linf")
@@ -50,7 +50,7 @@ def find_class(name: str) -> Attack | None:
         name,
         class_.__name__,
         "Foolbox, arXiv 1707.04131",
-        partial(runners.foolbox_class, class_name=class_.__name__),
+        partial(run_class, class_name=class_.__name__),
         _params(class_),
         norm=_norm(class_),
         needs_epsilon=issubclass(class_, FixedEpsilonAttack),

@@ -1,22 +1,22 @@
 """The attacks by name.
 
-A new attack is a function in a module of this package, a function in ``runners`` that calls it, and an entry here.
-This module imports torch and Foolbox only to look up a name that is not in its table.
+A new attack is a function in a module of this package, and an entry here. This module imports torch and Foolbox only to
+look up a name that is not in its table.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
-from dptools.attacks import runners
 from dptools.attacks.attack import Attack
 from dptools.attacks.params import Param
 from dptools.errors import UsageError
+from dptools.lazy import LazyFunction
 from dptools.texts import did_you_mean
 
-if TYPE_CHECKING:
-    from dptools.attacks.raw_result import RawResult
+
+def _lazy(module: str, name: str) -> LazyFunction:
+    """Return a function of a module of this package. The module imports torch."""
+    return LazyFunction(f"dptools.attacks.{module}", name)
 
 
 def _search_params(steps: int, **params: Param) -> dict[str, Param]:
@@ -30,9 +30,9 @@ EPSILONS = {"linf": 4 / 255, "l2": 0.5}
 """Default epsilon by norm."""
 
 
-def _auto_attack(name: str, title: str, source: str, run: Callable[..., "RawResult"], **params: Param) -> Attack:
+def _auto_attack(name: str, title: str, source: str, function: str, **params: Param) -> Attack:
     """Return an attack of AutoAttack."""
-    uses_gradients, epsilon = name != "square", EPSILONS["linf"]
+    run, uses_gradients, epsilon = _lazy("auto_attack", function), name != "square", EPSILONS["linf"]
     attack = Attack(name, title, source, run, params, "linf", epsilon, needs_epsilon=True, epsilons=EPSILONS)
     return replace(attack, uses_gradients=uses_gradients)
 
@@ -46,7 +46,7 @@ _ALL = (
         "gs",
         "gradient sign",
         "arXiv 1412.6572",
-        runners.gradient_sign,
+        _lazy("strength_search", "gradient_sign"),
         _search_params(255),
         norm="linf",
         batchable=True,
@@ -55,7 +55,7 @@ _ALL = (
         "agn",
         "additive Gaussian noise",
         "Foolbox, arXiv 1707.04131",
-        runners.gaussian_noise,
+        _lazy("strength_search", "gaussian_noise"),
         _search_params(1000),
         uses_gradients=False,
         batchable=True,
@@ -64,7 +64,7 @@ _ALL = (
         "bun",
         "blended uniform noise",
         "Foolbox, arXiv 1707.04131",
-        runners.blended_noise,
+        _lazy("strength_search", "blended_noise"),
         _search_params(1000, directions=Param(1000, minimum=1)),
         uses_gradients=False,
         batchable=True,
@@ -73,7 +73,7 @@ _ALL = (
         "adef",
         "ADef, deformation",
         "arXiv 1804.07729",
-        runners.adef,
+        _lazy("foolbox_attacks", "adef"),
         {
             "steps": Param(100, minimum=1),
             "candidates": Param(10, minimum=2),
@@ -90,14 +90,14 @@ _ALL = (
         "newtonfool",
         "NewtonFool",
         "Jang, Wu and Jha, ACSAC 2017",
-        runners.newtonfool,
+        _lazy("foolbox_attacks", "newtonfool"),
         {"steps": Param(100, minimum=1), "stepsize": Param(0.01, minimum=0)},
     ),
     Attack(
         "deepfool",
         "DeepFool, L2",
         "arXiv 1511.04599",
-        runners.deepfool,
+        _lazy("foolbox_attacks", "deepfool"),
         {"steps": Param(50, minimum=1), "candidates": Param(10, minimum=2), "overshoot": Param(0.02, minimum=0)},
         batchable=True,
     ),
@@ -105,7 +105,7 @@ _ALL = (
         "cw",
         "Carlini-Wagner, L2",
         "arXiv 1608.04644",
-        runners.carlini_wagner,
+        _lazy("foolbox_attacks", "carlini_wagner"),
         {
             "binary_search_steps": Param(5, minimum=1),
             "steps": Param(100, minimum=1),
@@ -120,7 +120,7 @@ _ALL = (
         "spn",
         "salt and pepper noise",
         "Foolbox, arXiv 1707.04131",
-        runners.salt_and_pepper,
+        _lazy("strength_search", "salt_and_pepper"),
         _search_params(1000),
         uses_gradients=False,
         batchable=True,
@@ -129,7 +129,7 @@ _ALL = (
         "pgd",
         "projected gradient descent",
         "arXiv 1706.06083",
-        runners.pgd,
+        _lazy("foolbox_attacks", "pgd"),
         {
             "steps": Param(40, minimum=1),
             "rel_stepsize": Param(None, _OPTIONAL_FLOAT, minimum=0),
@@ -143,16 +143,23 @@ _ALL = (
         batchable=True,
         epsilons=EPSILONS,
     ),
-    _auto_attack("apgd-ce", "Auto-PGD, cross-entropy", _AUTO, runners.apgd_ce, **_STEPS, **_RESTARTS),
-    _auto_attack("apgd-dlr", "Auto-PGD, difference of logits", _AUTO, runners.apgd_dlr, **_STEPS, **_RESTARTS),
-    _auto_attack("apgd-t", "Auto-PGD, targeted", _AUTO, runners.apgd_t, **_STEPS, **_RESTARTS, **_TARGETS),
-    _auto_attack("fab-t", "FAB, targeted", "arXiv 1907.02044", runners.fab_t, **_STEPS, **_RESTARTS, **_TARGETS),
-    _auto_attack("square", "Square, without gradients", "arXiv 1912.00049", runners.square, **_QUERIES, **_RESTARTS),
+    _auto_attack("apgd-ce", "Auto-PGD, cross-entropy", _AUTO, "apgd_ce", **_STEPS, **_RESTARTS),
+    _auto_attack("apgd-dlr", "Auto-PGD, difference of logits", _AUTO, "apgd_dlr", **_STEPS, **_RESTARTS),
+    _auto_attack("apgd-t", "Auto-PGD, targeted", _AUTO, "apgd_t", **_STEPS, **_RESTARTS, **_TARGETS),
+    _auto_attack("fab-t", "FAB, targeted", "arXiv 1907.02044", "fab_t", **_STEPS, **_RESTARTS, **_TARGETS),
+    _auto_attack(
+        "square",
+        "Square, without gradients",
+        "arXiv 1912.00049",
+        "square",
+        **_QUERIES,
+        **_RESTARTS,
+    ),
     _auto_attack(
         "autoattack",
         "AutoAttack",
         _AUTO,
-        runners.auto_attack,
+        "auto_attack",
         version=Param("auto", choices=("auto", "standard", "rand")),
         **_STEPS,
         **_QUERIES,

@@ -9,9 +9,6 @@ from torch import Tensor, nn
 MAX_MEAN = 4.0
 """Images with a larger mean are on the 8-bit scale, unless they are almost black."""
 
-MAD_TO_STD = 1.4826
-"""The standard deviation of normal noise divided by its median absolute deviation."""
-
 
 class Purifier(nn.Module):
     """A module that maps images to purified images, for example in ``torch.nn.Sequential(purifier, classifier)``.

@@ -47,7 +47,7 @@ def extended_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_recipes_are_short_and_name_existing_tables() -> None:
-    assert len(RECIPES) == 9
+    assert len(RECIPES) == 8
     assert all(sum(bool(line) for line in code.splitlines()) < 10 for _, _, code in RECIPES)
     for name, table, _ in RECIPES:
         assert (ROOT / name).exists() or not table

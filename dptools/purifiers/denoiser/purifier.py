@@ -13,7 +13,8 @@ from dptools.purifiers.denoiser.network import SIZE_DIVISOR
 from dptools.purifiers.denoiser.settings import DENOISER, DenoiserSettings
 from dptools.purifiers.denoiser.weights import pretrained
 from dptools.purifiers.precision import autocast
-from dptools.purifiers.purifier import MAD_TO_STD, Purifier, grey_like, needs_gradient
+from dptools.purifiers.purifier import Purifier, grey_like, needs_gradient
+from dptools.purifiers.texture import noise_level, without_impulses
 from dptools.purifiers.tiling import in_tiles
 
 GPU_BATCH = 128
@@ -108,7 +109,7 @@ class Denoiser(Purifier):
         if strong:
             outputs = self._pass(images[strong], [seeds[index] for index in strong], None)
             for index, output in zip(strong, torch.split(outputs, 1), strict=True):
-                textured = output + settings.share * _removed(images[index : index + 1], output)
+                textured = output + settings.share * without_impulses(images[index : index + 1] - output)
                 done[index] = Denoised(textured.clamp(0, 1), levels[index], 2)
         return [
             Denoised(grey_like(result.image, image), result.noise_level, result.passes)
@@ -157,28 +158,10 @@ class Denoiser(Purifier):
         return output
 
 
-def noise_level(removed: Tensor) -> Tensor:
-    """Return the noise level of an image, float64: the standard deviation of what was removed, from its median.
-
-    The median is robust. Impulse noise affects it little, and so do edges and texture, which fill parts of the image.
-    """
-    return MAD_TO_STD * removed.abs().median().double()
-
-
 def _stds(removed: Tensor) -> list[float]:
     """Return the standard deviation of each image of a batch."""
     stds: list[float] = removed.detach().flatten(1).std(1).tolist()
     return stds
-
-
-def _removed(image: Tensor, output: Tensor) -> Tensor:
-    """Return ``image - output``, clipped to twice its noise level, so that impulse noise does not come back.
-
-    Gradients flow through the noise level too.
-    """
-    removed = image - output
-    limit = (2 * noise_level(removed)).to(removed.dtype)
-    return torch.maximum(torch.minimum(removed, limit), -limit)
 
 
 def _padded(images: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dptools.purifiers.purifier import MAD_TO_STD
+from dptools.purifiers.texture import MAD_TO_STD
 
 UNIFORM_STD = 12**-0.5
 """The standard deviation of uniform noise in [0, 1]."""

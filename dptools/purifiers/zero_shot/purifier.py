@@ -10,6 +10,7 @@ from torch.nn.functional import pad, pixel_unshuffle
 from dptools.purifiers.precision import autocast
 from dptools.purifiers.purifier import Purifier, grey_like
 from dptools.purifiers.random_weights import with_random_weights
+from dptools.purifiers.texture import noise_level, without_impulses
 from dptools.purifiers.tiling import in_tiles
 from dptools.purifiers.zero_shot.contrast import restore_contrast
 from dptools.purifiers.zero_shot.network import FilterMixture
@@ -60,7 +61,12 @@ class ZeroShot(Purifier):
             network = self._train(image, generator)
             with torch.no_grad():
                 output = in_tiles(image, self.settings.tile, lambda tile, _: self._mean(network, tile, generator), 0)
-                return grey_like(restore_contrast(output, image).clamp(0, 1), image)
+                return grey_like(restore_contrast(self._textured(output, image), image).clamp(0, 1), image)
+
+    def _textured(self, output: Tensor, image: Tensor) -> Tensor:
+        removed = image - output
+        share = self.settings.share if noise_level(removed) >= self.settings.strong else 0.0
+        return output + share * without_impulses(removed)
 
     def _train(self, image: Tensor, generator: torch.Generator) -> FilterMixture:
         """Return a network that was trained to remove noise from the image."""

@@ -14,7 +14,11 @@ class ZeroShotSettings:
         iterations: number of training steps.
         noise_std: standard deviation of the noise that is added in training and in each pass, on the [0, 1] scale.
         learning_rate: Adam's largest learning rate.
-        passes: number of passes of the trained network over the image, each with fresh noise; their mean is the result.
+        passes: number of passes of the trained network over the image, each with fresh noise. Their mean is the output.
+        strong: the noise level from which a share of what the passes remove is added back, on the [0, 1] scale; see
+            :func:`dptools.purifiers.texture.noise_level`. It contains texture, and losing texture harms a classifier
+            more than weak noise does.
+        share: that share, 0 to 1.
         window: side of the random part of a larger image that a training step uses, in pixels.
         precision: ``auto``, ``fp32`` or ``bf16``.
         tile: longest side of a tile in a pass, in pixels; 0 for no tiles.
@@ -24,6 +28,8 @@ class ZeroShotSettings:
     noise_std: float = 0.04
     learning_rate: float = 0.003
     passes: int = 4
+    strong: float = 10 / 255
+    share: float = 0.4
     window: int = 256
     precision: str = "auto"
     tile: int = 512

@@ -42,6 +42,18 @@ def test_it_removes_noise_that_no_setting_names(photograph: Tensor, kind: str, g
     assert psnr(output, photograph) > psnr(image, photograph) + gain
 
 
+@pytest.mark.parametrize(("noise_std", "kept"), [(0.02, 0.0), (0.1, 0.4)])
+def test_a_part_of_the_texture_comes_back_if_the_noise_is_strong(
+    photograph: Tensor, noise_std: float, kept: float
+) -> None:
+    noise = noise_std * torch.randn(photograph.shape, generator=torch.Generator().manual_seed(1))
+    image = photograph + noise
+    with_share, without = (ZeroShot(ZeroShotSettings(share=share))(image, seeds=[0]) for share in (0.4, 0.0))
+    removed = (image - without).flatten()
+    share = float(removed @ (with_share - without).flatten() / removed.square().sum())
+    assert share == pytest.approx(kept, abs=0.1)  # Less than 0.4, because outliers are clipped.
+
+
 def test_a_clean_photograph_keeps_more_detail_than_with_a_median(photograph: Tensor) -> None:
     output = load("zero-shot")(photograph, seeds=[0])
     assert psnr(output, photograph) > psnr(load("median:5")(photograph), photograph)
