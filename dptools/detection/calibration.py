@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,12 +67,16 @@ def measure(scores: Iterable[float], classifier: Mapping[str, Any], detector: Ma
     Raises:
         DptoolsError: there are fewer than MIN_IMAGES scores.
     """
+    import numpy as np
+
     ordered = sorted(score for score in scores if math.isfinite(score))
     if len(ordered) < MIN_IMAGES:
         raise DptoolsError(
             f"a calibration needs {MIN_IMAGES} clean images or more, better a few hundred, and got {len(ordered)}"
         )
-    inner = [round(_quantile(ordered, level), 6) for level in QUANTILE_LEVELS[1:-1]]
+    # Of new clean images, a share of 1 - level scores higher than these quantiles, also if there are few images. With
+    # Numpy's default method and 20 images, 9 % of new ones would have a suspicion of 0.95 or more.
+    inner = [round(float(score), 6) for score in np.quantile(ordered, QUANTILE_LEVELS[1:-1], method="weibull")]
     content = {
         "format": FORMAT,
         "images": len(ordered),
@@ -115,11 +119,3 @@ def _is_valid(content: Mapping[str, Any]) -> bool:
         and isinstance(content.get("detector"), dict)
         and isinstance(content.get("images"), int)
     )
-
-
-def _quantile(ordered: Sequence[float], level: float) -> float:
-    """Return a quantile of sorted values, linearly interpolated."""
-    position = level * (len(ordered) - 1)
-    low = math.floor(position)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)

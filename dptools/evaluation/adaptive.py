@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from shlex import quote
+from typing import Any
 
 from dptools.attacks.registry import EPSILONS
 from dptools.certify.smoothing import Smoothing, parse_defence
@@ -102,7 +103,7 @@ def warnings(evaluation: Evaluation) -> Iterator[str]:
     for free, gradient in _beaten(evaluation):
         first, second = name[free.key], name[gradient.key]
         yield f"{first} breaks more images than {second}: the gradient is masked, or its attack is too weak"
-    for few, many in _helped(evaluation):
+    for few, many in helped(evaluation.full):
         yield f"{name[many.key]} breaks more images than {name[few.key]}: increase the number of steps further"
     if evaluation.through != NONE and not reaches_zero(evaluation):
         yield "no attack breaks every image: increase --epsilon until one does, to show that the attacks work"
@@ -122,20 +123,24 @@ def most_steps(runs: Iterable[Run]) -> int:
     return max((run.key.steps or 0 for run in runs if "pgd" in run.key.attack), default=0) or 40
 
 
-def step_pairs(runs: list[Run]) -> Iterator[tuple[Run, Run]]:
-    """Yield pairs of runs of which the second has at least twice as many steps and is otherwise the same."""
-    for few in runs:
-        for many in runs:
-            same = few.key.without("steps") == many.key.without("steps")
-            if same and few.key.steps and (many.key.steps or 0) >= 2 * few.key.steps:
-                yield few, many
+def step_pairs(runs: Iterable[Run]) -> Iterator[tuple[Run, Run]]:
+    """Yield two runs of each attack that differ in the number of steps only.
+
+    The second has the most steps. The first has the most of the runs with at most half as many.
+    """
+    same: dict[tuple[Any, ...], dict[int, Run]] = {}
+    for run in runs:
+        if run.key.steps:
+            same.setdefault(run.key.without("steps"), {})[run.key.steps] = run
+    for by_steps in same.values():
+        most = max(by_steps)
+        if fewer := [steps for steps in by_steps if 2 * steps <= most]:
+            yield by_steps[max(fewer)], by_steps[most]
 
 
-def _helped(evaluation: Evaluation) -> Iterator[tuple[Run, Run]]:
-    """Yield the pair with the most steps if the second run breaks more images than the first."""
-    pairs = sorted(step_pairs(evaluation.full), key=lambda pair: pair[1].key.steps or 0)
-    if pairs and decrease(*pairs[-1]) > TOLERANCE:
-        yield pairs[-1]
+def helped(runs: Iterable[Run]) -> list[tuple[Run, Run]]:
+    """Return the pairs of :func:`step_pairs` in which more steps break more images."""
+    return [pair for pair in step_pairs(runs) if decrease(*pair) > TOLERANCE]
 
 
 def decrease(few: Run, many: Run) -> float:

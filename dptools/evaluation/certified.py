@@ -101,7 +101,7 @@ class BestGroup(CertificateGroup):
     """The noise that is best at each radius, as publications choose it. No single classifier has these accuracies.
 
     Attributes:
-        groups: The groups with different noise.
+        groups: The groups with different noise, all with the same images.
     """
 
     groups: list[CertificateGroup] = field(default_factory=list)
@@ -149,18 +149,24 @@ class CertificateEvaluation:
         self.lines.append(_log_line(len(self.lines), record, certify, label))
 
     def shown(self) -> Iterator[CertificateGroup]:
-        """Yield the groups by increasing noise, clean images first, and for several the best noise at each radius."""
+        """Yield the groups by increasing noise, clean images first, and for several the best noise at each radius.
+
+        The best is that of the images that have a result for every noise: rates of different images are not
+        comparable.
+        """
         attacks = names(dict.fromkeys(key[-1] for key in self.groups if key[-1]))
-        found = [replace(group, attack=attacks[key[-1]] if key[-1] else NONE) for key, group in self.groups.items()]
+        found = [
+            replace(group, attack=f"{attacks[run]}{run.behind}" if run else NONE)
+            for (*_, run), group in self.groups.items()
+        ]
         ordered = sorted(found, key=lambda group: (group.attack != NONE, group.sigma, group.method, group.model))
         yield from ordered
         by_classifier: dict[tuple[str, str, str], list[CertificateGroup]] = {}
         for group in ordered:
             by_classifier.setdefault((group.method, group.model, group.attack), []).append(group)
         for key, same in by_classifier.items():
-            if len(same) > 1:
-                largest = max(same, key=lambda group: len(group.certificates))
-                yield BestGroup(None, *key, largest.certificates, same)
+            if len(same) > 1 and (common := _on_common_images(same))[0].certificates:
+                yield BestGroup(None, *key, common[0].certificates, common)
 
     def named(self) -> list[tuple[str, CertificateGroup]]:
         """Return the groups of :meth:`shown` with their names, which contain the classifier if there are several."""
@@ -174,6 +180,12 @@ class CertificateEvaluation:
     def as_tsv(self) -> str:
         """Return the certificates in the format of the logs of arXiv 1902.02918, with -1 for abstentions."""
         return "\n".join(["idx\tlabel\tpredict\tradius\tcorrect\ttime", *self.lines])
+
+
+def _on_common_images(groups: Sequence[CertificateGroup]) -> list[CertificateGroup]:
+    """Return the groups without the images that another group lacks."""
+    common = [image for image in groups[0].certificates if all(image in group.certificates for group in groups)]
+    return [replace(group, certificates={image: group.certificates[image] for image in common}) for group in groups]
 
 
 def _log_line(index: int, record: Record, certify: Any, label: object) -> str:

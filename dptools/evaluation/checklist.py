@@ -13,10 +13,9 @@ from dptools.certify.smoothing import Smoothing
 from dptools.classifiers.names import is_service
 from dptools.evaluation.adaptive import (
     HOP_SKIP_JUMP,
-    TOLERANCE,
     Evaluation,
-    decrease,
     evaluations,
+    helped,
     most_steps,
     reaches_zero,
     step_pairs,
@@ -131,9 +130,9 @@ def _steps(evaluation: Evaluation) -> tuple[str, str]:
     pairs = list(step_pairs(evaluation.full))
     if not pairs:
         return NOT_MET, evaluation.command("pgd", f"--set steps={2 * most_steps(evaluation.full)}")
+    if weak := helped(evaluation.full):
+        return NOT_MET, _twice(evaluation, weak[0][1].key)
     few, many = max(pairs, key=lambda pair: pair[1].key.steps or 0)
-    if decrease(few, many) > TOLERANCE:
-        return NOT_MET, _twice(evaluation, many.key)
     return MET, f"{few.key.steps} and {many.key.steps} steps: {few.majority.k} and {many.majority.k} images resist"
 
 

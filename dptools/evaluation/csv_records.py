@@ -33,7 +33,7 @@ class Header:
     """The header of a CSV file.
 
     Attributes:
-        columns: The names of the columns, in lower case.
+        columns: The names of the columns; those of :data:`COLUMNS` in lower case.
         delimiter: A comma, a semicolon or a tab.
     """
 
@@ -79,16 +79,17 @@ def read_csv(header: Header, lines: Iterable[str], name: str) -> Iterator[dict[s
     """
     reader = csv.reader(lines, delimiter=header.delimiter, strict=True)
     while True:
+        line = reader.line_num + 2  # a row with a quote that is not closed ends thousands of lines later
         try:
             row = next(reader)
             if row:
-                yield _record(_cells(header, row), str(reader.line_num + 1))
+                yield _record(_cells(header, row), str(line))
         except StopIteration:
             return
         except csv.Error as error:
-            yield _failed(f"{name}line {reader.line_num + 1}", str(error))
+            yield _failed(f"{name}line {line}", str(error))
         except SampleError as error:
-            yield _failed(f"{name}line {reader.line_num + 1}", error.message)
+            yield _failed(f"{name}line {line}", error.message)
 
 
 def _split(line: str, delimiter: str) -> Header:
@@ -96,7 +97,8 @@ def _split(line: str, delimiter: str) -> Header:
         (cells,) = csv.reader([line.strip("\r\n")], delimiter=delimiter)
     except ValueError:
         cells = []
-    return Header(tuple(cell.strip().lower() for cell in cells), delimiter)
+    names = [cell.strip() for cell in cells]
+    return Header(tuple(name.lower() if name.lower() in COLUMNS else name for name in names), delimiter)
 
 
 def _cells(header: Header, row: list[str]) -> dict[str, str]:

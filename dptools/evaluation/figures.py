@@ -1,7 +1,8 @@
 """Figures about groups and methods, including those of the Deep Protection paper, drawn with matplotlib."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from itertools import chain, cycle
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -105,9 +106,11 @@ def certified(groups: Sequence[tuple[str, CertificateGroup]], published: bool = 
     """
     figure, axes = one_panel("certified and correct, %")
     for name, group in groups:
-        every = group.groups if isinstance(group, BestGroup) else [group]
-        radii = sorted({0.0, *(each.radius for part in every for each in part.certificates.values())})
-        heights = [100 * (rate := group.accuracy(radius)).k / rate.n for radius in radii]
+        parts = group.groups if isinstance(group, BestGroup) else [group]
+        correct = [sorted(each.radius for each in part.certificates.values() if each.correct) for part in parts]
+        radii = sorted({0.0, *chain(*correct)})
+        counts = [max(len(part) - bisect_left(part, radius) for part in correct) for radius in radii]
+        heights = [100 * count / len(group.certificates) for count in counts]
         axes.step(
             [*radii, radii[-1]],
             [*heights, 0],
@@ -139,9 +142,12 @@ def methods(groups: Mapping[str, tuple[Group, Group]], published: bool = True) -
     if not published:
         return figure
     paper = {result.clean: result.percent for result in PAPER_RESULTS if result.top == 1}
-    for offset, is_clean, colour in ((-0.2, True, SKY), (0.2, False, BLUE)):
-        place = (len(groups) + offset, paper[is_clean], 0.376)
-        axes.barh(*place, color=colour, edgecolor="white", hatch="////")
+    shown = [each for each in series if any(rate.n for rate in each.rates)]  # the legend explains their colours only
+    thickness = 0.8 / max(1, len(shown))
+    for number, each in enumerate(shown):
+        offset = thickness * (number - (len(shown) - 1) / 2)
+        place = (len(groups) + offset, paper[each.label == "clean"], 0.94 * thickness)
+        axes.barh(*place, color=each.colour, edgecolor="white", hatch="////")
         axes.barh(*place, fill=False, **OUTLINE)
     axes.barh(0, 0, color=GREY, edgecolor="white", hatch="////", label="published")  # only for the legend
     figure.legends.clear()

@@ -139,10 +139,10 @@ def _fit_figures(summary: Summary) -> Iterator[Drawing]:
     if summary.curves:
         caption = "Over-fits (correct at an earlier checkpoint only) and under-fits (never correct), top-5"
         yield _limited("errors", caption, summary.curves, fit_figures.errors)
+    if summary.curves and (steps := summary.curves[-1].common_steps):
         caption = "Accuracy by the number of iterations of the deep image prior"
-        curve = summary.curves[-1]
-        last = max(curve.common_steps, default=0)
-        alt = f"Top-5 accuracy after {last} iterations: {percent(Rate(curve.top5.get(last, 0), curve.n))} %"
+        curve, last = summary.curves[-1], steps[-1]
+        alt = f"Top-5 accuracy after {last} iterations: {percent(Rate(curve.top5[last], curve.n))} %"
         yield Drawing("course", caption, fit_figures.accuracy_by_iteration(curve), alt)
 
 

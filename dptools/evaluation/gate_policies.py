@@ -1,7 +1,7 @@
 """Outcomes of three policies for each image: purify nothing, only suspect images, or everything."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,13 +77,16 @@ def policy_outcomes(record: Record, score: float, threshold: float) -> Iterator[
     """Yield the outcome of each policy that a record has the data for.
 
     A record of an image that was purified without a gate has the data for all policies. Its ``suspect`` object holds
-    the rank of the true label before purification. A record that passed a gate has no data for "everything".
+    the rank of the true label before purification. A record that passed a gate has no data for "everything", and one
+    whose suspicion was computed after purification has no data at all.
 
     Args:
         record: The record, with a ``suspicion``.
         score: Its ``suspicion``, the calibrated score of the detector.
         threshold: The threshold to apply if the image did not pass a gate.
     """
+    if _is_checked_after_purification(record):
+        return
     denoise, rank_before = record.get("denoise"), record.get("suspect", {}).get("label_rank")
     rank_after = record.get("classify", {}).get("label_rank")
     detection, purification = _seconds(record, "dp-classify"), _seconds(record, "dp-denoise")
@@ -101,10 +104,22 @@ def policy_outcomes(record: Record, score: float, threshold: float) -> Iterator[
         yield PolicyOutcome("everything", rank_after, True, purification)
 
 
+def _is_checked_after_purification(record: Record) -> bool:
+    """Return whether the suspicion is that of the purified image."""
+    entries = [
+        entry for entry in record.get("stages", []) if entry.get("tool") == "dp-denoise" or _computes_suspicion(entry)
+    ]
+    return any(entry["tool"] == "dp-denoise" for entry in entries) and _computes_suspicion(entries[-1])
+
+
+def _computes_suspicion(entry: Mapping[str, Any]) -> bool:
+    return entry.get("tool") == "dp-classify" and "suspect" in entry.get("params", {})
+
+
 def _seconds(record: Record, tool: str) -> float | None:
     """Return the seconds that a tool took; for dp-classify, those of the last run that computed a suspicion."""
     for entry in reversed(record.get("stages", [])):
-        if entry.get("tool") == tool and (tool != "dp-classify" or "suspect" in entry.get("params", {})):
+        if _computes_suspicion(entry) if tool == "dp-classify" else entry.get("tool") == tool:
             seconds = entry.get("seconds")
             return seconds if isinstance(seconds, int | float) and seconds < MAX_SECONDS else None
     return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from dptools.evaluation.gate_policies import POLICIES, PolicyStatistics, policy_outcomes
 from dptools.evaluation.intervals import Rate
-from dptools.evaluation.keys import ALL, NONE, Record, attack_name, is_scored
+from dptools.evaluation.keys import ALL, NONE, Record, attack_name, is_scored, method
 from dptools.evaluation.roc import Auc, Scores, auc, roc_curve
 
 THRESHOLD = 0.95
@@ -27,12 +27,16 @@ class GateEvaluation:
         threshold: Images with this suspicion or more are suspect. For a record that passed a gate, the policies use
             the gate's decision instead.
         scores: Suspicions by attack; those of clean images under :data:`CLEAN`.
+        suspects: Number of suspect images by attack, as in ``scores``.
         statistics: Accuracy and cost by policy and by whether the images are attacked.
+        methods: The methods that purified the images. The statistics combine them.
     """
 
     threshold: float = THRESHOLD
     scores: dict[str, Scores] = field(default_factory=dict)
+    suspects: Counter[str] = field(default_factory=Counter)
     statistics: dict[tuple[str, bool], PolicyStatistics] = field(default_factory=dict)
+    methods: dict[str, None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Return whether any record has a suspicion."""
@@ -45,14 +49,18 @@ class GateEvaluation:
             return
         if attack != NONE and not record["attack"].get("success", True):
             return
-        self.scores.setdefault(CLEAN if attack == NONE else attack, Counter())[round(score, 4)] += 1
+        name = CLEAN if attack == NONE else attack
+        self.scores.setdefault(name, Counter())[round(score, 4)] += 1  # rounding bounds the memory
+        self.suspects[name] += score >= self.threshold
+        if "denoise" in record:
+            self.methods[method(record)] = None
         for outcome in policy_outcomes(record, score, self.threshold):
             self.statistics.setdefault((outcome.policy, attack != NONE), PolicyStatistics()).add(outcome)
 
     def suspect_rate(self, name: str) -> Rate:
         """Return the rate of suspect images in a group."""
-        scores = self.all_scores[name]
-        return Rate(sum(count for score, count in scores.items() if score >= self.threshold), scores.total())
+        attacked = self.suspects.total() - self.suspects[CLEAN]
+        return Rate(attacked if name == ALL else self.suspects[name], self.all_scores[name].total())
 
     def auc(self, name: str) -> Auc | None:
         """Return the area under the ROC curve of a group against clean images; None for the clean images."""

@@ -38,14 +38,20 @@ def hits_of_rank(rank: int | None) -> Hits:
     return UNKNOWN if rank is None else (rank <= TOPS[0], rank <= TOPS[1])
 
 
+def _is_whole(value: float | str) -> bool:
+    return isinstance(value, float) and value.is_integer()
+
+
 @lru_cache(maxsize=65536)
-def same_class(first: int | str, second: int | str) -> bool | None:
+def same_class(first: float | str, second: float | str) -> bool | None:
     """Return whether two texts name the same class: equal texts, or the same ImageNet class.
+
+    Pandas writes indices as 243.0 if another one is missing.
 
     Returns:
         None if one is an index and the other is not a name or wnid of ImageNet, so that they cannot be compared.
     """
-    one, other = normalized(str(first)), normalized(str(second))
+    one, other = (normalized(f"{each:.0f}" if _is_whole(each) else str(each)) for each in (first, second))
     indices = imagenet_index(one), imagenet_index(other)
     if one == other:
         return True

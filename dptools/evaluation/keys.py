@@ -34,7 +34,8 @@ def source_image(record: Record) -> str:
     The hash of the first tool's input is added, because files of several directories may have the same name: records in
     image files and shards hold no directories.
     """
-    name = str(record["source"]) if "source" in record else str(record.get("id", "")).partition("@")[0]
+    attack = f"@{record.get('attack', {}).get('name')}"
+    name = str(record["source"] if "source" in record else pairing_id(record).removesuffix(attack))
     stages = record.get("stages") or [{}]
     content = stages[0].get("input_sha256")
     return f"{name}:{content}" if content else name
@@ -47,7 +48,7 @@ def pairing_id(record: Record) -> str:
     """
     stop = record.get("denoise", {}).get("stop") or {}
     criterion = str(stop.get("criterion", "")).replace(".", "_")
-    return str(record.get("id")).removesuffix(f"@{criterion}" if criterion else "")
+    return str(record.get("id", "")).removesuffix(f"@{criterion}" if criterion else "")
 
 
 def attack_name(record: Record) -> str:
@@ -90,12 +91,12 @@ def value_at(path: str) -> Callable[[Record], str]:
     """Return a function that returns the value at a dotted path in a record as printable text.
 
     Args:
-        path: Keys of nested objects, separated by dots, such as ``denoise.stop.criterion``.
+        path: Keys of nested objects, separated by dots, such as ``denoise.stop.criterion``; or one key with dots.
     """
 
     def value_as_text(record: Record) -> str:
         value: Any = record
-        for key in path.split("."):
+        for key in [path] if path in record else path.split("."):
             value = value.get(key) if isinstance(value, Mapping) else None
         if value is None:
             return NONE

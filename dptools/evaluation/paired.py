@@ -159,8 +159,10 @@ def comparisons_as_json(comparisons: Sequence[Comparison]) -> list[dict[str, Any
 
 
 def adjusted_p_values(comparisons: Sequence[Comparison], top: int) -> list[float]:
-    """Return the p values of comparisons by top-1 or top-5 accuracy, adjusted for their number."""
-    return holm([comparison.pairs(top).p for comparison in comparisons])
+    """Return the p values of comparisons by top-1 or top-5 accuracy, adjusted for the number of those with pairs."""
+    pairs = [comparison.pairs(top) for comparison in comparisons]
+    adjusted = iter(holm([each.p for each in pairs if each.n]))
+    return [next(adjusted) if each.n else 1.0 for each in pairs]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -49,8 +49,17 @@ def _best_method(summary: Summary) -> str:
     parts += [f"{percent(before)} % top-1 before purification"] if before.n else []
     if (on_clean := clean.rate("after_top1")).n:
         parts.append(f"{percent(on_clean)} % top-1 on {on_clean.n} clean images")
-    start = f"Of {len(methods)} methods, {name} is the most accurate" if len(methods) > 1 else f"Purified by {name}"
-    return f"{start}: {', '.join(parts)}."
+    return f"{_comparison(methods, name)}: {', '.join(parts)}."
+
+
+def _comparison(methods: dict[str, tuple[Group, Group]], best: str) -> str:
+    """Return what is true of the best method. One with few images can have a higher rate, and equal ones are ties."""
+    if len(methods) == 1:
+        return f"Purified by {best}"
+    rates = {name: attacked.rate("after_top1") for name, (_, attacked) in methods.items()}
+    highest = [name for name, rate in rates.items() if rate.k * rates[best].n >= rates[best].k * rate.n]
+    claim = f"{best} is the most accurate" if highest == [best] else f"none has a higher lower bound than {best}"
+    return f"Of {len(methods)} methods, {claim}"
 
 
 def _against_knowledge(summary: Summary) -> str:
@@ -106,9 +115,10 @@ def _undefended(summary: Summary) -> str:
 
 
 def _total(summary: Summary) -> tuple[Group, Group]:
-    """Return clean and attacked images that were not purified, or, without any, those of the first method."""
-    pairs = summary.methods
-    return pairs.get(NONE) or next(iter(pairs.values()), (Group(""), Group("")))
+    """Return clean and attacked images that were not purified, or, without rates, those of the first method."""
+    empty = (Group(""), Group(""))
+    pairs = (summary.methods.get(NONE, empty), *summary.methods.values())
+    return next((pair for pair in pairs if any(group.rate("after_top1").n for group in pair)), empty)
 
 
 def _measured(summary: Summary) -> str:

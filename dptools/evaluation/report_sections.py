@@ -104,6 +104,8 @@ def _gate_sections(summary: Summary) -> Iterator[Section]:
     )
     yield Section("Suspicion", suspicion_rows(summary.gate), note if summary.gate.curves else "")
     note = f"“suspects”: images with a suspicion of {summary.gate.threshold:g} or more. Seconds include the detection."
+    if len(summary.gate.methods) > 1:
+        note += f" Several methods are combined: {', '.join(summary.gate.methods)}."
     yield Section("With and without a gate", gate_rows(summary.gate), note)
 
 

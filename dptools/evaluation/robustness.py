@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from dptools.evaluation.intervals import Rate
-from dptools.evaluation.keys import NONE, Record, source_image
+from dptools.evaluation.keys import Record, source_image
 from dptools.evaluation.run_key import RunKey, names, run_key
 
 
@@ -17,11 +17,15 @@ class Outcome:
         clean: Whether the clean image is classified correctly, by most draws of the defence.
         share: Fraction of draws that classify the attacked image correctly. It is 0 if the clean image is wrong.
         majority: Whether most draws do.
+        restorations: Number of purified images.
+        seconds: Seconds of dp-attack.
     """
 
     clean: bool
     share: float
     majority: bool
+    restorations: int = 0
+    seconds: float = 0.0
 
 
 @dataclass
@@ -31,14 +35,10 @@ class Run:
     Attributes:
         key: Its settings.
         outcomes: The outcomes by source image.
-        restorations: Number of purified images, over all attacked images.
-        seconds: Seconds of dp-attack, over all images.
     """
 
     key: RunKey
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    restorations: int = 0
-    seconds: float = 0.0
 
     @property
     def clean(self) -> Rate:
@@ -64,7 +64,11 @@ class Run:
         """Return the run as a JSON object, documented in dp-eval(1)."""
         rates = {name: getattr(self, name).as_json() for name in ("clean", "majority", "worst")}
         settings = {part.name: getattr(self.key, part.name) for part in fields(self.key)}
-        return {**settings, **rates, "mean": self.mean, "restorations": self.restorations, "seconds": self.seconds}
+        costs = {
+            name: sum(getattr(outcome, name) for outcome in self.outcomes.values())
+            for name in ("restorations", "seconds")
+        }
+        return {**settings, **rates, "mean": self.mean, **costs}
 
     @staticmethod
     def _rate(correct: Iterable[bool]) -> Rate:
@@ -93,10 +97,10 @@ class Robustness:
             return
         key = run_key(attack)
         run = self.runs.setdefault(key, Run(key))
-        run.outcomes[source_image(record)] = outcome(attack, label)
-        run.restorations += attack.get("restorations", 0)
         stages = [stage for stage in record.get("stages", []) if stage.get("tool") == "dp-attack"]
-        run.seconds += sum(float(stage.get("seconds") or 0) for stage in stages)
+        seconds = sum(float(stage.get("seconds") or 0) for stage in stages)
+        found = replace(outcome(attack, label), restorations=attack.get("restorations", 0), seconds=seconds)
+        run.outcomes[source_image(record)] = found
 
     def __bool__(self) -> bool:
         return bool(self.runs)
@@ -137,8 +141,7 @@ class Robustness:
         by_key = {replace(runs[0].key, **changes): runs for runs in curves.values() if len(runs) > 1}
         named = {}
         for key, name in names(by_key).items():
-            behind = "" if key.through == NONE else f", behind {key.through}"
-            named[f"{name}{behind}"] = sorted(by_key[key], key=lambda run: float(getattr(run.key, quantity)))
+            named[f"{name}{key.behind}"] = sorted(by_key[key], key=lambda run: float(getattr(run.key, quantity)))
         return named
 
     def as_json(self) -> list[dict[str, Any]]:

@@ -5,7 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dptools.evaluation.intervals import Z_95
+from dptools.evaluation.intervals import Z_95, wilson
+
+NO_ERROR = 1e-9
+"""A smaller standard error of an area is a rounding error."""
 
 Scores = Counter[float]
 """Number of samples by score."""
@@ -33,13 +36,18 @@ class Auc:
 def auc(negative: Scores, positive: Scores) -> Auc | None:
     """Return the area under the ROC curve; None if there are no negative or no positive samples.
 
-    Interval: DeLong, DeLong and Clarke-Pearson, Biometrics 44, 837-845, 1988.
+    Interval: DeLong, DeLong and Clarke-Pearson, Biometrics 44, 837-845, 1988. It has no width if all positive samples
+    score higher, however few they are, and needs two samples of each kind. In these cases, the interval is Wilson's
+    for the number of samples of the rarer kind, which is wider than necessary.
     """
     if not negative or not positive:
         return None
     value, positive_variance = _placements(positive, negative)
     _, negative_variance = _placements(negative, positive)
     error = math.sqrt(positive_variance / positive.total() + negative_variance / negative.total())
+    rarer = min(positive.total(), negative.total())
+    if rarer < 2 or error < NO_ERROR:
+        return Auc(value, *wilson(value * rarer, rarer))
     return Auc(value, max(0.0, value - Z_95 * error), min(1.0, value + Z_95 * error))
 
 

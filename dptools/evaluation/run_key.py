@@ -65,6 +65,11 @@ class RunKey:
         """Whether the attacker has the attacked classifier and does not know the random numbers."""
         return not (self.transfer_from or self.fixed_draws or self.evades)
 
+    @property
+    def behind(self) -> str:
+        """The defence, as the end of a name; empty without one."""
+        return "" if self.through == NONE else f", behind {self.through}"
+
     def without(self, *names: str) -> tuple[Any, ...]:
         """Return all settings except some, to group runs that differ in these only."""
         return tuple(getattr(self, part.name) for part in fields(self) if part.name not in names)
@@ -95,9 +100,9 @@ def run_key(attack: Mapping[str, Any]) -> RunKey:
     if params.get("queries") == steps:
         params.pop("queries", None)
     return RunKey(
-        str(attack.get("through", NONE)),
-        str(attack["name"]),
-        attack.get("norm"),
+        _text(attack, "through") or NONE,
+        printable(attack["name"]),
+        _text(attack, "norm"),
         attack.get("epsilon"),
         steps,
         version if isinstance(version, str) else None,
@@ -105,13 +110,18 @@ def run_key(attack: Mapping[str, Any]) -> RunKey:
         int(attack.get("eot") or 1),
         int(attack.get("judges") or 1),
         bool(attack.get("fixed_draws", False)),
-        attack.get("transfer_from"),
-        attack.get("evades"),
-        str(attack.get("model", NONE)),
+        _text(attack, "transfer_from"),
+        _text(attack, "evades"),
+        _text(attack, "model") or NONE,
         is_random,
         attack.get("target"),
         json.dumps(params, sort_keys=True),
     )
+
+
+def _text(attack: Mapping[str, Any], key: str) -> str | None:
+    """Return a text of an attack, printable, because tables, warnings and commands contain it; None if missing."""
+    return printable(attack[key]) if attack.get(key) else None
 
 
 def names(keys: Iterable[RunKey]) -> dict[RunKey, str]:

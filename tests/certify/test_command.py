@@ -1,6 +1,7 @@
 """dp-classify --certify and --smooth, and dp-eval on certificates."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from runs import records
 
 from dptools.errors import UsageError
 from dptools.evaluation.certified import CertificateEvaluation
+from dptools.evaluation.figures import certified as draw
 from dptools.tools.classify.certification import parse_certification
 
 
@@ -119,6 +121,52 @@ def test_the_best_sigma_at_each_radius_is_a_row_of_its_own() -> None:
     *_, largest, best = evaluation.as_json()
     assert largest["abstained"]["n"] == 2
     assert (best["sigma"], best["abstained"], best["average_radius"]) == (None, None, None)  # of no single noise
+
+
+def test_the_best_sigma_is_that_on_the_images_with_certificates_of_all() -> None:
+    """Else the noise that was tried on the fewest images, all of them easy, would often be the best."""
+    evaluation = CertificateEvaluation((0.25,))
+    for image, radius in (("easy", 0.6), ("hard", 0.1), ("harder", 0.1)):
+        evaluation.add(certificate(image, radius))
+    evaluation.add(certificate("easy", 0.5, sigma=0.5))
+    *_, best = evaluation.shown()
+    assert (best.sigma, best.accuracy(0.25).k, best.accuracy(0.25).n, len(best.certificates)) == (None, 1, 1, 1)
+    evaluation = CertificateEvaluation()
+    evaluation.add(certificate("a", 0.6))
+    evaluation.add(certificate("b", 0.6, sigma=0.5))
+    assert [group.sigma for group in evaluation.shown()] == [0.25, 0.5]
+
+
+def test_certificates_of_images_that_were_attacked_through_other_methods_are_kept_apart() -> None:
+    evaluation = CertificateEvaluation()
+    square = {"name": "square", "norm": "linf", "epsilon": 4 / 255, "gradient": "none", "success": True}
+    for through in ("jpeg:50", "denoiser"):
+        evaluation.add({**certificate("a", 0.6), "attack": {**square, "through": through}})
+    assert [(group.sigma, group.attack) for group in evaluation.shown()] == [
+        (0.25, "square linf 4/255, behind jpeg:50"),
+        (0.25, "square linf 4/255, behind denoiser"),
+    ]
+
+
+@pytest.mark.parametrize("wrong", [{"sigma": "x"}, {"radius": None}, {"abstained": 0}])
+def test_an_invalid_certificate_with_another_sigma_is_an_invalid_record(wrong: dict[str, Any], sh: Run) -> None:
+    other = {"sigma": 0.5, "method": "perceptual", "class": 1, "radius": 0.2, "abstained": False}
+    assert sh("dp-eval", input=json.dumps(certificate("a", 0.6, others=[other])), stdin=None).returncode == 0
+    done = sh("dp-eval", input=json.dumps(certificate("a", 0.6, others=[{**other, **wrong}])), stdin=None)
+    (key,) = wrong
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"dp-eval: line 1: record.certify.others[0].{key} must be" in done.stderr
+
+
+def test_certificates_of_many_images_are_drawn_at_once() -> None:
+    """The time is not that of a pass through all certificates for each radius."""
+    evaluation = CertificateEvaluation()
+    for image in range(20_000):
+        evaluation.add(certificate(str(image), image / 20_000))
+    start = time.monotonic()
+    (line, *_) = draw(evaluation.named(), published=False).axes[0].lines
+    assert time.monotonic() - start < 10
+    assert list(line.get_ydata())[:2] == [100, 99.995]
 
 
 def test_certificates_of_other_images_attacks_and_classifiers_are_kept_apart() -> None:

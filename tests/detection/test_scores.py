@@ -1,6 +1,8 @@
 """Disagreement scores and their calibration."""
 
 import itertools
+import json
+from random import Random
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dptools.detection import calibrated_score, disagreement_score
+from dptools.detection.calibration import measure
 from dptools.detection.quantiles import CLEAN_QUANTILES, QUANTILE_LEVELS
 
 DETECTORS = sorted(CLEAN_QUANTILES)
@@ -51,3 +54,12 @@ def test_calibration_reproduces_the_measured_quantiles(detector: str) -> None:
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_invalid_network_output_is_most_suspicious(detector: str) -> None:
     assert calibrated_score(detector, float("nan")) == 1
+
+
+@pytest.mark.parametrize("images", [20, 50, 200])
+def test_a_calibration_on_few_images_has_the_promised_share_of_false_alarms(images: int) -> None:
+    random, alarms = Random(1), []
+    for _ in range(300):
+        quantiles = json.loads(measure([random.random() ** 3 for _ in range(images)], {}, {}))["quantiles"]
+        alarms += [calibrated_score("both", random.random() ** 3, quantiles) >= 0.95 for _ in range(50)]
+    assert sum(alarms) / len(alarms) == pytest.approx(0.05, abs=0.009)

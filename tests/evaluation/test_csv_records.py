@@ -6,6 +6,7 @@ import pytest
 
 from dptools.errors import UsageError
 from dptools.evaluation.csv_records import find_header, read_csv
+from dptools.evaluation.summary import Summary
 
 
 def read(text: str) -> list[dict[str, Any]]:
@@ -141,3 +142,17 @@ def test_a_header_without_the_required_columns_is_a_usage_error(header: str, mes
 @pytest.mark.parametrize("line", ["", "nonsense", '{"id": "a", "label": 3}', '"path": "x", "label": 1', "[1, 2]"])
 def test_other_lines_are_no_header(line: str) -> None:
     assert find_header(line, "file") is None
+
+
+@pytest.mark.parametrize("column", ["Dataset", "img.size"])
+def test_any_other_column_groups_the_rows_by_its_own_name(column: str) -> None:
+    summary = Summary(by=column)
+    summary.read(read(f"ID,Label,prediction,{column}\na,1,1,x\nb,1,2,y\n"))
+    assert [(group.name, group.counts["after_top1"]) for group in summary.all_groups] == [("x", 1), ("y", 0)]
+
+
+@pytest.mark.parametrize("rows", [3, 20_000])
+def test_a_quote_that_is_not_closed_is_reported_with_its_line(rows: int) -> None:
+    first, *others = errors('label,prediction\n1,1\n"1,1\n' + rows * "1,1\n")
+    assert first.startswith("file.csv: line 3: ")
+    assert not others

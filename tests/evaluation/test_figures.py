@@ -17,7 +17,7 @@ from dptools.evaluation.figure_options import STYLE_NAMES, FigureOptions
 from dptools.evaluation.gallery import DEFAULT_OPTIONS, MAX_GROUPS, Drawing, gallery, render
 from dptools.evaluation.image_rows import draw_maps, image_row
 from dptools.evaluation.learning_curves import learning_curves
-from dptools.evaluation.plotting import BLUE, ORANGE, SKY
+from dptools.evaluation.plotting import BLUE, ORANGE, SKY, style_context
 from dptools.evaluation.report import report
 from dptools.evaluation.summary import Summary
 
@@ -121,6 +121,14 @@ def test_methods_are_shown_with_the_results_of_the_paper() -> None:
     assert group_names(figure) == ["dip plateau", "denoiser", "paper, resnet18"]
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["clean", "attacked", "published"]
+
+
+def test_a_colour_that_the_legend_does_not_explain_is_not_drawn() -> None:
+    figure = figures.methods(summarise([record("gs", 1), record("gs", 1, "denoiser")]).methods)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["attacked", "published"]
+    hatched = [patch for patch in figure.axes[0].patches if patch.get_hatch() and patch.get_width()]
+    assert [(patch.get_width(), patch.get_y() + patch.get_height() / 2) for patch in hatched] == [(71.2, 2)]
 
 
 def test_results_of_the_literature_can_be_left_out() -> None:
@@ -261,6 +269,20 @@ def test_every_roc_curve_is_in_the_legend() -> None:
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text().strip() for text in legend.get_texts()] == ["_a", ""]
+
+
+@pytest.mark.parametrize("style", STYLE_NAMES)
+def test_curves_of_many_attacks_can_be_told_apart(style: str) -> None:
+    """The Deep Protection paper has eight."""
+    with style_context(style):
+        (axes,) = figures.roc({str(number): [(0, 0), (1, 1)] for number in range(8)}).axes
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 8
+
+
+def test_traces_without_a_common_iteration_give_no_curve() -> None:
+    """An accuracy of 0 after 0 iterations would be wrong."""
+    curves = learning_curves({"id": str(step), "iteration": step, "label_rank": 1} for step in (50, 60))
+    assert "course" not in drawings(summarise(curves=curves))
 
 
 def test_the_gallery_has_the_figures_that_there_are_data_for() -> None:

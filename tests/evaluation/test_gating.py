@@ -1,14 +1,18 @@
 """ROC curves against their definitions, and the evaluation of a gate on hand-made records."""
 
 import itertools
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dptools.evaluation.gating import GateEvaluation
+from dptools.evaluation.intervals import wilson
 from dptools.evaluation.keys import method, uses_true_label
 from dptools.evaluation.roc import auc, roc_curve
 from dptools.evaluation.summary import Summary
@@ -45,6 +49,22 @@ def test_the_interval_is_that_of_delong() -> None:
     assert area.value == pytest.approx(8 / 9)
     assert area.low == pytest.approx(8 / 9 - 1.959964 * (2 * variance / 3) ** 0.5)
     assert area.high == 1
+
+
+@pytest.mark.parametrize(
+    ("negative", "positive", "expected"),
+    [
+        ([0.1, 0.2, 0.3], [0.8, 0.9], (2, 2)),  # no overlap: DeLong's variance is 0
+        ([0.5] * 4, [0.5] * 4, (2, 4)),
+        ([0.1, 0.2, 0.3, 0.4], [0.25], (0.5, 1)),  # one sample has no variance
+    ],
+)
+def test_an_area_of_few_or_separate_samples_is_not_certain(
+    negative: list[float], positive: list[float], expected: tuple[float, int]
+) -> None:
+    area = auc(Counter(negative), Counter(positive))
+    assert area is not None
+    assert (area.low, area.high) == pytest.approx(wilson(*expected))
 
 
 def test_auc_needs_clean_and_attacked_images() -> None:
@@ -106,6 +126,37 @@ def test_records_that_passed_a_gate_give_no_result_for_everything() -> None:
     assert {method(record(0, 1, 1, denoise={"method": "none", "gate": {**entry, "suspect": False}}))} == {
         "denoiser if suspect"
     }
+
+
+def test_a_suspicion_of_the_purified_image_says_nothing_about_gates() -> None:
+    """The rank of the label beside it is that after purification, too."""
+    example = record(0.99, 2, 1, "gs")
+    detection, purification, _ = example["stages"]
+    gate = GateEvaluation()
+    gate.add({**example, "stages": [purification, detection]})
+    assert gate_rows(gate)[1:] == []
+    assert [row[:2] for row in suspicion_rows(gate)[1:]] == [["gs", "1"]]
+    gate.add({**example, "stages": [detection, purification, {"tool": "dp-classify", "params": {}}]})
+    assert [row[2] for row in gate_rows(gate)[1:]] == ["0 [0-79]", "100 [21-100]", "100 [21-100]"]
+
+
+def test_a_suspicion_just_below_the_threshold_is_below_it_everywhere() -> None:
+    gate = GateEvaluation()
+    gate.add(record(0.94996, 1, 1))
+    assert (gate.suspect_rate("clean").k, gate.policy("suspects", False).restored.k) == (0, 0)
+
+
+def test_several_methods_behind_a_gate_give_a_warning(sh: Run, tmp_path: Path) -> None:
+    records = [record(0.99, 2, 1, "gs", denoise={"method": method}) for method in ("jpeg:50", "denoiser")]
+    for each in records:
+        each |= {"stages": [], "suspect": {"detector": "both", "label_rank": 2}, "classify": {"top": []}}
+    file = tmp_path / "in.jsonl"
+    file.write_text("".join(f"{json.dumps(each)}\n" for each in records))
+    both = "suspicion and gating combine the records of jpeg:50, denoiser: evaluate one method at a time"
+    assert both in sh(f"dp-eval --report r.html {file}").stderr
+    assert "Several methods are combined: jpeg:50, denoiser." in (tmp_path / "r.html").read_text()
+    file.write_text(f"{json.dumps(records[0])}\n" * 2)
+    assert "combine" not in sh(f"dp-eval {file}").stderr
 
 
 def test_the_threshold_can_be_changed() -> None:

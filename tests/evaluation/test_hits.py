@@ -51,8 +51,11 @@ def test_fewer_than_five_classes_say_nothing_about_the_first_five(classes: tuple
         ("my class", "My_Class", True),
         ("my class", 3, None),
         ("3", 3, True),
+        (3.0, 3, True),
+        (3.0, 4, False),
+        (243.0, "n02108422", True),
     ],
 )
-def test_classes_are_compared_by_index_wnid_or_name(first: int | str, second: int | str, same: bool | None) -> None:
+def test_classes_are_compared_by_index_wnid_or_name(first: float | str, second: float | str, same: bool | None) -> None:
     assert same_class(first, second) is same
     assert same_class(second, first) is same

@@ -207,6 +207,19 @@ def test_an_image_that_an_attack_repeats_counts_once_in_the_interval() -> None:
     assert (rate.low, rate.high) == pytest.approx((once.low, once.high))
 
 
+def test_images_whose_names_have_an_at_sign_are_different_images() -> None:
+    """Records of other programs may have no source. The suffix of the attack is not part of the name."""
+    names = [f"photo@{number}x.png" for number in range(40)]
+    top = [{"index": 1}]
+    records = [{"id": name, "label": number % 2, "classify": {"top": top}} for number, name in enumerate(names)]
+    (clean,) = evaluate(records)
+    assert clean.rate("after_top1") == Rate(20, 40)
+    attacked = [{**each, "id": f"{each['id']}@{name}", "attack": {"name": name}} for each in records for name in "ab"]
+    *_, total = evaluate(attacked)
+    rate = total.rate("after_top1")
+    assert (rate.low, rate.high) == pytest.approx((Rate(20, 40).low, Rate(20, 40).high))
+
+
 def test_more_images_than_are_remembered_count_as_possibly_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """So the interval is not too narrow if images beyond that number occur several times."""
     monkeypatch.setattr("dptools.evaluation.metrics.MAX_IMAGES", 5)

@@ -91,6 +91,16 @@ def test_both_sides_are_named_by_their_methods_and_p_values_are_adjusted_for_the
     assert equal["top1"]["p_holm"] == 1
 
 
+def test_a_file_without_pairs_is_no_test_that_p_values_are_adjusted_for() -> None:
+    names = [f"i{number}" for number in range(10)]
+    tested, untested = Comparison(dict.fromkeys(names, (False, False))), Comparison({"x": (True, True)})
+    for name in names:
+        tested.add(record(name, 1))
+    first, second = comparisons_as_json([untested, tested])
+    assert second["top1"]["p_holm"] == second["top1"]["p"] == pytest.approx(2 / 2**10)
+    assert "p_holm" not in first["top1"]
+
+
 def test_holms_adjustment_agrees_with_a_worked_example() -> None:
     # R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])

@@ -98,6 +98,23 @@ def test_attacks_by_someone_who_knows_the_method_are_the_main_result() -> None:
     assert "Against attackers who know the method: denoiser 25" in lead(summarise([*RECORDS, *records]))
 
 
+def test_a_failed_record_does_not_hide_the_accuracy_of_purified_clean_images() -> None:
+    assert lead(summarise([FAILED, record(None, 1, "denoiser")])) == "100 [21-100] % top-1 accuracy on 1 clean images."
+
+
+def test_a_tie_and_a_higher_rate_of_fewer_images_are_not_hidden() -> None:
+    def start(*ranks: tuple[str, int, int]) -> str:
+        records = [
+            record("gs", rank, method, source=f"{n} {rank}") for method, rank, count in ranks for n in range(count)
+        ]
+        return lead(summarise(records)).split(":")[0]
+
+    assert start(("denoiser", 1, 9), ("jpeg", 9, 9)) == "Of 2 methods, denoiser is the most accurate"
+    assert start(("denoiser", 1, 9), ("jpeg", 1, 9)) == "Of 2 methods, none has a higher lower bound than denoiser"
+    many = (("denoiser", 1, 90), ("denoiser", 9, 10), ("jpeg", 1, 2))
+    assert start(*many) == "Of 2 methods, none has a higher lower bound than denoiser"
+
+
 def test_the_main_result_names_the_classifier_if_there_are_several() -> None:
     summary = summarise([*images(0.0), *images(1.0, 1.0, model="other")])
     first, second = lead(summary).split(";")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from copy import deepcopy
 from inspect import signature
+from itertools import chain
 from shlex import split
 from typing import Any
 
@@ -121,6 +122,14 @@ def test_images_of_two_directories_with_the_same_name_count_twice() -> None:
     assert [len(run.outcomes) for run in read(records).runs.values()] == [2]
 
 
+def test_the_cost_of_an_attack_is_counted_once_for_each_image() -> None:
+    """Records of the same attack occur once for each method that purified the image."""
+    attacked = record("a", 0.0, restorations=100)
+    attacked["stages"] = [{"tool": "dp-attack", "seconds": 2.0}]
+    (run,) = read([{**attacked, "denoise": {"method": method}} for method in ("jpeg:50", "denoiser")]).as_json()
+    assert (run["restorations"], run["seconds"]) == (100, 2.0)
+
+
 def test_an_image_of_the_target_class_was_not_attacked_and_is_left_out() -> None:
     skipped = record("a", 0.0, target=1)
     del skipped["attack"]["success"]
@@ -189,6 +198,15 @@ def test_runs_with_otherwise_equal_names_show_the_settings_that_differ() -> None
         "pgd linf 4/255 x20 exact eot 4",
         "pgd linf 4/255 x10 exact eot 4",
     ]
+
+
+def test_tables_and_commands_are_printable_whatever_the_names_in_the_records() -> None:
+    texts = dict.fromkeys(("name", "norm", "through", "model", "transfer_from"), "\x1b[31m")
+    robustness = read(images(1.0, **texts))
+    tables = [robustness_rows(robustness), *map(checklist_rows, evaluations(robustness))]
+    cells = [cell for rows in tables for row in rows for cell in row]
+    assert all(map(str.isprintable, cells))
+    assert any(r"\x1b[31m" in cell for cell in cells)
 
 
 def options_of(command: str) -> AttackOptions:
@@ -309,6 +327,23 @@ def test_more_steps_that_help_are_detected() -> None:
     assert states(robustness)[7] == "not met"
     (text,) = warnings(evaluations(robustness)[0])
     assert "x20 exact eot 4 breaks more images than pgd linf 4/255 x10" in text
+
+
+def test_twice_the_steps_are_compared_with_the_most_steps_below_in_any_order_of_records() -> None:
+    """What 10 steps miss does not count once 20 and 40 steps break as many images."""
+    runs = [images(1.0, 1.0, 0.0), images(0.0, 1.0, 0.0, steps=20), images(0.0, 1.0, 0.0, steps=40)]
+    for ordered in (runs, runs[::-1]):
+        (evaluation,) = evaluations(read(chain(*ordered)))
+        assert checklist(evaluation)[6].detail == "20 and 40 steps: 1 and 1 images resist"
+        assert not [text for text in warnings(evaluation) if "breaks more" in text]
+
+
+def test_each_attack_is_checked_for_more_steps() -> None:
+    square = [record for steps in (100, 200) for record in images(1.0, 1.0, steps=steps, name="square")]
+    robustness = read([*images(1.0, 1.0), *images(0.0, 0.0, steps=20), *square])
+    (evaluation,) = evaluations(robustness)
+    assert checklist(evaluation)[6].detail.startswith("dp-attack -a pgd --set steps=40")
+    assert [text[:21] for text in warnings(evaluation)] == ["pgd linf 4/255 x20 ex"]
 
 
 def test_an_approximate_gradient_of_a_differentiable_method_is_not_enough() -> None:

@@ -156,6 +156,8 @@ def _warn(summary: Summary, scores: "MapScores | None") -> None:
         about = "" if evaluation.name == evaluation.through else f"{evaluation.name}: "
         for warning in warnings(evaluation):
             report(f"{about}{warning}")
+    if len(methods := summary.gate.methods) > 1:
+        report(f"suspicion and gating combine the records of {', '.join(methods)}: evaluate one method at a time")
     groups = summary.all_groups
     if not scores and any(group.scored for group in groups) and not has_rates(groups):
         report(NO_RATES)
