@@ -48,44 +48,27 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--out", type=Path, required=True, help="directory for checkpoints and weights")
     add("--photographs", type=Path, help="directory of photographs; by default, only synthetic images are used")
     add("--validation", type=Path, help="directory of images to validate on, 256 pixels or more a side")
-    add(
-        "--synthetic",
-        type=_within(float, 0, 1),
-        default=0.25,
-        metavar="SHARE",
-        help="fraction of synthetic images, 0 to 1",
-    )
-    add(
-        "--pool",
-        type=_within(int, 0),
-        default=0,
-        help="number of synthetic images in memory; 0 for the device's default",
-    )
+    count, share = _within(int, 1), _within(float, 0, 1)
+    sides = range(SIZE_DIVISOR, TILE + 1, SIZE_DIVISOR)
+    add("--synthetic", type=share, default=0.25, metavar="SHARE", help="fraction of synthetic images, 0 to 1")
+    add("--pool", type=_within(int, 0), default=0, help="synthetic images in memory; 0 for the device's default")
     add("--start", type=Path, help="weights file to start from if there is no checkpoint")
-    add("--iterations", type=_within(int, 1), default=400_000)
-    add(
-        "--minutes",
-        type=_within(float, 0.01),
-        help="limit of the training time in minutes, summed over all runs; by default, none",
-    )
-    add("--batch", type=_within(int, 1), default=16)
-    add(
-        "--side",
-        type=int,
-        choices=range(SIZE_DIVISOR, TILE + 1, SIZE_DIVISOR),
-        default=128,
-        metavar="PIXELS",
-        help="side of a patch",
-    )
+    add("--iterations", type=count, default=400_000)
+    add("--minutes", type=_within(float, 0.01), help="limit of the training time, summed over all runs; default: none")
+    add("--batch", type=count, default=16)
+    add("--side", type=int, choices=sides, default=128, metavar="PIXELS", help="side of a patch, a multiple of 8")
     add("--rate", type=float, default=1e-3, help="AdamW's learning rate")
-    add(
-        "--cooldown",
-        type=_within(float, 0, 1),
-        default=1.0,
-        help="final fraction of the run in which the learning rate falls",
-    )
-    add("--report-every", type=_within(int, 1), default=500, help="iterations between checkpoints, each with a report")
+    add("--cooldown", type=share, default=1.0, help="final fraction of the run in which the learning rate falls")
+    add("--report-every", type=count, default=500, help="iterations between checkpoints, each with a report")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    _add_objective(parser)
+    add("--compile", action="store_true", help="use torch.compile")
+    add("--seed", type=int, default=0)
+    return parser
+
+
+def _add_objective(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--critics", nargs="*", default=[], metavar="MODEL", help="classifiers that take part in training")
     add(
         "--feature-weight",
@@ -111,9 +94,6 @@ def _parser() -> argparse.ArgumentParser:
         default=Objective.adversarial,
         help="weight of perturbations against the critics, beside all noise",
     )
-    add("--compile", action="store_true", help="use torch.compile")
-    add("--seed", type=int, default=0)
-    return parser
 
 
 def main() -> None:
