@@ -12,6 +12,10 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 
+ifneq ($(words $(CURDIR)),1)
+$(error make cannot handle the spaces in $(CURDIR): move this directory to a path without spaces)
+endif
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -31,7 +35,7 @@ LOCAL := --no-deps --no-build-isolation
 
 $(BIN)/dp-attack: pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV), some 6 GB: this takes a minute or more" >&2
+	@echo "installing into $(VENV), some 7 GB: this takes some minutes and prints nothing" >&2
 	$(BIN)/python $(PIP) $(LOCKED) --requirement requirements/dev.txt
 	$(BIN)/python $(PIP) $(LOCAL) --editable .
 	touch $@
@@ -97,7 +101,7 @@ endif
 .PHONY: install uninstall
 install:  ## install for users: PREFIX=/usr/local DESTDIR=
 	$(PYTHON) -m venv $(ROOT)/$(HOUSE)
-	@echo "installing into $(ROOT)/$(HOUSE), some 6 GB: this takes a minute or more" >&2
+	@echo "installing into $(ROOT)/$(HOUSE), some 7 GB: this takes some minutes and prints nothing" >&2
 	$(if $(REQUIREMENTS),$(ROOT)/$(HOUSE)/bin/python $(PIP) $(LOCKED) --requirement $(REQUIREMENTS))
 	$(ROOT)/$(HOUSE)/bin/python $(PIP) $(if $(REQUIREMENTS),$(LOCAL),--no-deps) .
 	sed -i '1s|^#!$(DESTDIR)|#!|' $(TOOLS:%=$(ROOT)/$(HOUSE)/bin/%)

@@ -102,6 +102,15 @@ def test_a_space_in_a_prefix_is_refused(target: str, where: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
 
 
+def test_a_directory_with_a_space_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "my programs"
+    folder.mkdir()
+    (folder / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    done = make("help", folder=folder)
+    assert done.returncode == 2
+    assert f"make cannot handle the spaces in {folder}" in done.stderr
+
+
 @pytest.mark.parametrize("target", ["universality", "robustness", "certify", "figure4", "bench", "gate"])
 def test_all_commands_use_the_model_which_may_be_a_function_of_a_file(target: str, images: Path) -> None:
     """make reads a colon in the name of a file as the end of a target."""
