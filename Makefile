@@ -12,6 +12,10 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 
+ifneq ($(words $(CURDIR)),1)
+$(error make cannot handle the spaces in $(CURDIR): move this directory to a path without spaces)
+endif
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -31,7 +35,7 @@ LOCAL := --no-deps --no-build-isolation
 
 $(BIN)/dp-attack: pyproject.toml requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV), some 6 GB: this takes a minute or more" >&2
+	@echo "installing into $(VENV), some 7 GB: this takes some minutes and prints nothing" >&2
 	$(BIN)/python $(PIP) $(LOCKED) --requirement requirements/dev.txt
 	$(BIN)/python $(PIP) $(LOCAL) --editable .
 	touch $@
@@ -97,7 +101,7 @@ endif
 .PHONY: install uninstall
 install:  ## install for users: PREFIX=/usr/local DESTDIR=
 	$(PYTHON) -m venv $(ROOT)/$(HOUSE)
-	@echo "installing into $(ROOT)/$(HOUSE), some 6 GB: this takes a minute or more" >&2
+	@echo "installing into $(ROOT)/$(HOUSE), some 7 GB: this takes some minutes and prints nothing" >&2
 	$(if $(REQUIREMENTS),$(ROOT)/$(HOUSE)/bin/python $(PIP) $(LOCKED) --requirement $(REQUIREMENTS))
 	$(ROOT)/$(HOUSE)/bin/python $(PIP) $(if $(REQUIREMENTS),$(LOCAL),--no-deps) .
 	sed -i '1s|^#!$(DESTDIR)|#!|' $(TOOLS:%=$(ROOT)/$(HOUSE)/bin/%)
@@ -194,7 +198,7 @@ LOSS ?= 0.002
 MAPS ?= results/maps
 JOBS ?=
 ENGINE ?=
-PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(METHOD)-$(MODEL)
+PAPER ?= results/paper/$(notdir $(abspath $(IMAGES)))-$(METHOD)-$(subst :,-,$(MODEL))
 
 ifneq ($(filter paper paper-cost bench universality robustness certify bench-pipe gate bench-suspicion figure2 figure3 figure4 figure5 figure6 figure7,$(MAKECMDGOALS)),)
 ifneq ($(words $(IMAGES)),1)
@@ -373,9 +377,10 @@ PER_CLASS ?= 4
 SEED ?= 0
 sample: | $(BIN)/dp-attack  ## draw images of IMAGENET=DIR as the paper did: CLASSES=25 PER_CLASS=4 SEED=0
 	@$(if $(IMAGENET),,$(error sample needs IMAGENET=DIR, a directory of images in subdirectories named after their classes))
-	rm -rf results/sample
-	python -m dptools.samples results/sample --of $(IMAGENET) --classes $(CLASSES) --per-class $(PER_CLASS) \
+	rm -rf results/sample results/sample.part
+	python -m dptools.samples results/sample.part --of $(IMAGENET) --classes $(CLASSES) --per-class $(PER_CLASS) \
 		--seed $(SEED) > /dev/null
+	mv results/sample.part results/sample
 	@echo "now: make paper IMAGES=results/sample"
 
 # --- benchmark of the methods: IMAGES=DIR names a directory of labelled images
@@ -386,11 +391,12 @@ METHODS ?=
 
 .PHONY: bench
 bench: $(BENCH).jsonl  ## compare the methods with filters: accuracy, core-seconds, ratios (20 samples, or IMAGES=DIR)
-	python tests/benchmarks/restore.py $< --part $(PART) --out results/bench.json $(METHODS)
+	python tests/benchmarks/restore.py $< --part $(PART) --model $(MODEL) --out results/bench.json $(METHODS)
 
-$(eval $(call HOLDS,$(BENCH).txt,FOUND))
+BENCHED = MODEL=$(MODEL) $(FOUND)
+$(eval $(call HOLDS,$(BENCH).txt,BENCHED))
 $(BENCH).jsonl: $(BENCH).txt
-	dp-attack --attack all $(IMAGES) -o $(BENCH) > $@ || test $$? = 1  # 1: an attack failed on some image
+	dp-attack --attack all --model $(MODEL) $(IMAGES) -o $(BENCH) > $@ || test $$? = 1  # 1: an attack failed on some image
 
 # UNIVERSALITY holds more options, such as --attacks "PGD Linf 2/255" "FGSM 4/255".
 UNIVERSALITY ?=
@@ -437,7 +443,7 @@ gate: $(GATE)/restored.jsonl  ## ROC, AUC, accuracy and seconds with and without
 
 $(GATE)/restored.jsonl: $(BENCH).jsonl
 	mkdir -p $(@D)
-	$(START) { dp-classify --suspect $(RUN) $(IMAGES) || test $$? = 1 || exit 2; dp-classify --suspect $(RUN) < $<; } | \
+	$(START) { $(CLASSIFY) --suspect $(IMAGES) || test $$? = 1 || exit 2; $(CLASSIFY) --suspect < $<; } | \
 		dp-denoise $(RUN) -o $(GATE)/restored | $(CLASSIFY) $(WHOLE)
 
 bench-suspicion: | $(IMAGES) $(BIN)/dp-attack  ## suspicion scores of clean images, for each detector: IMAGES=DIR

@@ -27,10 +27,13 @@ def write_samples(directory: Path) -> list[Path]:
 
     Args:
         directory: The directory to write to.
+
+    Raises:
+        ValueError: Foolbox is not installed.
     """
     spec = find_spec("foolbox")  # This does not import Foolbox, which would take seconds.
-    assert spec is not None
-    assert spec.origin is not None
+    if spec is None or spec.origin is None:
+        raise ValueError(f"Foolbox is not installed for {sys.executable}: use the python of the environment of dptools")
     written = []
     for image in sorted(Path(spec.origin).parent.glob("data/imagenet_*.jpg")):
         match = _NAME.fullmatch(image.name)

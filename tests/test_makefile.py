@@ -33,7 +33,8 @@ def fresh(tmp_path: Path) -> Path:
     for name in ("Makefile", "pyproject.toml", "requirements/dev.txt"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
         os.utime(tmp_path / name, (0, 0))
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    for name in (".venv", "tests"):
+        (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 
 
@@ -101,6 +102,25 @@ def test_a_space_in_a_prefix_is_refused(target: str, where: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
 
 
+def test_a_directory_with_a_space_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "my programs"
+    folder.mkdir()
+    (folder / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    done = make("help", folder=folder)
+    assert done.returncode == 2
+    assert f"make cannot handle the spaces in {folder}" in done.stderr
+
+
+@pytest.mark.parametrize("target", ["universality", "robustness", "certify", "figure4", "bench", "gate"])
+def test_all_commands_use_the_model_which_may_be_a_function_of_a_file(target: str, images: Path) -> None:
+    """make reads a colon in the name of a file as the end of a target."""
+    done = make("-n", target, f"IMAGES={images}", "MODEL=models/own.py:network")
+    assert done.returncode == 0, done.stderr
+    tools = [line for line in done.stdout.replace(" | ", "\n").splitlines() if re.search("dp-(attack|classify) ", line)]
+    assert "--model models/own.py:network" in done.stdout
+    assert all("--model models/own.py:network" in line for line in tools)
+
+
 def test_settings_change_with_each_setting_and_each_image(fresh: Path, images: Path) -> None:
     file = fresh / "out/settings.txt"
     image = images / "image.jpg"
@@ -139,15 +159,25 @@ def test_the_report_of_the_paper_needs_no_earlier_results(fresh: Path) -> None:
     assert planned.index("mkdir -p results") < planned.index("| tee results/")
 
 
+def test_a_sample_that_was_interrupted_is_no_sample(fresh: Path, images: Path) -> None:
+    """`make paper` would otherwise run on a part of it."""
+    (fresh / "stubs/bin").mkdir(parents=True)
+    (fresh / "stubs/bin/dp-attack").touch()
+    (fresh / "stubs/bin/python").write_text('#!/bin/sh\nmkdir -p "$3/half"\nexit 130\n')
+    (fresh / "stubs/bin/python").chmod(0o755)
+    assert make("sample", f"IMAGENET={images}", "VENV=stubs", folder=fresh).returncode == 2
+    assert not (fresh / "results/sample").exists()
+
+
 @pytest.mark.parametrize("status", [0, 1, 2])
 def test_a_gate_fails_if_its_first_command_fails(status: int, fresh: Path, images: Path) -> None:
     """The status of a group of commands is that of the last one. Status 1 means that some image failed."""
     (fresh / "stubs/bin").mkdir(parents=True)
-    fails = f'case "$*" in "--suspect {images}") exit {status};; *) exit 0;; esac'
+    fails = f'case "$*" in "--model tiny --suspect {images}") exit {status};; *) exit 0;; esac'
     for tool in ("dp-attack", "dp-classify", "dp-denoise", "dp-eval"):
         (fresh / "stubs/bin" / tool).write_text(f"#!/bin/sh\n{fails}\n")
         (fresh / "stubs/bin" / tool).chmod(0o755)
-    done = make("gate", f"IMAGES={images}", "VENV=stubs", folder=fresh)
+    done = make("gate", f"IMAGES={images}", "MODEL=tiny", "VENV=stubs", folder=fresh)
     assert (done.returncode != 0) == (status == 2)
 
 

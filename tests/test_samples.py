@@ -1,12 +1,16 @@
 """Tests of copying a random sample of a labelled folder."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import Run
 
 from dptools.samples import copy_sample
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -28,6 +32,13 @@ def test_the_same_seed_chooses_the_same_images(folder: Path, tmp_path: Path) -> 
     assert names[0] == names[1] != names[2]
     assert len({path.parent for path in runs[0]}) == 2
     assert [path.read_text() for path in runs[0]] == [f"{path.parent.name} {path.stem}" for path in runs[0]]
+
+
+def test_a_python_without_foolbox_is_named(tmp_path: Path) -> None:
+    command = [sys.executable, "-S", "-m", "dptools.samples", tmp_path]  # -S: without the packages of the environment
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"dptools.samples: Foolbox is not installed for {sys.executable}: use the python of")
 
 
 def test_hidden_files_and_directories_are_not_copied(folder: Path, tmp_path: Path) -> None:

@@ -108,7 +108,9 @@ def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Sour
     if not options.makes_images or out is not None or options.text is not None:
         return False
     if not source.one_image:
-        hint = "standard input is not an image and was read as paths; " if source.form is InputFormat.PATHS else ""
+        hint = (
+            "standard input is no image and was read as a list of paths; " if source.form is InputFormat.PATHS else ""
+        )
         raise UsageError(
             f"{hint}-o DIR is needed: images go there, and records to standard output; for one image: {filter_usage()}"
         )

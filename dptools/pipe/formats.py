@@ -24,6 +24,7 @@ _MAGIC = {
     PARQUET_START: "a Parquet file: use it as standard input, or rename it to FILE.parquet",
     rb"\x93NUMPY": "a NumPy array: save it as images first",
     rb"\x89HDF": "an HDF5 file: save its images first",
+    rb"\s*\{\s*\"": "a file of records: read it from standard input (dp-... < FILE)",
     rb"\s*<(svg|\?xml|!DOCTYPE|!doctype|html|HTML)": "text such as HTML or SVG, not an image",
 }
 """Descriptions by regular expression."""

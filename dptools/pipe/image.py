@@ -112,7 +112,9 @@ def _opened(file: BinaryIO) -> Iterator[Image.Image]:
             yield image
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         limit = f"{Image.MAX_IMAGE_PIXELS or 0:,}"
-        raise SampleError("DecompressionBomb", f"more than {limit} pixels: refused as a decompression bomb") from None
+        raise SampleError(
+            "DecompressionBomb", f"more than {limit} pixels, refused as a decompression bomb: make it smaller first"
+        ) from None
     except UnidentifiedImageError:
         raise SampleError("NotAnImage", describe(head) or "not an image, or in an unsupported format") from None
     except SampleError:

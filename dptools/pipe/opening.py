@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import BinaryIO
 
 from dptools.errors import SampleError
-from dptools.pipe.embedded import NOT_INHERITED
+from dptools.pipe.embedded import NOT_INHERITED, for_file
 from dptools.pipe.image import decode, embedded_record
 from dptools.pipe.parquet_file import read_row, split_row
 from dptools.pipe.record import Record
@@ -38,16 +38,17 @@ def open_sample(sample: Sample, tool: str) -> Sample:
 
     Raises:
         OSError: The file cannot be read.
-        SampleError: The file does not hold a readable image.
+        SampleError: The file does not hold a readable image, or another one than the record describes.
     """
     data = read_encoded(sample)
     image = decode(data)
-    record = _merge(sample, image.record) if image.record else sample.record
+    sha256 = hashlib.sha256(data).hexdigest()
+    record = _merge(sample, image.record, sha256) if image.record else sample.record
     entry = {
         "tool": tool,
         "version": _version(),
         "params": {},
-        "input_sha256": hashlib.sha256(data).hexdigest(),
+        "input_sha256": sha256,
         **({"notes": list(image.notes)} if image.notes else {}),
     }
     opened = replace(sample, record=record, pixels=image.pixels, info=image.info, entry=entry)
@@ -137,12 +138,30 @@ def _version() -> str:
     return version("deep-protection")
 
 
-def _merge(sample: Sample, embedded: Record) -> Record:
+def _merge(sample: Sample, embedded: Record, sha256: str) -> Record:
     """Return the sample's record, completed with keys of the embedded record.
 
     ``source`` is taken from the embedded record. If the sample's record has ``stages``, the embedded one is ignored.
     """
     if "stages" in sample.record:
+        _check_same_result(sample.record, embedded, sha256)
         return sample.record
     embedded = {key: value for key, value in embedded.items() if key not in NOT_INHERITED}
     return {**embedded, **sample.record, "source": embedded.get("source", sample.record["source"])}
+
+
+def _check_same_result(record: Record, embedded: Record, sha256: str) -> None:
+    """Refuse a file that a tool of dptools has written again, with other settings, since the record was written.
+
+    Changes by other programs are accepted.
+    """
+    if not embedded.get("stages") or any(entry.get("sha256") == sha256 for entry in record["stages"]):
+        return
+    *_, last = map(_result, embedded["stages"])
+    if last not in map(_result, for_file(record)["stages"]):
+        reason = f"{last['tool']} has replaced this file, with other settings, since its record was written"
+        raise SampleError("ReplacedFile", f"{reason}: give each run its own -o")
+
+
+def _result(entry: Record) -> Record:
+    return {key: entry.get(key) for key in ("tool", "params", "seed", "input_sha256")}

@@ -119,7 +119,7 @@ def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Samp
 def _check_unique(sample: Sample, stage: CachedFileStage, hashes: set[int]) -> list[Sample]:
     paths = {hash(os.path.join(os.path.realpath(path.parent), path.name)): path for path in _paths(stage, sample)}
     for path_hash in paths.keys() & hashes:
-        raise SampleError("SameOutput", f"its output {paths[path_hash]} is that of an earlier input")
+        raise SampleError("SameOutput", f"its output {paths[path_hash]} is that of an earlier input: rename one")
     hashes.update(paths)
     return [sample]
 

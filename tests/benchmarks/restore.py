@@ -232,14 +232,14 @@ def median_seconds(function: Callable[[], object], repeats: int = 5) -> float:
     return statistics.median(durations)
 
 
-def measure_processes(cases: Sequence[Case], counts: Sequence[int] = (1, 2)) -> dict[str, float]:
+def measure_processes(cases: Sequence[Case], model_name: str, counts: Sequence[int] = (1, 2)) -> dict[str, float]:
     """Return the images per second of the default method for each number of processes."""
-    rates = {}
+    rates, run = {}, partial(run_case, DEFAULT, model_name=model_name)
     for count in counts:
         with process_pool(count) as workers:
-            list(workers.map(partial(run_case, DEFAULT), cases))  # The first round loads the networks.
+            list(workers.map(run, cases))  # The first round loads the networks.
             start = time.perf_counter()
-            list(workers.map(partial(run_case, DEFAULT), cases))
+            list(workers.map(run, cases))
             rates[str(count)] = len(cases) / (time.perf_counter() - start)
     return rates
 
@@ -261,6 +261,7 @@ def main() -> None:
     parser.add_argument("records", type=Path, help="records of dp-attack")
     parser.add_argument("--part", choices=("all", "even", "odd"), default="all", help="images to use, by name")
     parser.add_argument("--images", type=int, help="largest number of source images")
+    parser.add_argument("--model", default="efficientnet-lite0", help="the classifier")
     parser.add_argument("--jobs", type=int, default=available_cores())
     parser.add_argument("--out", type=Path, help="JSON file for all measurements")
     parser.add_argument("--no-steps", action="store_true", help="measure accuracy only")
@@ -271,12 +272,13 @@ def main() -> None:
     report: dict[str, Any] = {"part": options.part, "images": sum(case.attack == "clean" for case in cases)}
     with process_pool(options.jobs) as workers:
         for method in options.methods:
-            results = workers.map(partial(run_case, method), limit_sources(cases, MAX_IMAGES.get(method)), chunksize=4)
+            run, limited = partial(run_case, method, model_name=options.model), MAX_IMAGES.get(method)
+            results = workers.map(run, limit_sources(cases, limited), chunksize=4)
             report[method] = summarise(list(results))
             print(format_line(method, report[method]), flush=True)
     if not options.no_steps:
         report["steps"] = [print_step(step) for step in measure_steps()]
-        report["processes"] = measure_processes(cases[:40])
+        report["processes"] = measure_processes(cases[:40], options.model)
         print(report["processes"])
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ def test_version_and_short_help(tool: str, in_process: Run) -> None:
         ("dp-attack x.png", "; for one image: dp-attack < IMAGE > OUT.png"),
         (
             "echo x | dp-attack",
-            "dp-attack: standard input is not an image and was read as paths; -o DIR is needed: images go",
+            "dp-attack: standard input is no image and was read as a list of paths; -o DIR is needed: images go",
         ),
         (
             "dp-denoise x.jpg -o y.png",

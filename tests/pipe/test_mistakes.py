@@ -91,6 +91,7 @@ def test_tar_file_is_detected_without_magic_number() -> None:
         (b"%!PS-Adobe", "PostScript"),
         (gzip.compress(png(), mtime=0), "gzip -dc"),
         (tar([("a.jpg", jpeg())]), "tar file"),
+        (b'{"schema": 2, "id": "a.png"}\n', "a file of records: read it from standard input"),
         (b"nothing known", "not an image, or in an unsupported format"),
     ],
 )

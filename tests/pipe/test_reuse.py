@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from toys import Invert, sample
 
 from dptools.pipe.cached_files import CachedFileStage, CachedFileWorker
@@ -42,6 +44,27 @@ def test_output_of_another_input_is_not_replaced(tmp_path: Path, picture: Pictur
     (forced,) = work(Invert(log), tmp_path / "out", sample("a.png", path=str(two)), force=True)
     assert not forced.failed
     assert Path(first.path).read_bytes() != before
+
+
+def test_a_record_whose_file_has_been_replaced_is_refused(tmp_path: Path, picture: Picture, log: Path) -> None:
+    """Otherwise, a result of one method would count as that of another one."""
+    image = sample("a.png", path=str(picture(tmp_path / "a.png")))
+    (first,) = work(Invert(log), tmp_path / "out", image)
+    (second,) = work(Invert(log, strength=2), tmp_path / "out", image)
+    (refused,), (accepted,) = (work(Invert(log), None, record) for record in (first, second))
+    assert refused.record["error"]["type"] == "ReplacedFile"
+    assert "give each run its own -o" in refused.record["error"]["message"]
+    assert not accepted.failed
+
+
+def test_a_file_that_another_program_has_changed_keeps_its_record(tmp_path: Path, picture: Picture, log: Path) -> None:
+    (done,) = work(Invert(log), tmp_path / "out", sample("a.png", path=str(picture(tmp_path / "a.png"))))
+    with Image.open(done.path) as image:
+        info = PngInfo()
+        info.add_itxt("dptools", image.info["dptools"])
+        image.convert("L").convert("RGB").save(done.path, pnginfo=info)
+    (next_,) = work(Invert(log), None, done)
+    assert [entry["tool"] for entry in next_.record["stages"]] == ["dp-invert", "dp-invert"]
 
 
 @pytest.mark.parametrize("change", ["content", "moved", "relative"])

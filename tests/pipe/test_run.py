@@ -54,7 +54,7 @@ def test_second_input_with_the_same_output_is_refused(tmp_path: Path, picture: P
     assert ["error" in record for record in records] == [False, True]
     assert records[1]["error"]["type"] == "SameOutput"
     name = "a.png" if where == "output" else "a*.png"
-    assert messages == [f"{samples[1].path}: its output {directory}/n/{name} is that of an earlier input"]
+    assert messages == [f"{samples[1].path}: its output {directory}/n/{name} is that of an earlier input: rename one"]
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,8 @@ def _constructor_options(name: str) -> dict[str, Any]:
 
 
 def _unknown(name: str, names: list[str]) -> str:
-    hint = did_you_mean(difflib.get_close_matches(name, [*names, *BUNDLED], n=3))
+    similar = [*difflib.get_close_matches(name, BUNDLED, n=3), *difflib.get_close_matches(name, names, n=2)]
+    hint = did_you_mean(similar)
     return (
         f"unknown model {name!r}{hint}: choose {', '.join(BUNDLED)}, {OWN}, or a torchvision classifier: "
         f"{', '.join(names)}"

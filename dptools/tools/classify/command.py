@@ -69,7 +69,9 @@ def classify(
     certify: Annotated[
         list[str] | None,
         typer.Option(
-            "--certify", metavar="SIGMA", help="Certify by randomised smoothing with this noise, 0 to 1; repeatable."
+            "--certify",
+            metavar="SIGMA",
+            help="Certify by randomised smoothing with noise of this standard deviation; repeatable.",
         ),
     ] = None,
     smooth: Annotated[

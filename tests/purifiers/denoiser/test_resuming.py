@@ -15,6 +15,7 @@ from trainings import new_run
 
 from dptools.purifiers.denoiser import DenoiserUNet
 from dptools.purifiers.denoiser.training import loop
+from dptools.purifiers.denoiser.training.__main__ import main
 from dptools.purifiers.denoiser.training.loop import Schedule, Synthetic, train
 from dptools.purifiers.denoiser.training.state import State
 
@@ -106,3 +107,31 @@ def test_the_time_of_reports_is_not_training_time(monkeypatch: pytest.MonkeyPatc
     for _ in train(run, None, pool(), Schedule(2, warm_up=1), batch=2, side=32, report_every=1):
         clock[0] += 100
     assert run.progress.seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--iterations", "0", "0: give a number from 1"),
+        ("--minutes", "0", "0: give a number from 0.01"),
+        ("--synthetic", "2", "2: give a number from 0 to 1"),
+        ("--side", "36", "invalid choice: 36"),
+        ("--start", "nowhere", "nowhere"),
+        ("--critics", "nothing", "nothing"),
+    ],
+)
+def test_impossible_options_are_one_line_errors(
+    option: str,
+    value: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training", "-o", str(tmp_path / "out"), option, value])
+    with pytest.raises(SystemExit):
+        main()
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("python -m dptools.purifiers.denoiser.training: error: ")
+    assert message in last
+    assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 import io
 import random
+import subprocess
 import weakref
 import zipfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from trainings import new_run
 from dptools.classifiers import load
 from dptools.purifiers.denoiser import pretrained
 from dptools.purifiers.denoiser.training import quantise
-from dptools.purifiers.denoiser.training.collect import _crop, _open
+from dptools.purifiers.denoiser.training.collect import _crop, _extracted, _open
 from dptools.purifiers.denoiser.training.dead_leaves import dead_leaves
 from dptools.purifiers.denoiser.training.features import MAX_LINF, Critics
 from dptools.purifiers.denoiser.training.images import TILE, patches, read_tiles
@@ -171,6 +172,23 @@ def test_photographs_are_read_from_packages_and_their_archives(tmp_path: Path) -
         assert (image.size, image.mode, image.getpixel((0, 0))) == ((30, 20), "RGB", (255, 255, 255))
     with pytest.raises(KeyError):
         _open(tmp_path, "game.pk3:textures/floor.png")
+
+
+def test_an_interrupted_extraction_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos_1.deb").touch()
+    commands: list[list[Path]] = []
+
+    def extract(command: list[Path], **_: object) -> None:
+        commands.append(command)
+        command[-1].mkdir(exist_ok=True)
+        if len(commands) == 1:
+            raise KeyboardInterrupt
+        (command[-1] / "photo.jpg").touch()
+
+    monkeypatch.setattr(subprocess, "run", extract)
+    with pytest.raises(KeyboardInterrupt):
+        _extracted("photos", tmp_path)
+    assert (_extracted("photos", tmp_path) / "photo.jpg").exists()
 
 
 def test_validation_crops_show_the_most_detailed_part() -> None:

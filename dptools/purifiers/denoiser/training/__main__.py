@@ -9,18 +9,37 @@ import json
 import math
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from dptools.purifiers.denoiser.network import DenoiserUNet
+from dptools.errors import UsageError
+from dptools.purifiers.denoiser.network import SIZE_DIVISOR, DenoiserUNet
 from dptools.purifiers.denoiser.training.features import Critics
-from dptools.purifiers.denoiser.training.images import read_tiles
+from dptools.purifiers.denoiser.training.images import TILE, read_tiles
 from dptools.purifiers.denoiser.training.loop import Objective, Schedule, Synthetic, train
 from dptools.purifiers.denoiser.training.state import State
 from dptools.purifiers.denoiser.training.validation import read_images, validate
+
+Number = TypeVar("Number", int, float)
+
+
+def _within(kind: Callable[[str], Number], low: float, high: float = math.inf) -> Callable[[str], Number]:
+    """Return a type of argparse: a number from low to high."""
+
+    def number(text: str) -> Number:
+        value = kind(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(
+                f"{text}: give a number from {low:g}" + f" to {high:g}" * (high < math.inf)
+            )
+        return value
+
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -29,17 +48,27 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--out", type=Path, required=True, help="directory for checkpoints and weights")
     add("--photographs", type=Path, help="directory of photographs; by default, only synthetic images are used")
     add("--validation", type=Path, help="directory of images to validate on, 256 pixels or more a side")
-    add("--synthetic", type=float, default=0.25, metavar="SHARE", help="fraction of synthetic images, 0 to 1")
-    add("--pool", type=int, default=0, help="number of synthetic images in memory; 0 for the device's default")
+    count, share = _within(int, 1), _within(float, 0, 1)
+    sides = range(SIZE_DIVISOR, TILE + 1, SIZE_DIVISOR)
+    add("--synthetic", type=share, default=0.25, metavar="SHARE", help="fraction of synthetic images, 0 to 1")
+    add("--pool", type=_within(int, 0), default=0, help="synthetic images in memory; 0 for the device's default")
     add("--start", type=Path, help="weights file to start from if there is no checkpoint")
-    add("--iterations", type=int, default=400_000)
-    add("--minutes", type=float, help="limit of the training time in minutes, summed over all runs; by default, none")
-    add("--batch", type=int, default=16)
-    add("--side", type=int, default=128, help="side of a patch, in pixels")
+    add("--iterations", type=count, default=400_000)
+    add("--minutes", type=_within(float, 0.01), help="limit of the training time, summed over all runs; default: none")
+    add("--batch", type=count, default=16)
+    add("--side", type=int, choices=sides, default=128, metavar="PIXELS", help="side of a patch, a multiple of 8")
     add("--rate", type=float, default=1e-3, help="AdamW's learning rate")
-    add("--cooldown", type=float, default=1.0, help="final fraction of the run in which the learning rate falls")
-    add("--report-every", type=int, default=500, help="iterations between checkpoints, each with a report")
+    add("--cooldown", type=share, default=1.0, help="final fraction of the run in which the learning rate falls")
+    add("--report-every", type=count, default=500, help="iterations between checkpoints, each with a report")
     add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    _add_objective(parser)
+    add("--compile", action="store_true", help="use torch.compile")
+    add("--seed", type=int, default=0)
+    return parser
+
+
+def _add_objective(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--critics", nargs="*", default=[], metavar="MODEL", help="classifiers that take part in training")
     add(
         "--feature-weight",
@@ -65,9 +94,6 @@ def _parser() -> argparse.ArgumentParser:
         default=Objective.adversarial,
         help="weight of perturbations against the critics, beside all noise",
     )
-    add("--compile", action="store_true", help="use torch.compile")
-    add("--seed", type=int, default=0)
-    return parser
 
 
 def main() -> None:
@@ -91,7 +117,7 @@ def main() -> None:
         use_photographs = options.photographs and options.synthetic < 1
         photographs = read_tiles(options.photographs).to(device) if use_photographs else None
         images = read_images(options.validation).to(device) if options.validation else None
-    except (OSError, ValueError) as error:
+    except (OSError, SafetensorError, UsageError, ValueError) as error:
         parser.error(str(error))
     renew_every = 100 if device.type == "cuda" else 20
     synthetic = _synthetic(options, device, state.progress.iteration // renew_every) if options.synthetic > 0 else None

@@ -67,7 +67,9 @@ def _extracted(package: str, downloads: Path) -> Path:
     (archive,) = downloads.glob(f"{package}_*.deb")
     root = downloads / package
     if not root.exists():
-        subprocess.run(["dpkg-deb", "-x", archive, root], check=True)
+        part = downloads / f"{package}.part"
+        subprocess.run(["dpkg-deb", "-x", archive, part], check=True)
+        part.rename(root)
     return root
 
 
