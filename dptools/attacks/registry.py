@@ -147,14 +147,7 @@ _ALL = (
     _auto_attack("apgd-dlr", "Auto-PGD, difference of logits", _AUTO, "apgd_dlr", **_STEPS, **_RESTARTS),
     _auto_attack("apgd-t", "Auto-PGD, targeted", _AUTO, "apgd_t", **_STEPS, **_RESTARTS, **_TARGETS),
     _auto_attack("fab-t", "FAB, targeted", "arXiv 1907.02044", "fab_t", **_STEPS, **_RESTARTS, **_TARGETS),
-    _auto_attack(
-        "square",
-        "Square, without gradients",
-        "arXiv 1912.00049",
-        "square",
-        **_QUERIES,
-        **_RESTARTS,
-    ),
+    _auto_attack("square", "Square, without gradients", "arXiv 1912.00049", "square", **_QUERIES, **_RESTARTS),
     _auto_attack(
         "autoattack",
         "AutoAttack",

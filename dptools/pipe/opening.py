@@ -157,7 +157,7 @@ def _check_same_result(record: Record, embedded: Record, sha256: str) -> None:
     """
     if not embedded.get("stages") or any(entry.get("sha256") == sha256 for entry in record["stages"]):
         return
-    *_, last = map(_result, embedded["stages"])
+    last = _result(embedded["stages"][-1])
     if last not in map(_result, for_file(record)["stages"]):
         reason = f"{last['tool']} has replaced this file, with other settings, since its record was written"
         raise SampleError("ReplacedFile", f"{reason}: give each run its own -o")

@@ -8,7 +8,7 @@ MAD_TO_STD = 1.4826
 
 
 def noise_level(removed: Tensor) -> Tensor:
-    """Return the noise level: the standard deviation of what was removed, float64, estimated from its median magnitude.
+    """Return the noise level, float64: an estimate of the standard deviation of what was removed, from its median.
 
     The median is robust. Impulse noise affects it little, and so do edges and texture, which fill parts of the image.
     """

@@ -103,7 +103,7 @@ def attack(name: str, options: str, images: Sequence[Path], folder: Path, model:
     return [Case(record["path"], record["label"], name, record["source"]) for record in succeeded]
 
 
-def zero_separated(images: Sequence[Path]) -> bytes:
+def zero_separated(images: Sequence[str | Path]) -> bytes:
     """Return the names of images as dp-attack reads them from standard input with ``-0``."""
     return b"".join(os.fsencode(path) + b"\0" for path in images)
 

@@ -1,7 +1,8 @@
 """The Deep Protection paper's fits on a GPU: 3,000 steps for each image, classified every 50 steps.
 
-Reads DIR/images.jsonl (file, clean, and the facts of docs/records/README.md: id, image, attack, label, adversarial,
-success) and writes one JSON line for each fit, as in docs/records/paper-fits.jsonl.xz.
+Reads DIR/images.jsonl: in each line, the names of two files (file, clean) and what docs/records/README.md describes
+(id, image, attack, label, adversarial, success). Writes one JSON line for each fit, as in
+docs/records/paper-fits.jsonl.xz.
 """
 
 import argparse

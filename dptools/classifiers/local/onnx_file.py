@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dptools.classifiers.classifier import Classifier
 from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.fixed_batch import in_batches
-from dptools.classifiers.local.own import own_classifier
+from dptools.classifiers.local.own import own_classifier, random_image
 from dptools.classifiers.local.preprocessing import Preprocessing
 from dptools.classifiers.names import ClassifierOptions
 from dptools.classifiers.sizes import input_size
@@ -115,7 +115,7 @@ def _refuse_training_mode(network: OnnxNetwork, size: int) -> None:
     Raises:
         UsageError: it has.
     """
-    image = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0))
+    image = random_image(size)
     if not torch.allclose(network(image), network(image), rtol=1e-3, atol=1e-3):
         raise UsageError(f"{network.path.name}: exported in training mode: its scores for the same image vary")
 

@@ -93,13 +93,18 @@ def choose_classes(options: ClassifierOptions, count: int, name: str, classes: C
     return options.classes
 
 
+def random_image(size: int) -> Tensor:
+    """Return an image of random values in [0, 1], 1 x 3 x size x size, always the same."""
+    return torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0))
+
+
 def _try(network: OwnNetwork, size: int, name: str) -> Tensor:
     """Return the scores of one random image, 1 x classes, on the CPU.
 
     Raises:
         UsageError: the network fails, or returns no scores.
     """
-    image = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0))
+    image = random_image(size)
     try:
         with torch.no_grad():
             scores = network.output(image)
@@ -129,8 +134,7 @@ def check_gradient(classifier: Classifier) -> None:
     """
     if not isinstance(classifier.network, OwnNetwork):
         return
-    shape = (1, 3, classifier.geometry.crop, classifier.geometry.crop)
-    image = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(classifier.device).requires_grad_()
+    image = random_image(classifier.geometry.crop).to(classifier.device).requires_grad_()
     try:
         with torch.enable_grad():
             scores = classifier(image)

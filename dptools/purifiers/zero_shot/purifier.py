@@ -65,8 +65,9 @@ class ZeroShot(Purifier):
 
     def _textured(self, output: Tensor, image: Tensor) -> Tensor:
         removed = image - output
-        share = self.settings.share if noise_level(removed) >= self.settings.strong else 0.0
-        return output + share * without_impulses(removed)
+        if noise_level(removed) < self.settings.strong:
+            return output
+        return output + self.settings.share * without_impulses(removed)
 
     def _train(self, image: Tensor, generator: torch.Generator) -> FilterMixture:
         """Return a network that was trained to remove noise from the image."""

@@ -41,9 +41,11 @@ class OracleClassifier:
         """
         attack = sample.record.get("attack")
         adversarial = attack.get("adversarial_label") if isinstance(attack, dict) else None
-        if adversarial is not None and not 0 <= adversarial < len(classifier.classes):
-            message = f"the adversarial label {adversarial} is not between 0 and {len(classifier.classes) - 1}"
-            raise SampleError("UnknownLabel", message)
+        if adversarial is not None:
+            try:
+                adversarial = classifier.classes.index(adversarial)
+            except ValueError as error:
+                raise SampleError("UnknownLabel", f"the adversarial {error}") from None
         label = labels.find(sample, classifier.classes)
         return cls(classifier, label, None if adversarial == label else adversarial)
 
