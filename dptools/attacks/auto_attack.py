@@ -19,9 +19,9 @@ from dptools.attacks.defence_queries import ends_at_success, is_random, judged_l
 from dptools.attacks.lattice import round_within_budget
 from dptools.attacks.norms import Budget
 from dptools.attacks.query_counter import Stopped
-from dptools.attacks.randomness import seeded
 from dptools.attacks.raw_result import RawResult
 from dptools.errors import SampleError
+from dptools.randomness import seeded
 
 NORMS = {"linf": "Linf", "l2": "L2"}
 
