@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from dptools.classifiers.classifier import Classifier
 from dptools.classifiers.local import weights as weights_files
-from dptools.classifiers.local.fixed_batch import in_batches
 from dptools.classifiers.local.own import own_classifier
 from dptools.classifiers.local.preprocessing import Preprocessing
 from dptools.classifiers.names import ClassifierOptions
 from dptools.classifiers.sizes import input_size
 from dptools.errors import SetupError, UsageError
+from dptools.layers import in_batches
 
 FORCE_SAFE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """An environment variable that makes every ``torch.load`` refuse anything but tensors."""
