@@ -37,16 +37,13 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
         network = EfficientNet.from_name(name, num_classes=count)
     weights_files.fill(network, state, path)
     fuse(network.eval())
-    own = Preprocessing(BUNDLED[name], BUNDLED[name] + 32, (127 / 255,) * 3, (128 / 255,) * 3)
-    preprocessing = own.changed(options)
+    preprocessing = Preprocessing(BUNDLED[name], BUNDLED[name] + 32, (127 / 255,) * 3, (128 / 255,) * 3)
     return Classifier(
         network,
         name=name,
         weights=weights_files.fingerprint(path),
         classes=choose_classes(options, count, name),
-        geometry=preprocessing.geometry,
-        mean=preprocessing.mean,
-        std=preprocessing.std,
+        **preprocessing.changed(options).arguments,
     )
 
 

@@ -72,9 +72,7 @@ def own_classifier(
         name=name,
         weights=weights,
         classes=choose_classes(options, scores.shape[1], name, classes),
-        geometry=preprocessing.geometry,
-        mean=preprocessing.mean,
-        std=preprocessing.std,
+        **preprocessing.arguments,
         # A network of the user may contain `view`, which fails for other memory formats.
         memory_format=torch.contiguous_format,
     )

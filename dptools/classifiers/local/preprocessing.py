@@ -60,9 +60,10 @@ class Preprocessing:
         return cls(height, math.floor(height / config.get("crop_pct", 1.0)), mean, std, resample, squash)
 
     @property
-    def geometry(self) -> Geometry:
-        """The resizing and cropping."""
-        return Geometry(self.resize, self.size, self.resample, self.squash)
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of :class:`dptools.classifiers.Classifier` that state this preprocessing."""
+        geometry = Geometry(self.resize, self.size, self.resample, self.squash)
+        return {"geometry": geometry, "mean": self.mean, "std": self.std}
 
     def changed(self, options: ClassifierOptions) -> "Preprocessing":
         """Return the preprocessing with the changes that the user requests. With a new size, the crop is in proportion.

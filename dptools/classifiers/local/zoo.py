@@ -45,15 +45,12 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     own = Preprocessing(preset.crop_size[0], preset.resize_size[0], tuple(preset.mean), tuple(preset.std), resample)
     if options.size or options.resize:
         return own_classifier(network, name, version, options, own)
-    preprocessing = own.changed(options)
     return Classifier(
         network,
         name=name,
         weights=version,
         classes=choose_classes(options, count, name),
-        geometry=preprocessing.geometry,
-        mean=preprocessing.mean,
-        std=preprocessing.std,
+        **own.changed(options).arguments,
     )
 
 
