@@ -61,7 +61,7 @@ class ExportedNetwork(nn.Module):
         super().__init__()
         _refuse_training_mode(program, name)
         self._program, self._device = program, torch.device("cpu")
-        self._module = [_without_gradients(program.module())]
+        self._module = [program.module().requires_grad_(False)]
         self.batch, self.size = _input_shape(program, name)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -70,12 +70,9 @@ class ExportedNetwork(nn.Module):
             from torch.export.passes import move_to_device_pass
 
             self._device = images.device
-            self._module = [_without_gradients(move_to_device_pass(self._program, images.device).module())]
+            moved = move_to_device_pass(self._program, images.device)
+            self._module = [moved.module().requires_grad_(False)]
         return in_batches(self._module[0], images, self.batch)
-
-
-def _without_gradients(module: nn.Module) -> nn.Module:
-    return module.requires_grad_(False)
 
 
 def _refuse_training_mode(program: Any, name: str) -> None:
