@@ -14,9 +14,8 @@ from foolbox.distances import Distance
 
 from dptools.attacks.attack import Attack
 from dptools.attacks.foolbox_attacks import run_class
+from dptools.attacks.norms import DISTANCES
 from dptools.attacks.params import REQUIRED, Param
-
-NORMS = ("l0", "l1", "l2", "linf")
 
 # These classes reject a target class, although their annotations allow it.
 UNTARGETED = {"L1FastGradientAttack", "L2FastGradientAttack", "LinfFastGradientAttack"}
@@ -82,7 +81,7 @@ def _param(name: str, hint: Any, default: Any) -> Param | None:
     default = REQUIRED if default is inspect.Parameter.empty else default
     options = _union_members(hint)
     if Distance in options:
-        return Param("l2", choices=NORMS)
+        return Param("l2", choices=tuple(DISTANCES))
     words = tuple(str(word) for option in options for word in get_args(option) if get_origin(option) is Literal)
     kinds = tuple(option for option in options if option in (bool, int, float, type(None)))
     if float in kinds:
