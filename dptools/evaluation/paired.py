@@ -78,7 +78,7 @@ class PairedCounts:
 
     def as_json(self) -> dict[str, Any]:
         """Return the counts and, if there are pairs, the estimates as a JSON object, documented in dp-eval(1)."""
-        counts = {"n": self.n, "both": self.both, "first": self.first, "second": self.second, "neither": self.neither}
+        counts = {"n": self.n, **vars(self)}
         if not self.n:
             return counts
         low, high = self.interval
