@@ -42,11 +42,9 @@ class Section:
 
 
 def sections(summary: Summary, *, published: bool = True) -> Iterator[Section]:
-    """Yield the tables of a summary. A table may be empty or have only a header.
+    """Yield the tables of a summary, which may be empty or have only a header.
 
-    Args:
-        summary: The summary.
-        published: Whether to show results of the Deep Protection paper beside comparable ones.
+    With ``published``, results of the Deep Protection paper are shown beside comparable ones.
     """
     groups = summary.all_groups
     yield Section(f"By {summary.title}", rate_rows(groups, summary.title), "; ".join(excluded(groups)))
