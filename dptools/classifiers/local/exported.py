@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dptools.classifiers.classifier import Classifier
+from dptools.classifiers.classifier import Classifier, Geometry
 from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.own import own_classifier
 from dptools.classifiers.local.preprocessing import Preprocessing
@@ -35,7 +35,7 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     fingerprint = weights_files.fingerprint(path)
     network = ExportedNetwork(_program(path), path.name)
     size = input_size(network.size, options.size, path.name)
-    return own_classifier(network, path.name, fingerprint, options, Preprocessing(size, size))
+    return own_classifier(network, path.name, fingerprint, options, Preprocessing(Geometry(size, size)))
 
 
 class ExportedNetwork(nn.Module):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dptools.classifiers.classifier import Classifier
+from dptools.classifiers.classifier import Classifier, Geometry
 from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.own import own_classifier, random_image
 from dptools.classifiers.local.preprocessing import Preprocessing
@@ -35,7 +35,7 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     fingerprint = _fingerprint(path)
     network = OnnxNetwork(path)
     size = input_size(network.size, options.size, path.name)
-    classifier = own_classifier(network, path.name, fingerprint, options, Preprocessing(size, size))
+    classifier = own_classifier(network, path.name, fingerprint, options, Preprocessing(Geometry(size, size)))
     _refuse_training_mode(network, size)
     return classifier
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dptools.classifiers.classifier import Classifier
+from dptools.classifiers.classifier import Classifier, Geometry
 from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.hidden_modules import check_registered
 from dptools.classifiers.local.own import own_classifier
@@ -64,7 +64,7 @@ def _preprocessing(network: nn.Module, options: ClassifierOptions, name: str) ->
             raise UsageError(f"{name}: its pretrained_cfg is malformed: {describe(error)}") from error
     if options.size is None:
         raise UsageError(f"{name} does not state its input size: set the size, the side of the input in pixels")
-    return Preprocessing(options.size, options.size)
+    return Preprocessing(Geometry(options.size, options.size))
 
 
 def _import_file(source: str, options: ClassifierOptions) -> ModuleType:
