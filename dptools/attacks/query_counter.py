@@ -51,13 +51,7 @@ class QueryCounter(nn.Module):
     """
 
     def __init__(self, classifier: nn.Module, rows: int, size: int | None = None) -> None:
-        """Wrap a classifier.
-
-        Args:
-            classifier: Maps images to logits.
-            rows: Number of images in every query.
-            size: Batch size of the classifier calls; None for :func:`query_batch_size`.
-        """
+        """Wrap a classifier, for queries with a number of rows, in batches as of :func:`query_in_batches`."""
         super().__init__()
         self.classifier, self.size = classifier, size
         self.queries = [0] * rows

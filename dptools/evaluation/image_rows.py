@@ -34,13 +34,7 @@ RESIZE, CROP = 256, 224
 
 @dataclass(frozen=True)
 class Panel:
-    """One image with a title and a caption.
-
-    Attributes:
-        title: The line above the image.
-        pixels: The image; None if it is not available.
-        caption: The line below the image.
-    """
+    """One image, or None if it is not available, with a line of text above it and one below."""
 
     title: str
     pixels: Pixels | None

@@ -78,13 +78,7 @@ def style_context(style: str, **changes: Any) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True)
 class Bars:
-    """One series of a bar chart.
-
-    Attributes:
-        label: Name in the legend.
-        colour: Colour of the bars.
-        rates: A rate for each group; those with n = 0 get no bar.
-    """
+    """One series of a bar chart, with a rate for each group; those with n = 0 get no bar."""
 
     label: str
     colour: str
@@ -114,12 +108,7 @@ def one_panel(quantity: str) -> "tuple[Figure, Axes]":
 def bar_chart(quantity: str, names: Sequence[str], series: Sequence[Bars]) -> "tuple[Figure, Axes]":
     """Return horizontal bars in per cent with their intervals: a row for each group, from the top.
 
-    The bars of a group are centred on its name, also if a rate is missing.
-
-    Args:
-        quantity: What the bars show.
-        names: The names of the groups, of any length.
-        series: The bars of each group, in the order of the legend.
+    The bars of a group are centred on its name, also if a rate is missing. The legend has the order of the series.
     """
     width, height = matplotlib.rcParams["figure.figsize"]
     shown = [each for each in series if any(rate.n for rate in each.rates)]
