@@ -99,24 +99,15 @@ def _norm(class_: type) -> str | None:
         return None
     if class_.__name__ == "HopSkipJumpAttack":  # Foolbox names L1, but measures its default constraint, L2
         return "l2"
-    distance = getattr(class_, "distance", None)
+    distance: Any = getattr(class_, "distance", None)
     if isinstance(distance, property):
-        return _instance_norm(class_)
-    return _norm_name(distance)
-
-
-def _instance_norm(class_: type) -> str | None:
-    params = inspect.signature(class_).parameters
-    if "distance" in params:
-        return "l2"
-    try:
-        return _norm_name(class_().distance)
-    except AttributeError:  # PointwiseAttack does not set its distance.
-        return None
-
-
-def _norm_name(distance: Any) -> str:
-    return "linf" if distance.p == float("inf") else f"l{distance.p}"
+        if "distance" in inspect.signature(class_).parameters:
+            return "l2"
+        try:
+            distance = class_().distance
+        except AttributeError:  # PointwiseAttack does not set its distance.
+            return None
+    return "linf" if distance.p == math.inf else f"l{distance.p}"
 
 
 def _targets(class_: type) -> Literal["no", "may", "must"]:
