@@ -4,7 +4,8 @@ Each attack gets one image, and all random numbers follow from the image's seed.
 """
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -72,9 +73,8 @@ def fab_t(
 
     The arguments are those of :func:`apgd_t`.
     """
-
-    def attack() -> Tensor:
-        runner = FABAttack_PT(
+    with _seeded(batch):
+        attack = FABAttack_PT(
             batch.counted,
             norm=NORMS[norm],
             n_restarts=restarts,
@@ -85,10 +85,7 @@ def fab_t(
             device=batch.images.device,
             n_target_classes=min(targets, _check_classes(batch) - 1),
         )
-        result: Tensor = runner.perturb(_images(batch), batch.labels)
-        return result
-
-    return _run(batch, attack)
+        return _result(attack.perturb(_images(batch), batch.labels))
 
 
 def square(batch: AttackBatch, *, epsilon: float, norm: str, queries: int, restarts: int) -> RawResult:
@@ -107,9 +104,8 @@ def square(batch: AttackBatch, *, epsilon: float, norm: str, queries: int, resta
     side = batch.images.shape[-1]
     if norm == "l2" and (side < 5 or side // (side // 5) != 5):
         raise SampleError("AttackFailed", f"square starts from 5 x 5 tiles in L2, and cannot tile {side} pixels")
-
-    def attack() -> Tensor:
-        runner = SquareAttack(
+    with _seeded(batch):
+        attack = SquareAttack(
             partial(reliable_logits, batch),
             norm=NORMS[norm],
             n_queries=queries,
@@ -118,16 +114,13 @@ def square(batch: AttackBatch, *, epsilon: float, norm: str, queries: int, resta
             resc_schedule=False,
             device=batch.images.device,
         )
-        runner.init_hyperparam(_images(batch))
+        attack.init_hyperparam(_images(batch))
         torch.manual_seed(batch.seeds[0])
         for _ in range(restarts):
-            _, best = runner.attack_single_run(_images(batch), batch.labels)
+            _, best = attack.attack_single_run(_images(batch), batch.labels)
             if batch.margins(0, best) > 0:
                 break
-        result: Tensor = best
-        return result
-
-    return _run(batch, attack)
+        return _result(best)
 
 
 def auto_attack(batch: AttackBatch, *, epsilon: float, norm: str, version: str, steps: int, queries: int) -> RawResult:
@@ -172,10 +165,15 @@ def auto_attack(batch: AttackBatch, *, epsilon: float, norm: str, version: str, 
     return RawResult(best, [{"component": best_name}])
 
 
-def _run(batch: AttackBatch, attack: Callable[[], Tensor]) -> RawResult:
+@contextmanager
+def _seeded(batch: AttackBatch) -> Iterator[None]:
     with seeded(batch.seeds[0], batch.images.device), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a gradient of 0 is visible in the result
-        return RawResult(attack().detach().clamp(0, 1))
+        yield
+
+
+def _result(images: Tensor) -> RawResult:
+    return RawResult(images.detach().clamp(0, 1))
 
 
 def _apgd(
@@ -191,7 +189,8 @@ def _apgd(
     """Run Auto-PGD, for each of the ranks of a target class among the logits; rank 0 is an untargeted attack."""
     device, seed = batch.images.device, batch.seeds[0]
     settings = {"n_iter": steps, "norm": NORMS[norm], "eps": epsilon, "seed": seed, "device": device, **options}
-    return _run(batch, lambda: _strongest(attack(batch.counted, **settings), batch, restarts, ranks))
+    with _seeded(batch):
+        return _result(_strongest(attack(batch.counted, **settings), batch, restarts, ranks))
 
 
 def _strongest(attack: Any, batch: AttackBatch, restarts: int, ranks: Iterable[int]) -> Tensor:
