@@ -69,7 +69,7 @@ def method(record: Record) -> str:
 
     Examples: ``denoiser``, ``jpeg:75``, ``dip plateau``, ``paper oracle``. Behind a gate: ``jpeg:75 if suspect``.
     """
-    denoise = record.get("denoise", {})
+    denoise = record.get("denoise") or {}
     if gate := denoise.get("gate"):
         return printable(f"{gate['method']} if suspect")
     name, stop = str(denoise.get("method", NONE)), denoise.get("stop")
