@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dptools.classifiers.classifier import Classifier
+from dptools.classifiers.classifier import Classifier, Geometry
 from dptools.classifiers.local import weights as weights_files
-from dptools.classifiers.local.fixed_batch import in_batches
 from dptools.classifiers.local.own import own_classifier, random_image
 from dptools.classifiers.local.preprocessing import Preprocessing
 from dptools.classifiers.names import ClassifierOptions
 from dptools.classifiers.sizes import input_size
 from dptools.classifiers.without_gradient import WithoutGradient
 from dptools.errors import SetupError, UsageError
+from dptools.layers import in_batches
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 """Types of input that are supported, as ONNX Runtime names them."""
@@ -35,7 +35,7 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     fingerprint = _fingerprint(path)
     network = OnnxNetwork(path)
     size = input_size(network.size, options.size, path.name)
-    classifier = own_classifier(network, path.name, fingerprint, options, Preprocessing(size, size))
+    classifier = own_classifier(network, path.name, fingerprint, options, Preprocessing(Geometry(size, size)))
     _refuse_training_mode(network, size)
     return classifier
 

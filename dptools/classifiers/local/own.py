@@ -65,16 +65,14 @@ def own_classifier(
         raise UsageError(f"{name} has no classes and returns features: use weights or a network with a last layer")
     preprocessing = preprocessing.changed(options)
     wrapped = OwnNetwork(network.eval())
-    scores = _try(wrapped, preprocessing.size, name)
+    scores = _try(wrapped, preprocessing.geometry.crop, name)
     wrapped.gives_probabilities = bool((scores >= 0).all()) and abs(scores.sum().item() - 1) < 0.01
     return Classifier(
         wrapped,
         name=name,
         weights=weights,
         classes=choose_classes(options, scores.shape[1], name, classes),
-        geometry=preprocessing.geometry,
-        mean=preprocessing.mean,
-        std=preprocessing.std,
+        **vars(preprocessing),
         # A network of the user may contain `view`, which fails for other memory formats.
         memory_format=torch.contiguous_format,
     )
