@@ -154,6 +154,10 @@ def test_version_and_short_help(tool: str, in_process: Run) -> None:
         ("dp-eval nothing.jsonl", "dp-eval: nothing.jsonl: No such file or directory"),
         ("dp-classify -j 0 x.png", "Error: Invalid value for '-j' / '--jobs'"),
         ("dp-classify --top-q 3 x.png", "Error: No such option: --top-q"),
+        (
+            "touch ./-dash.jpg; dp-denoise -o o -dash.jpg",
+            "dp-denoise: -dash.jpg begins like an option: to name the file, write ./-dash.jpg, or -- before all operands",
+        ),
     ],
 )
 def test_usage_error_names_the_choices_and_exits_with_2(command: str, message: str, in_process: Run) -> None:
