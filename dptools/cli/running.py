@@ -18,7 +18,7 @@ from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.containers import CONTAINERS, is_container
 from dptools.pipe.counting import input_counter
 from dptools.pipe.progress import progress_is_useful
-from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
+from dptools.pipe.run import EMPTY, Emit, emit_image, emit_lines, emit_text, run
 from dptools.pipe.shard_names import STDOUT, is_output_shard
 from dptools.pipe.sniff import InputFormat
 from dptools.pipe.source import Source, open_source
@@ -50,6 +50,7 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
     count = input_counter(operands, _handle(stdin), common.null, directories)
     source = open_source(operands, stdin, common.input_format, common.null, leave_out=directories)
     if source.empty:
+        report(EMPTY)
         return 0
     if options.single_image_reason and not (source.one_image or _is_one_file(common.operands)):
         raise UsageError(options.single_image_reason)
