@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -158,4 +157,4 @@ def _with_stage(sample: Sample, tool: str) -> Sample:
     tool has already shown it.
     """
     error = sample.record["error"]
-    return sample if error["stage"] else replace(sample.update(error={**error, "stage": tool}), reported=False)
+    return sample if error["stage"] else sample.update(error={**error, "stage": tool})

@@ -24,7 +24,6 @@ from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.source import read_jsonl
 from dptools.tools.evaluate.trace_file import read_trace
 
-
 logger = logging.getLogger(__name__)
 
 
