@@ -41,15 +41,8 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
     options = stage.options
     if common.null and common.input_format not in (None, InputFormat.PATHS):
         raise UsageError(f"-0 is for paths: it cannot be combined with --from {common.input_format}")
-    stdin, operands = _stdin(), common.operands or []
-    if stage.out:
-        check_output(stage.out, operands, lossless=bool(options.lossless_reason))
-        if stage.out == STDOUT and options.text is not None:
-            raise UsageError("-o -: standard output takes the text: name a directory or FILE.tar for the images")
+    stdin, operands = _stdin(), _check_places(stage, common.operands or [])
     directories = [*options.extra_directories, *([stage.out] if stage.out else [])]
-    for directory in options.extra_directories:
-        check_writable(directory, str(directory))
-    operands = without_outputs(operands, stage.out, options.extra_directories)
     count = input_counter(operands, _handle(stdin), common.null, directories)
     source = open_source(operands, stdin, common.input_format, common.null, leave_out=directories)
     if source.empty:
@@ -77,6 +70,22 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
         emit = opened.enter_context(options.collect(emit))
         emit = opened.enter_context(traced(emit, options.trace)) if options.trace else emit
         return run(stage, source.samples, engine, emit, report)
+
+
+def _check_places(stage: CachedFileStage, operands: list[str]) -> list[str]:
+    """Check that all outputs can be written, and return the operands that are inputs.
+
+    Raises:
+        UsageError: An output cannot be written, or no input is left.
+    """
+    options = stage.options
+    if stage.out:
+        check_output(stage.out, operands, lossless=bool(options.lossless_reason))
+        if stage.out == STDOUT and options.text is not None:
+            raise UsageError("-o -: standard output takes the text: name a directory or FILE.tar for the images")
+    for directory in options.extra_directories:
+        check_writable(directory, str(directory))
+    return without_outputs(operands, stage.out, options.extra_directories)
 
 
 def _is_one_file(operands: list[str]) -> bool:
