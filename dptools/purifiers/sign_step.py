@@ -1,6 +1,5 @@
 """The sign step, which subtracts an estimate of a dense perturbation."""
 
-import torch
 from torch import Tensor
 
 from dptools.purifiers.texture import noise_level
@@ -9,20 +8,19 @@ SPREAD = 0.5
 """Smallest noise level of a dense perturbation, divided by its standard deviation. Impulses have a smaller value."""
 
 
-def sign_step(images: Tensor, outputs: Tensor) -> Tensor:
-    """Return the images without an estimate of their perturbations.
+def sign_step(image: Tensor, output: Tensor) -> Tensor:
+    """Return an image without an estimate of its perturbation.
 
     FGSM changes each value by plus or minus the same amount, and other attacks with a limit in Linf change most values
     so. What a denoiser removes also contains texture, but mostly has the sign of the perturbation. Its noise level
     estimates the amount. Where the sign is right, the texture of the image stays.
 
     Args:
-        images: B x 3 x H x W.
-        outputs: the same images, denoised.
+        image: 1 x 3 x H x W.
+        output: the same image, denoised.
     """
-    removed = images - outputs
-    amounts = torch.stack([noise_level(part) for part in removed]).to(images.dtype)
-    return images - amounts[:, None, None, None] * removed.sign()
+    removed = image - output
+    return image - noise_level(removed).to(image.dtype) * removed.sign()
 
 
 def is_dense(removed: Tensor, levels: tuple[float, float], correlation: float) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -103,10 +103,8 @@ class Denoiser(Purifier):
         levels, stds = [float(noise_level(part)) for part in removed], removed.flatten(1).std(1).tolist()
         done = [Denoised(output, level, 1) for output, level in zip(torch.split(first, 1), levels, strict=True)]
         dense = [index for index, part in enumerate(removed) if self._is_dense(part)]
-        if dense:
-            outputs = self._without_dense(images[dense], first[dense], [seeds[index] for index in dense])
-            for index, output in zip(dense, torch.split(outputs, 1), strict=True):
-                done[index] = Denoised(output, levels[index], settings.sign_steps + 1)
+        for index in dense:
+            done[index] = self._sign_steps(images[index : index + 1], done[index], seeds[index])
         strong = [index for index, std in enumerate(stds) if std >= settings.strong and index not in dense]
         if strong:
             outputs = self._pass(images[strong], [seeds[index] for index in strong], None)
@@ -122,17 +120,16 @@ class Denoiser(Purifier):
         """Return whether sign steps follow, from what the first pass removed from an image."""
         return self.settings.sign_steps > 0 and is_dense(removed, self.settings.dense, self.settings.correlation)
 
-    def _without_dense(self, images: Tensor, outputs: Tensor, seeds: Sequence[int]) -> Tensor:
-        """Return the images, denoised after sign steps.
-
-        Args:
-            images: B x 3 x H x W.
-            outputs: their outputs of the first pass.
-            seeds: one seed per image.
-        """
-        for _ in range(self.settings.sign_steps - 1):
-            outputs = self._pass(sign_step(images, outputs), seeds, None)
-        return self._pass(sign_step(images, outputs), seeds, 1)
+    def _sign_steps(self, image: Tensor, first: Denoised, seed: int) -> Denoised:
+        """Return an image, denoised after sign steps; the result of the first pass if its noise level is texture."""
+        settings, output = self.settings, first.image
+        for number in range(1, settings.sign_steps):
+            output = self._pass(sign_step(image, output), [seed], None)
+            growth = float(noise_level((image - output).detach())) / first.noise_level
+            if number == 1 and first.noise_level < settings.visible and growth > settings.growth:
+                return replace(first, passes=2)
+        output = self._pass(sign_step(image, output), [seed], 1)
+        return Denoised(output, first.noise_level, settings.sign_steps + 1)
 
     def _pass(self, images: Tensor, seeds: Sequence[int], number: int | None) -> Tensor:
         """Return the outputs of one pass, limited to [0, 1].

@@ -29,6 +29,9 @@ class DenoiserSettings:
             (:func:`dptools.purifiers.sign_step.sign_step`).
         dense: smallest and largest noise level of a dense perturbation. The noise level is a robust estimate of the
             standard deviation of the removed part; it ignores impulse noise.
+        visible: the noise level below which a dense perturbation must be confirmed, because texture resembles it.
+        growth: largest growth of the noise level by the first sign step that confirms it. Texture grows more: a step
+            amplifies it, but removes a perturbation.
         correlation: smallest correlation of neighbouring signs of a dense perturbation
             (:func:`dptools.purifiers.sign_step.sign_correlation`). Independent noise has a smaller value.
         strong: the standard deviation of the removed part from which a pass needs no added noise, and a share of what
@@ -43,7 +46,9 @@ class DenoiserSettings:
 
     noise_std: float = DEFAULT_STRENGTH / 255
     sign_steps: int = 3
-    dense: tuple[float, float] = (5 / 255, 24 / 255)
+    dense: tuple[float, float] = (4.5 / 255, 24 / 255)
+    visible: float = 8 / 255
+    growth: float = 1.15
     correlation: float = 0.125
     strong: float = 13 / 255
     share: float = 0.4
@@ -76,10 +81,11 @@ DENOISER = DenoiserSettings()
 - First pass: Gaussian noise of standard deviation 12/255 is added to the image, and the network removes noise. The
   difference between the image and the output is the removed part. The noise level is 1.4826 times its median magnitude.
 - Clean images and faint perturbations: the output of the first pass is the result.
-- Noise level from 5/255 to 24/255, spread over the image (dense perturbations, such as those of FGSM): three sign
-  steps follow. Each subtracts the noise level from the values of the image from which the pass before removed
-  something, and adds it to those that it raised. The two passes between the steps add no noise. The last pass, with
-  fresh noise, gives the result.
+- Noise level from 4.5/255 to 24/255, spread over the image (dense perturbations, such as those of FGSM): three sign
+  steps follow. Each subtracts the noise level from the values of the image that the pass before lowered, and adds it to
+  those that it raised. The two passes between the steps add no noise. The last pass, with fresh noise, gives the
+  result. If the noise level is below 8/255, and grows by more than 15 % after the first step, it comes from texture,
+  and the output of the first pass is the result.
 - Standard deviation of the removed part from 13/255 otherwise (strong noise and impulse noise): the image is denoised
   without added noise. What this pass removes is clipped to twice its own noise level, and 40 % of it is added back:
   it contains texture, and losing texture harms a classifier more than weak noise does.
