@@ -2,13 +2,12 @@
 
 import functools
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dptools.maps.images import Grey
+from dptools.maps.images import Grey, tiles
 
 Probability = NDArray[np.float32]
 """H x W, in [0, 1]: for each pixel the probability that it belongs to the middle of a text line."""
@@ -37,11 +36,8 @@ class TextDetector:
     def probability(self, grey: Grey) -> Probability:
         """Return the probability of text for each pixel of a map, H x W. Memory is bounded by the size of a tile."""
         result = np.zeros(grey.shape, np.float32)
-        for top, left in _tiles(*grey.shape):
-            first_row, first_column = max(0, top - HALO), max(0, left - HALO)
-            tile = grey[first_row : top + TILE + HALO, first_column : left + TILE + HALO]
-            core = self._infer(tile)[top - first_row :, left - first_column :][:TILE, :TILE]
-            result[top : top + TILE, left : left + TILE] = core
+        for tile, with_halo, inside in tiles(grey.shape, TILE, HALO):
+            result[tile] = self._infer(grey[with_halo])[inside]
         return result
 
     def _infer(self, tile: Grey) -> Probability:
@@ -57,10 +53,3 @@ class TextDetector:
 def load_detector() -> TextDetector:
     """Return the text detector. It is loaded once in each process."""
     return TextDetector()
-
-
-def _tiles(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Yield the top left corner of each tile."""
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            yield top, left

@@ -1,4 +1,7 @@
-"""Image types of this package, and conversions between them."""
+"""Image types of this package, conversions between them, and tiles."""
+
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +17,9 @@ Mask = NDArray[np.bool_]
 """A binary image, H x W, true in the foreground."""
 
 Floats = NDArray[np.float64]
+
+Place = tuple[slice, slice]
+"""The rows and the columns of a part of an image."""
 
 DARK_GROUND = 90
 """Median grey level below which the ground of a map is dark, so that its text is light."""
@@ -40,3 +46,14 @@ def resize_mask(mask: Mask, width: int, height: int) -> Mask:
     """Return a mask in a smaller size. A pixel is true if at least half of the pixels that it replaces are true."""
     shades = Image.fromarray(mask.astype(np.uint8) * 255)
     return np.asarray(shades.resize((width, height), Image.Resampling.BOX)) > 127
+
+
+def tiles(shape: tuple[int, int], side: int, halo: int) -> Iterator[tuple[Place, Place, Place]]:
+    """Yield for each tile of an image its place, its place with a margin of ``halo`` pixels, and where it is in that."""
+    for top, left in product(range(0, shape[0], side), range(0, shape[1], side)):
+        up, before = min(top, halo), min(left, halo)
+        yield (
+            np.s_[top : top + side, left : left + side],
+            np.s_[top - up : top + side + halo, left - before : left + side + halo],
+            np.s_[up : up + side, before : before + side],
+        )

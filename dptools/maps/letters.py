@@ -1,13 +1,12 @@
 """Letter candidates: small connected components of the foreground, detected tile by tile."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from dptools.maps.foreground import MAX_LETTER, foreground_mask, remove_lines
-from dptools.maps.images import Floats, Grey, Mask
+from dptools.maps.images import Floats, Grey, Mask, tiles
 
 MIN_LETTER, MIN_AREA = 12, 40
 """The longer side of a letter's bounding box is at least 12 pixels, and its area at least 40 pixels."""
@@ -72,14 +71,12 @@ def find_letters(grey: Grey, sensitivity: float) -> tuple[Letters, Mask]:
         sensitivity: See :func:`dptools.maps.foreground.foreground_mask`.
     """
     foreground, boxes = np.zeros(grey.shape, bool), [np.zeros((0, 4))]
-    for top, left in _tiles(*grey.shape):
-        first_row, first_column = max(0, top - HALO), max(0, left - HALO)
-        tile = foreground_mask(grey[first_row : top + TILE + HALO, first_column : left + TILE + HALO], sensitivity)
+    for (rows, columns), with_halo, inside in tiles(grey.shape, TILE, HALO):
+        tile = foreground_mask(grey[with_halo], sensitivity)
         tile = remove_lines(tile, max_stroke(_letter_boxes(tile)))
-        core = tile[top - first_row :, left - first_column :][:TILE, :TILE]
-        foreground[top : top + TILE, left : left + TILE] = core
-        tile_boxes = _letter_boxes(tile) + np.array([first_column, first_row, 0, 0])
-        boxes.append(tile_boxes[(tile_boxes[:, :2] // TILE == (left // TILE, top // TILE)).all(1)])
+        foreground[rows, columns] = tile[inside]
+        tile_boxes = _letter_boxes(tile) + np.array([with_halo[1].start, with_halo[0].start, 0, 0])
+        boxes.append(tile_boxes[(tile_boxes[:, :2] // TILE == (columns.start // TILE, rows.start // TILE)).all(1)])
     return Letters(*np.concatenate(boxes).T), foreground
 
 
@@ -92,13 +89,6 @@ def max_stroke(boxes: Floats) -> float:
     if not len(boxes):
         return MAX_LETTER
     return max(48.0, 2.2 * float(np.percentile(boxes[:, 2:].max(1), 75)))
-
-
-def _tiles(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """Yield the top left corner of each tile."""
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            yield top, left
 
 
 def _letter_boxes(foreground: Mask) -> Floats:
