@@ -49,7 +49,7 @@ def resize_mask(mask: Mask, width: int, height: int) -> Mask:
 
 
 def tiles(shape: tuple[int, int], side: int, halo: int) -> Iterator[tuple[Place, Place, Place]]:
-    """Yield for each tile of an image its place, its place with a margin of ``halo`` pixels, and where it is in that."""
+    """Yield the place of each tile of an image, its place with a margin, and its place within the latter, in pixels."""
     for top, left in product(range(0, shape[0], side), range(0, shape[1], side)):
         up, before = min(top, halo), min(left, halo)
         yield (
