@@ -2,11 +2,13 @@
 
 import functools
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dptools.devices import available_cores
 from dptools.maps.images import Grey, tiles
 
 Probability = NDArray[np.float32]
@@ -19,16 +21,21 @@ STRIDE = 32
 """The network reads images whose sides are multiples of this number of pixels."""
 
 
+def load_rapidocr(threads: int, params: Mapping[str, Any]) -> Any:
+    """Return RapidOCR, whose networks compute with this number of threads, with further parameters of it."""
+    # ONNX Runtime would store an id of the machine in the home directory and send telemetry.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    from rapidocr import RapidOCR
+
+    common = {"Global.log_level": "critical", "EngineConfig.onnxruntime.intra_op_num_threads": threads}
+    return RapidOCR(params={**common, **params})
+
+
 class TextDetector:
     """Detects text lines at any angle and along curves."""
 
     def __init__(self) -> None:
-        # ONNX Runtime would store an id of the machine in the home directory and send telemetry.
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        from rapidocr import RapidOCR
-
-        threads = {"EngineConfig.onnxruntime.intra_op_num_threads": len(os.sched_getaffinity(0))}
-        ocr = RapidOCR(params={"Global.log_level": "critical", **threads})
+        ocr = load_rapidocr(available_cores(), {})
         blank = np.full((STRIDE, STRIDE, 3), 255, np.uint8)
         ocr(blank, use_det=True, use_cls=False, use_rec=False)  # RapidOCR loads the network on first use.
         self._network: Any = ocr.text_det

@@ -1,6 +1,5 @@
 """RapidOCR: the recognition network of PaddleOCR, run by ONNX Runtime. The wheel contains the network."""
 
-import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dptools.devices import available_cores
+from dptools.maps.detector import load_rapidocr
 from dptools.maps.images import Grey
 from dptools.maps.readers import Crop
 from dptools.maps.words import Character
@@ -32,15 +32,10 @@ class RapidOcrReader:
     min_confidence = 0.8
 
     def __init__(self, language: str = "eng") -> None:
-        # ONNX Runtime would store an id of the machine in the home directory and send telemetry.
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        from rapidocr import RapidOCR
-
-        threads = {"EngineConfig.onnxruntime.intra_op_num_threads": 1}
-        recognition = {"Global.log_level": "critical", "Global.text_score": 0.0, "Global.use_preprocess_img": False}
+        recognition = {"Global.text_score": 0.0, "Global.use_preprocess_img": False}
         # By default lines are padded to a width of 320 pixels, which takes a third more time.
         width = {"Rec.rec_img_shape": [3, self.rows, self.rows]}
-        self._ocr = RapidOCR(params={**recognition, **threads, **width})
+        self._ocr = load_rapidocr(1, {**recognition, **width})
         self._latin_only = language == "eng"
         self._threads = available_cores()
 

@@ -1,12 +1,14 @@
 """Tests of text regions, of their chains and of the lines through them."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from dptools.maps.candidates import candidate_lines
 from dptools.maps.chains import chain_regions, spread_letters
-from dptools.maps.detector import TILE, Probability, load_detector
+from dptools.maps.detector import TILE, Probability, TextDetector, load_detector
 from dptools.maps.images import Floats
 from dptools.maps.letters import Letters
 from dptools.maps.regions import Region, find_regions
@@ -88,6 +90,12 @@ def test_each_line_is_a_candidate_once_and_letters_away_from_text_are_ignored(pr
     assert len(candidate_lines(letters, probability, 2)) == 2
     assert len(candidate_lines(NO_LETTERS, probability, 2)) == 1
     assert candidate_lines(NO_LETTERS, np.zeros((9, 9), np.float32), 2) == []
+
+
+def test_the_detector_loads_where_the_system_does_not_limit_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MacOS has no sched_getaffinity."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert TextDetector().probability(np.full((40, 40), 255, np.uint8)).max() < 0.3
 
 
 def test_the_detector_finds_text_across_tiles() -> None:
