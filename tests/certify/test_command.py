@@ -65,7 +65,7 @@ def test_records_are_the_same_whatever_the_batch_jobs_and_engine(dog: Path, sh: 
 
 def test_a_person_reads_what_is_certified(dog: Path, sh: Run) -> None:
     shown = sh(f"script -qec 'dp-classify --certify 0.12 --draws 30 -k 1 -j 1 -q {dog}' /dev/null").stdout
-    assert "bull mastiff; no change with an L2 norm up to 0.0" in shown
+    assert "bull mastiff; no change of the 224 x 224 input with an L2 norm up to 0.0" in shown
     assert "can alter this (confidence 99.9 %)" in shown
 
 
