@@ -122,7 +122,9 @@ def test_unknown_model_error_suggests_similar_names() -> None:
 def test_failed_download_error_says_where_to_put_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(SetupError, match=r"put resnet18-f37072fd.pth into .*or use a state dict file of your own"):
+    with pytest.raises(
+        SetupError, match=r"put resnet18-f37072fd.pth into .*or give a state dict file of your own, --weights FILE"
+    ):
         load("resnet18")
 
 

@@ -142,7 +142,15 @@ def test_version_and_short_help(tool: str, in_process: Run) -> None:
             "dp-mapsext: unknown reader 'human': choose rapidocr, tesseract, tess",
         ),
         ("dp-mapsext --format tsv x.png", "dp-mapsext: unknown format 'tsv' (did you mean csv?): choose jsonl,"),
-        ("dp-mapsext --words x.png", "dp-mapsext: -o DIR is needed: images go there"),
+        (
+            "dp-mapsext --words x.png",
+            "dp-mapsext: -o DIR is needed: images go there, and records to standard output; for one image: dp-mapsext "
+            "< IMAGE > OUT.png; for the words alone, --format txt, csv or geojson and no -o",
+        ),
+        (
+            "dp-mapsext --words --lang deu x.png",
+            "dp-mapsext: --lang deu: RapidOCR reads all languages at once; others than eng only keep accents",
+        ),
         ("dp-mapsext --lang deu x.png -o o", "dp-mapsext: --lang has no effect unless words are read: add --words"),
         (
             "dp-mapsext --overlay o.gif x.png -o o",
