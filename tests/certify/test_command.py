@@ -29,6 +29,8 @@ def parse(certify: list[str], **more: Any) -> Any:
         (["0.25"], {"smooth": "0.25"}, "--certify and --smooth exclude each other"),
         ([], {"draws": 5}, "--draws needs --certify or --smooth"),
         ([], {"smooth": "0.25", "until": 0.5}, "--until needs --certify"),
+        (["0.25"], {"draws": 9}, "--draws 9: too few for a certificate with alpha 0.001: give 10 or more"),
+        (["0.25", "0.5"], {"draws": 10}, "--draws 10: too few for a certificate with alpha 0.001: give 11 or more"),
         (["0.25"], {"until": 0.0}, "--until 0: give a radius above 0"),
         (["0.25"], {"alpha": 1.0}, "--alpha 1: give the probability of an error"),
         (["0.25"], {"purifier": "dip"}, "--purifier dip: a certificate needs one purification for each of its draws"),

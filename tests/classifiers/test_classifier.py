@@ -183,5 +183,5 @@ def test_device_errors() -> None:
     assert resolve_device("cpu").type == "cpu"
     with pytest.raises(UsageError, match="choose auto, cpu, cuda, cuda:N or mps"):
         resolve_device("gpu")
-    with pytest.raises(SetupError, match="device cuda:99 does not exist"):
+    with pytest.raises(SetupError, match=r"device cuda:99 does not exist: .*(use --device cpu|choose cuda:0)"):
         resolve_device("cuda:99")

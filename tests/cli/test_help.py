@@ -160,6 +160,8 @@ def test_version_and_short_help(tool: str, in_process: Run) -> None:
         ("dp-mapsext --iterations 9 x.png -o o", "dp-mapsext: --iterations 9 requires --rule paper: no other"),
         ("dp-classify --device gpu x.png", "dp-classify: unknown device 'gpu': choose auto, cpu, cuda, cuda:N or mps"),
         ("dp-eval nothing.jsonl", "dp-eval: nothing.jsonl: No such file or directory"),
+        ("mkdir d; dp-eval d", "dp-eval: d: this is a directory, not a file of records: dp-classify d | dp-eval"),
+        ("touch f; dp-eval --figures f r.jsonl", "dp-eval: --figures f: this is a file: name a directory"),
         ("dp-classify -j 0 x.png", "Error: Invalid value for '-j' / '--jobs'"),
         ("dp-classify --top-q 3 x.png", "Error: No such option: --top-q"),
     ],
