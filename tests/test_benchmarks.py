@@ -11,7 +11,9 @@ sys.path.extend([str(Path(__file__).parent / name) for name in ("benchmarks", "g
 from paper import curves, facts, point
 from paper_report import loss_threshold, oracle, record, trace
 from restore import Case, Result, mean_over_attacks, run_case
-from universality import is_recorded, run_once
+from universality import METHODS, is_recorded, run_once
+
+from dptools.purifiers.method import FITS, NETWORK_METHODS
 
 
 def test_a_run_is_repeated_if_its_command_or_its_images_change(tmp_path: Path) -> None:
@@ -39,6 +41,10 @@ def test_a_tool_that_fails_leaves_no_records(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="run: sh failed"):
         run_once(["sh", "-c", "exit 2"], tmp_path / "run.jsonl")
     assert not is_recorded(["sh", "-c", "exit 2"], tmp_path / "run.jsonl")
+
+
+def test_the_comparison_of_methods_leaves_out_only_the_slow_ones() -> None:
+    assert {*NETWORK_METHODS} - {*METHODS} == {*FITS}
 
 
 def test_an_attack_that_a_resample_lacks_does_not_count_as_a_failure() -> None:

@@ -4,11 +4,16 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
+
+from dptools.evaluation.table import as_csv
+from dptools.maps.formats import CSV_COLUMNS
+from dptools.tools.classify.table import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(ROOT.glob("man/*"))
@@ -31,6 +36,17 @@ def test_page_lists_exactly_the_options_of_its_tool(tool: str) -> None:
 def test_no_macro_is_printed_as_text(page: Path) -> None:
     """A macro works only at the beginning of a line."""
     assert not re.findall(r"^(?!\.\\\").* \.[A-Z][a-z] .*", page.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("tool", "columns"), [("eval", as_csv([]).split(",")), ("classify", COLUMNS), ("mapsext", CSV_COLUMNS)]
+)
+def test_page_lists_the_columns_of_csv_in_their_order(tool: str, columns: Sequence[str]) -> None:
+    (section,) = re.findall(
+        r"^\.Ss CSV\n(.*?)^\.S[sh]", (ROOT / f"man/dp-{tool}.1").read_text(), re.MULTILINE | re.DOTALL
+    )
+    items = re.findall(r"^\.It Va (.*)", section, re.MULTILINE)
+    assert [name for item in items for name in item.split(" , ")] == list(columns)
 
 
 def test_package_installs_each_page_in_its_section() -> None:

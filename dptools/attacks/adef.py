@@ -10,7 +10,7 @@ from foolbox.criteria import TargetedMisclassification
 from foolbox.distances import l2
 from torch import Tensor
 
-from dptools.attacks.vector_fields import deformation, gaussian, image_gradients, resample
+from dptools.attacks.vector_fields import deformation, gaussian, resample
 
 
 class ADefAttack(MinimizationAttack):
@@ -52,7 +52,8 @@ class ADefAttack(MinimizationAttack):
             max_deformation: Longest allowed vector in pixels; None for no limit. The authors use 3.
         """
         self.steps, self.candidates, self.smooth = steps, candidates, smooth
-        self.overshoot, self.margin, self.max_deformation = overshoot, margin, max_deformation
+        self.overshoot, self.margin = overshoot, margin
+        self.max_deformation = inf if max_deformation is None else max_deformation
 
     def run(self, model: Any, inputs: Any, criterion: Any, *, early_stop: float | None = None, **kwargs: Any) -> Any:
         """Return the deformed images. The arguments are those of Foolbox's attacks."""
@@ -72,7 +73,7 @@ class ADefAttack(MinimizationAttack):
             if done.all():
                 break
             new_field = field + self._step(leaf, scores, candidates, _class_to_leave(criterion, scores), field)
-            stuck = stuck | self._exceeds_limit(new_field)
+            stuck = stuck | (deformation(self.overshoot * new_field) > self.max_deformation)
             field = torch.where((done | stuck).view(-1, 1, 1, 1), field, new_field)
             deformed = resample(images, self.overshoot * field)
             del leaf, scores  # frees the graph before the next one is built
@@ -88,13 +89,9 @@ class ADefAttack(MinimizationAttack):
         others = ranked[ranked != criterion.labels.raw[:, None]].view(len(scores), -1)
         return others[:, : self.candidates - 1]
 
-    def _exceeds_limit(self, field: Tensor) -> Tensor:
-        limit = inf if self.max_deformation is None else self.max_deformation
-        return deformation(self.overshoot * field) > limit
-
     def _step(self, leaf: Tensor, scores: Tensor, candidates: Tensor, label: Tensor, field: Tensor) -> Tensor:
         """Return the step, B x 2 x H x W, towards the candidate class for which the new field is smallest."""
-        gradients = torch.stack(image_gradients(leaf.detach()), dim=1)  # B x 2 x 3 x H x W
+        gradients = torch.stack(torch.gradient(leaf.detach(), dim=(3, 2)), dim=1)  # B x 2 (x, y) x 3 x H x W
         label_score = scores.gather(1, label[:, None])
         best, smallest = torch.zeros_like(field), torch.full_like(label_score[:, 0], inf)
         for candidate in candidates.T:

@@ -22,6 +22,7 @@ class AttackBatch:
         seeds: B seeds for random draws.
         num_images: Number of images under attack. The rows after them are padding.
         counted: The classifier as a module that counts queries; it has the same requirements as ``model``.
+        queries: Number of queried images for each row. Consecutive repetitions and cached logits do not count.
         model: The classifier for Foolbox. Its input must have B rows, in the order of the images. It calls the
             classifier with ``query_batch_size`` images at once.
     """
@@ -42,12 +43,8 @@ class AttackBatch:
         self.labels = torch.tensor(list(labels), device=images.device)
         self.counted = QueryCounter(classifier, len(images), query_batch_size)
         self.model = PyTorchModel(self.counted, bounds=(0, 1), device=images.device)
+        self.queries = self.counted.queries
         self._known_scores: list[dict[int, Tensor]] = [{} for _ in images]
-
-    @property
-    def queries(self) -> list[int]:
-        """Number of queried images for each row. Consecutive repetitions and cached logits do not count."""
-        return self.counted.queries
 
     @property
     def criterion(self) -> Misclassification | TargetedMisclassification:
@@ -76,10 +73,6 @@ class AttackBatch:
     def all_succeed(self, images: Tensor, scores: Tensor) -> bool:
         """Return whether all images, B x 3 x H x W, with these logits are adversarial."""
         return bool(self.criterion(images, scores).all())
-
-    def release_graph(self) -> None:
-        """Free the graph that was kept for further gradients."""
-        self.counted.release_graph()
 
     def scores(self, row: int, candidates: Tensor) -> Tensor:
         """Return the logits, K x classes, of K candidates (K x 3 x H x W) for the image in this row.

@@ -4,7 +4,8 @@ Each attack gets one image, and all random numbers follow from the image's seed.
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -19,9 +20,9 @@ from dptools.attacks.defence_queries import ends_at_success, is_random, judged_l
 from dptools.attacks.lattice import round_within_budget
 from dptools.attacks.norms import Budget
 from dptools.attacks.query_counter import Stopped
-from dptools.attacks.randomness import seeded
 from dptools.attacks.raw_result import RawResult
 from dptools.errors import SampleError
+from dptools.randomness import seeded
 
 NORMS = {"linf": "Linf", "l2": "L2"}
 
@@ -39,15 +40,13 @@ def apgd_ce(batch: AttackBatch, *, epsilon: float, norm: str, steps: int, restar
         steps: Number of iterations of each run.
         restarts: Largest number of runs, each from another random start.
     """
-    attack = partial(APGDAttack, loss="ce")
-    return _run(batch, lambda: _apgd(attack(**_apgd_options(batch, epsilon, norm, steps)), batch, restarts))
+    return _apgd(APGDAttack, batch, epsilon, norm, steps, restarts, loss="ce")
 
 
 def apgd_dlr(batch: AttackBatch, *, epsilon: float, norm: str, steps: int, restarts: int) -> RawResult:
     """Maximise the difference of logits ratio, which does not depend on the scale of the logits; see apgd_ce."""
     _check_classes(batch)
-    attack = partial(APGDAttack, loss="dlr")
-    return _run(batch, lambda: _apgd(attack(**_apgd_options(batch, epsilon, norm, steps)), batch, restarts))
+    return _apgd(APGDAttack, batch, epsilon, norm, steps, restarts, loss="dlr")
 
 
 def apgd_t(
@@ -64,11 +63,7 @@ def apgd_t(
         targets: Number of target classes.
     """
     count = min(targets, _check_classes(batch) - 1)
-
-    def attack() -> Tensor:
-        return _apgd(APGDAttack_targeted(**_apgd_options(batch, epsilon, norm, steps)), batch, restarts, count)
-
-    return _run(batch, attack)
+    return _apgd(APGDAttack_targeted, batch, epsilon, norm, steps, restarts, range(2, count + 2))
 
 
 def fab_t(
@@ -78,9 +73,8 @@ def fab_t(
 
     The arguments are those of :func:`apgd_t`.
     """
-
-    def attack() -> Tensor:
-        runner = FABAttack_PT(
+    with _seeded(batch):
+        attack = FABAttack_PT(
             batch.counted,
             norm=NORMS[norm],
             n_restarts=restarts,
@@ -91,10 +85,7 @@ def fab_t(
             device=batch.images.device,
             n_target_classes=min(targets, _check_classes(batch) - 1),
         )
-        result: Tensor = runner.perturb(_images(batch), batch.labels)
-        return result
-
-    return _run(batch, attack)
+        return _result(attack.perturb(_images(batch), batch.labels))
 
 
 def square(batch: AttackBatch, *, epsilon: float, norm: str, queries: int, restarts: int) -> RawResult:
@@ -113,9 +104,8 @@ def square(batch: AttackBatch, *, epsilon: float, norm: str, queries: int, resta
     side = batch.images.shape[-1]
     if norm == "l2" and (side < 5 or side // (side // 5) != 5):
         raise SampleError("AttackFailed", f"square starts from 5 x 5 tiles in L2, and cannot tile {side} pixels")
-
-    def attack() -> Tensor:
-        runner = SquareAttack(
+    with _seeded(batch):
+        attack = SquareAttack(
             partial(reliable_logits, batch),
             norm=NORMS[norm],
             n_queries=queries,
@@ -124,16 +114,13 @@ def square(batch: AttackBatch, *, epsilon: float, norm: str, queries: int, resta
             resc_schedule=False,
             device=batch.images.device,
         )
-        runner.init_hyperparam(_images(batch))
+        attack.init_hyperparam(_images(batch))
         torch.manual_seed(batch.seeds[0])
         for _ in range(restarts):
-            _, best = runner.attack_single_run(_images(batch), batch.labels)
+            _, best = attack.attack_single_run(_images(batch), batch.labels)
             if batch.margins(0, best) > 0:
                 break
-        result: Tensor = best
-        return result
-
-    return _run(batch, attack)
+        return _result(best)
 
 
 def auto_attack(batch: AttackBatch, *, epsilon: float, norm: str, version: str, steps: int, queries: int) -> RawResult:
@@ -178,24 +165,35 @@ def auto_attack(batch: AttackBatch, *, epsilon: float, norm: str, version: str, 
     return RawResult(best, [{"component": best_name}])
 
 
-def _run(batch: AttackBatch, attack: Callable[[], Tensor]) -> RawResult:
+@contextmanager
+def _seeded(batch: AttackBatch) -> Iterator[None]:
     with seeded(batch.seeds[0], batch.images.device), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a gradient of 0 is visible in the result
-        return RawResult(attack().detach().clamp(0, 1))
+        yield
 
 
-def _apgd_options(batch: AttackBatch, epsilon: float, norm: str, steps: int) -> dict[str, Any]:
-    return {
-        "predict": batch.counted,
-        "n_iter": steps,
-        "norm": NORMS[norm],
-        "eps": epsilon,
-        "seed": batch.seeds[0],
-        "device": batch.images.device,
-    }
+def _result(images: Tensor) -> RawResult:
+    return RawResult(images.detach().clamp(0, 1))
 
 
-def _apgd(attack: Any, batch: AttackBatch, restarts: int, targets: int = 0) -> Tensor:
+def _apgd(
+    attack: Any,
+    batch: AttackBatch,
+    epsilon: float,
+    norm: str,
+    steps: int,
+    restarts: int,
+    ranks: Iterable[int] = (0,),
+    **options: Any,
+) -> RawResult:
+    """Run Auto-PGD, for each of the ranks of a target class among the logits; rank 0 is an untargeted attack."""
+    device, seed = batch.images.device, batch.seeds[0]
+    settings = {"n_iter": steps, "norm": NORMS[norm], "eps": epsilon, "seed": seed, "device": device, **options}
+    with _seeded(batch):
+        return _result(_strongest(attack(batch.counted, **settings), batch, restarts, ranks))
+
+
+def _strongest(attack: Any, batch: AttackBatch, restarts: int, ranks: Iterable[int]) -> Tensor:
     """Return the first adversarial image of several runs; if there is none, the one with the largest margin.
 
     The reference implementation returns the clean image in the second case. The image with the largest margin can
@@ -209,11 +207,11 @@ def _apgd(attack: Any, batch: AttackBatch, restarts: int, targets: int = 0) -> T
     if as_reference and batch.all_succeed(batch.images, clean):
         return batch.images
     best, best_margin = batch.images, -torch.inf
-    for target in _ranks(targets):
+    for rank in ranks:
         for _ in range(restarts):
-            if target:
+            if rank:
                 others = [label for label in clean.argsort(dim=1, descending=True)[0] if label != batch.labels[0]]
-                attack.y_target = others[target - 2].view(1)
+                attack.y_target = others[rank - 2].view(1)
             highest_loss, correct, _, adversarial = attack.attack_single_run(_images(batch), batch.labels)
             if as_reference and not correct.any():
                 result: Tensor = adversarial
@@ -224,11 +222,6 @@ def _apgd(attack: Any, batch: AttackBatch, restarts: int, targets: int = 0) -> T
             if best_margin > 0 and ends_at_success(batch):
                 return best
     return best
-
-
-def _ranks(targets: int) -> Iterator[int]:
-    """Yield the ranks of the target classes among the logits, from 2; 0 for an untargeted attack."""
-    yield from range(2, targets + 2) if targets else [0]
 
 
 def _images(batch: AttackBatch) -> Tensor:

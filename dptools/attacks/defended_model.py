@@ -41,9 +41,6 @@ class DefendedModel(nn.Module):
     >>> results = perturb("pgd", model, images, labels)
 
     Attributes:
-        gradient: ``exact``, ``bpda`` or ``surrogate``.
-        eot_samples: Number of draws that are averaged. It is 1 if all draws are equal.
-        judges: Number of draws that judge an image.
         restorations: Number of purified images so far, including those of backward passes.
     """
 
@@ -68,7 +65,7 @@ class DefendedModel(nn.Module):
             classifier: Maps images in [0, 1] to logits.
             purifier: Maps images and seeds to purified images. An attribute ``differentiable`` that is true states
                 that it has a gradient. An attribute ``random`` that is false states that all draws are equal.
-            eot_samples: Number of draws that are averaged.
+            eot_samples: Number of draws that are averaged. One is used if all draws are equal.
             seed: Seed of the first purification; the following ones count up from it.
             gradient: Kind of gradient; None for ``exact`` if the purifier is differentiable, otherwise ``surrogate``
                 if there is one, otherwise ``bpda``.

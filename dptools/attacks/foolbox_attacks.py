@@ -20,10 +20,10 @@ from dptools.attacks.adef import ADefAttack
 from dptools.attacks.attack_batch import AttackBatch
 from dptools.attacks.norms import DISTANCES
 from dptools.attacks.query_counter import Stopped
-from dptools.attacks.randomness import seeded
 from dptools.attacks.raw_result import RawResult
 from dptools.attacks.vector_fields import deformation
 from dptools.errors import SampleError, SetupError
+from dptools.randomness import seeded
 
 
 def deepfool(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:

@@ -14,9 +14,8 @@ from foolbox.distances import Distance
 
 from dptools.attacks.attack import Attack
 from dptools.attacks.foolbox_attacks import run_class
+from dptools.attacks.norms import DISTANCES
 from dptools.attacks.params import REQUIRED, Param
-
-NORMS = ("l0", "l1", "l2", "linf")
 
 # These classes reject a target class, although their annotations allow it.
 UNTARGETED = {"L1FastGradientAttack", "L2FastGradientAttack", "LinfFastGradientAttack"}
@@ -82,7 +81,7 @@ def _param(name: str, hint: Any, default: Any) -> Param | None:
     default = REQUIRED if default is inspect.Parameter.empty else default
     options = _union_members(hint)
     if Distance in options:
-        return Param("l2", choices=NORMS)
+        return Param("l2", choices=tuple(DISTANCES))
     words = tuple(str(word) for option in options for word in get_args(option) if get_origin(option) is Literal)
     kinds = tuple(option for option in options if option in (bool, int, float, type(None)))
     if float in kinds:
@@ -100,24 +99,15 @@ def _norm(class_: type) -> str | None:
         return None
     if class_.__name__ == "HopSkipJumpAttack":  # Foolbox names L1, but measures its default constraint, L2
         return "l2"
-    distance = getattr(class_, "distance", None)
+    distance: Any = getattr(class_, "distance", None)
     if isinstance(distance, property):
-        return _instance_norm(class_)
-    return _norm_name(distance)
-
-
-def _instance_norm(class_: type) -> str | None:
-    params = inspect.signature(class_).parameters
-    if "distance" in params:
-        return "l2"
-    try:
-        return _norm_name(class_().distance)
-    except AttributeError:  # PointwiseAttack does not set its distance.
-        return None
-
-
-def _norm_name(distance: Any) -> str:
-    return "linf" if distance.p == float("inf") else f"l{distance.p}"
+        if "distance" in inspect.signature(class_).parameters:
+            return "l2"
+        try:
+            distance = class_().distance
+        except AttributeError:  # PointwiseAttack does not set its distance.
+            return None
+    return "linf" if distance.p == math.inf else f"l{distance.p}"
 
 
 def _targets(class_: type) -> Literal["no", "may", "must"]:

@@ -29,8 +29,7 @@ class Judgement:
     @property
     def majority(self) -> int:
         """Return the class that most draws predict; of several, the one with the largest mean logit."""
-        votes = torch.bincount(self.logits.argmax(dim=1), minlength=self.logits.shape[1])
-        winners = votes == votes.max()
+        winners = self._votes == self._votes.max()
         return int(self.mean.masked_fill(~winners, -torch.inf).argmax())
 
     @property
@@ -39,8 +38,12 @@ class Judgement:
         probabilities = self.mean.float().softmax(dim=0)
         if self.draws == 1:
             return probabilities
-        votes = torch.bincount(self.logits.argmax(dim=1), minlength=self.logits.shape[1])
-        return votes.to(probabilities) + probabilities / 2
+        return self._votes.to(probabilities) + probabilities / 2
+
+    @property
+    def _votes(self) -> Tensor:
+        """The number of draws that predict each class, shape (classes,)."""
+        return torch.bincount(self.logits.argmax(dim=1), minlength=self.logits.shape[1])
 
     def share(self, label: int) -> float:
         """Return the fraction of the draws that predict a class."""

@@ -112,7 +112,7 @@ def run_batch(attack: Attack, batch: AttackBatch, *, repair: bool = True) -> lis
             raw = attack(batch)
     except Stopped as stop:
         raw = RawResult(stop.images)
-    batch.release_graph()
+    batch.counted.release_graph()
     return [_result(batch, row, *raw.row(row), attack, repair) for row in range(batch.num_images)]
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dptools.layers import in_batches
+
 StopCriterion = Callable[[Tensor, Tensor], bool]
 
 # Number of images per classifier call, by device type. It is constant, because the last bits of an image's logits can
@@ -20,17 +22,8 @@ def query_batch_size(classifier: nn.Module, device: torch.device) -> int:
 
 
 def query_in_batches(classifier: nn.Module, images: Tensor, size: int | None = None) -> Tensor:
-    """Return the logits of images, computed in batches of one size. The last batch is padded with copies.
-
-    Args:
-        classifier: Maps images to logits.
-        images: N x 3 x H x W.
-        size: Batch size; None for :func:`query_batch_size`.
-    """
-    size = size or query_batch_size(classifier, images.device)
-    missing = -len(images) % size
-    padded = torch.cat([images, images[-1:].expand(missing, -1, -1, -1)]) if missing else images
-    return torch.cat([classifier(batch) for batch in torch.split(padded, size)])[: len(images)]
+    """Return the logits of images, computed in batches of one size; by default, that of :func:`query_batch_size`."""
+    return in_batches(classifier, images, size or query_batch_size(classifier, images.device))
 
 
 class Stopped(Exception):  # noqa: N818  # not an error
@@ -58,13 +51,7 @@ class QueryCounter(nn.Module):
     """
 
     def __init__(self, classifier: nn.Module, rows: int, size: int | None = None) -> None:
-        """Wrap a classifier.
-
-        Args:
-            classifier: Maps images to logits.
-            rows: Number of images in every query.
-            size: Batch size of the classifier calls; None for :func:`query_batch_size`.
-        """
+        """Wrap a classifier, for queries with a number of rows, in batches as of :func:`query_in_batches`."""
         super().__init__()
         self.classifier, self.size = classifier, size
         self.queries = [0] * rows

@@ -24,6 +24,12 @@ def _search_params(steps: int, **params: Param) -> dict[str, Param]:
     return {"steps": Param(steps, minimum=1), "ceiling": Param(1.0, (int, float), minimum=0), **params}
 
 
+def _noise(name: str, title: str, function: str, **params: Param) -> Attack:
+    """Return an attack in ``strength_search`` that adds noise."""
+    run, params = _lazy("strength_search", function), _search_params(1000, **params)
+    return Attack(name, title, "Foolbox, arXiv 1707.04131", run, params, uses_gradients=False, batchable=True)
+
+
 _OPTIONAL_FLOAT = (float, type(None))
 
 EPSILONS = {"linf": 4 / 255, "l2": 0.5}
@@ -51,24 +57,8 @@ _ALL = (
         norm="linf",
         batchable=True,
     ),
-    Attack(
-        "agn",
-        "additive Gaussian noise",
-        "Foolbox, arXiv 1707.04131",
-        _lazy("strength_search", "gaussian_noise"),
-        _search_params(1000),
-        uses_gradients=False,
-        batchable=True,
-    ),
-    Attack(
-        "bun",
-        "blended uniform noise",
-        "Foolbox, arXiv 1707.04131",
-        _lazy("strength_search", "blended_noise"),
-        _search_params(1000, directions=Param(1000, minimum=1)),
-        uses_gradients=False,
-        batchable=True,
-    ),
+    _noise("agn", "additive Gaussian noise", "gaussian_noise"),
+    _noise("bun", "blended uniform noise", "blended_noise", directions=Param(1000, minimum=1)),
     Attack(
         "adef",
         "ADef, deformation",
@@ -116,15 +106,7 @@ _ALL = (
         },
         targets="may",
     ),
-    Attack(
-        "spn",
-        "salt and pepper noise",
-        "Foolbox, arXiv 1707.04131",
-        _lazy("strength_search", "salt_and_pepper"),
-        _search_params(1000),
-        uses_gradients=False,
-        batchable=True,
-    ),
+    _noise("spn", "salt and pepper noise", "salt_and_pepper"),
     Attack(
         "pgd",
         "projected gradient descent",

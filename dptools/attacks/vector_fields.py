@@ -31,12 +31,6 @@ def resample(images: Tensor, field: Tensor) -> Tensor:
     return grid_sample(images, torch.stack((x, y), dim=-1), padding_mode="border", align_corners=True)
 
 
-def image_gradients(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the derivatives along x and y, each B x 3 x H x W: central differences, one-sided at the border."""
-    along_y, along_x = torch.gradient(images, dim=(2, 3))
-    return along_x, along_y
-
-
 def gaussian(field: Tensor, sigma: float) -> Tensor:
     """Return B x C x H x W smoothed by a Gaussian filter.
 

@@ -21,23 +21,11 @@ from dptools.classifiers.names import (
 )
 from dptools.devices import exact_arithmetic, resolve_device
 from dptools.errors import UsageError
-
-
-def _load_oip(name: str, options: ClassifierOptions) -> Classifier:
-    from dptools.classifiers.services import oip  # imports httpx, which takes 0.1 s
-
-    return oip.load(name, options)
-
-
-def _load_clarifai(name: str, options: ClassifierOptions) -> Classifier:
-    from dptools.classifiers.services import clarifai  # imports httpx, which takes 0.1 s
-
-    return clarifai.load(name, options)
-
+from dptools.lazy import LazyFunction
 
 LOADERS: dict[str, Callable[[str, ClassifierOptions], Classifier]] = {
-    f"{OIP}*": _load_oip,
-    f"{CLARIFAI}*": _load_clarifai,
+    f"{OIP}*": LazyFunction("dptools.classifiers.services.oip", "load"),  # imports httpx, which takes 0.1 s
+    f"{CLARIFAI}*": LazyFunction("dptools.classifiers.services.clarifai", "load"),
     f"{TIMM}*": timm_models.load,
     f"*{ONNX}": onnx_file.load,
     f"*{EXPORTED}": exported.load,

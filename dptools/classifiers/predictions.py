@@ -99,13 +99,5 @@ class ConceptPrediction:
 
 
 def rank(probabilities: Tensor, label: int) -> int:
-    """Return the rank of a label in one row of probabilities.
-
-    Args:
-        probabilities: shape (classes,).
-        label: the index of a class.
-
-    Returns:
-        1 for the most probable class. Ties count against the label.
-    """
+    """Return the rank of a label by probabilities, shape (classes,): 1 is the most probable; ties count against it."""
     return int((probabilities >= probabilities[label]).sum())

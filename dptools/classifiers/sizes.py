@@ -29,11 +29,7 @@ def input_size(fixed: int | None, requested: int | None, name: str) -> int:
 
 
 def check_resize(resize: int, size: int) -> int:
-    """Return the length of the shorter side before the central square is cropped, in pixels.
-
-    Args:
-        resize: that length.
-        size: the side of the square, in pixels.
+    """Return ``resize``, the length of the shorter side before a square of ``size`` x ``size`` pixels is cropped.
 
     Raises:
         UsageError: images would be smaller than the square.

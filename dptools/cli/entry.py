@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from typing import Any, NoReturn
 
 import typer
@@ -92,6 +93,8 @@ def main(app: typer.Typer) -> NoReturn:
         app()
     except SystemExit as end:
         status = end.code
+        if status == UsageError.exit_status:
+            _explain_leading_dash()
     except BrokenPipeError:
         status = 1
     except OSError as error:
@@ -102,6 +105,14 @@ def main(app: typer.Typer) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     sys.exit(_flush_stdout(status))
+
+
+def _explain_leading_dash() -> None:
+    """If an argument that was taken for an option is the name of a file, report how to name that file."""
+    for argument in takewhile(lambda argument: argument != "--", sys.argv[1:]):
+        if len(argument) > 1 and argument.startswith("-") and os.path.lexists(argument):
+            report(f"{argument} begins like an option: to name the file, write ./{argument}, or -- before all operands")
+            return
 
 
 def _open_closed_streams() -> None:

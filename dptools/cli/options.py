@@ -24,6 +24,12 @@ def _show_version(requested: bool) -> None:
         raise typer.Exit
 
 
+def _parse_out(text: str) -> Path:
+    if not text:  # Path("") is the current directory, and an unset variable of the shell is likelier
+        raise typer.BadParameter("the name is empty")
+    return Path(text)
+
+
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the run; each image derives its own from it.")]
 Model = Annotated[
@@ -132,7 +138,8 @@ class Output:
     """The additional options of tools that make images."""
 
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Directory for the images, or FILE.tar.")
+        Path | None,
+        typer.Option("-o", "--out", metavar="DIR", parser=_parse_out, help="Directory for the images, or FILE.tar."),
     ] = None
     force: Annotated[
         bool, typer.Option("--force", help="Recompute outputs that exist in DIR, and replace other files.")

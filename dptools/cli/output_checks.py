@@ -2,9 +2,11 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from dptools.cli.entry import report
 from dptools.cli.options import tool_name
 from dptools.errors import UsageError
 from dptools.pipe.file_formats import SUFFIXES as FILE_SUFFIXES
@@ -28,22 +30,59 @@ def check_output(out: Path, operands: Sequence[str], *, lossless: bool = False) 
         if sys.stdout.isatty():
             raise UsageError("the shard would go to the terminal: redirect it to a file, or name one with -o")
         return
-    if out.suffix.lower() in SUFFIXES and not out.is_dir():
+    exists, is_dir = os.path.exists(out), os.path.isdir(out)  # methods of Path raise errors of permission
+    if out.suffix.lower() in SUFFIXES and not is_dir:
         raise UsageError(f"-o {out}: expected a directory; {_advice(out, operands, lossless)}")
     if str(out).lower().endswith(COMPRESSED):
         raise UsageError(f"-o {out}: compressed shards are not written; PNG images would not get smaller: use .tar")
-    if is_parquet(out) and not out.is_dir():
+    if is_parquet(out) and not is_dir:
         raise UsageError(f"-o {out}: Parquet files are read but not written: name a directory or FILE.tar")
-    if is_shard(out) and out.exists() and not out.is_file():
+    if is_shard(out) and exists and not os.path.isfile(out):
         raise UsageError(f"-o {out}: not a file; a name that ends in .tar means a shard")
-    if out.exists() and not out.is_dir() and not is_shard(out):
+    if exists and not is_dir and not is_shard(out):
         raise UsageError(f"-o {out}: not a directory")
-    if is_shard(out) and out.exists() and os.path.samestat(os.fstat(0), out.stat()):
+    if is_shard(out) and exists and os.path.samestat(os.fstat(0), out.stat()):
         raise UsageError(f"-o {out}: the shard on standard input would be replaced: use another name")
-    for operand in operands:
-        if out.exists() and os.path.exists(operand) and out.samefile(operand):
-            reason = "replaced" if is_shard(out) else "mixed with the outputs, which the next run would read"
-            raise UsageError(f"-o {out}: the input {operand} would be {reason}: use another name")
+    check_writable(Path(os.path.realpath(out)).parent if is_shard(out) else out, f"-o {out}")
+
+
+def without_outputs(operands: Sequence[str], out: Path | None, extra_directories: Sequence[Path] = ()) -> list[str]:
+    """Return the operands that are inputs, and report the outputs among them, as in the second ``-o in/out in/*``.
+
+    Args:
+        operands: The operands.
+        out: The directory or the shard, ``-`` for standard output; None for none.
+        extra_directories: Further directories for outputs.
+
+    Raises:
+        UsageError: No input is left.
+    """
+    outputs = {os.path.realpath(path) for path in (out, *extra_directories) if path and path != STDOUT}
+    found = [operand for operand in operands if os.path.exists(operand) and os.path.realpath(operand) in outputs]
+    if found and len(found) == len(operands):
+        reason = "replaced" if is_shard(found[0]) else "mixed with the outputs, which the next run would read"
+        raise UsageError(f"-o {out or extra_directories[0]}: the input {found[0]} would be {reason}: use another name")
+    for operand in found:
+        report(f"{operand}: left out, because it is an output")
+    return [operand for operand in operands if operand not in found]
+
+
+def check_writable(directory: Path, name: str) -> None:
+    """Check that files can be created in a directory, or if it does not exist, in the one that would contain it.
+
+    Args:
+        directory: The directory. It is not created.
+        name: What the user named, for the message.
+
+    Raises:
+        UsageError: They cannot.
+    """
+    place = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise UsageError(f"{name}: no file can be created in {place}: {error.strerror}") from None
 
 
 def filter_usage(source: str = "IMAGE", target: Path = Path("OUT.png"), lossless: bool = False) -> str:

@@ -12,13 +12,13 @@ from typing import IO, BinaryIO, TextIO
 from dptools.cli.engines import make_engine, with_progress
 from dptools.cli.entry import report
 from dptools.cli.options import Common
-from dptools.cli.output_checks import check_output, filter_usage
+from dptools.cli.output_checks import check_output, check_writable, filter_usage, without_outputs
 from dptools.errors import UsageError
 from dptools.pipe.cached_files import CachedFileStage
 from dptools.pipe.containers import CONTAINERS, is_container
 from dptools.pipe.counting import input_counter
 from dptools.pipe.progress import progress_is_useful
-from dptools.pipe.run import Emit, emit_image, emit_lines, emit_text, run
+from dptools.pipe.run import EMPTY, Emit, complaint, emit_image, emit_lines, emit_text, run
 from dptools.pipe.shard_names import STDOUT, is_output_shard
 from dptools.pipe.sniff import InputFormat
 from dptools.pipe.source import Source, open_source
@@ -41,17 +41,15 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
     options = stage.options
     if common.null and common.input_format not in (None, InputFormat.PATHS):
         raise UsageError(f"-0 is for paths: it cannot be combined with --from {common.input_format}")
-    stdin, operands = _stdin(), common.operands or []
-    if stage.out:
-        check_output(stage.out, operands, lossless=bool(options.lossless_reason))
-        if stage.out == STDOUT and options.text is not None:
-            raise UsageError("-o -: standard output takes the text: name a directory or FILE.tar for the images")
+    stdin, operands = _stdin(), _check_places(stage, common.operands or [])
     directories = [*options.extra_directories, *([stage.out] if stage.out else [])]
     count = input_counter(operands, _handle(stdin), common.null, directories)
     source = open_source(operands, stdin, common.input_format, common.null, leave_out=directories)
     if source.empty:
-        return 0
-    if options.single_image_reason and not (source.one_image or _is_one_file(common.operands)):
+        report(EMPTY)
+        with options.collect(lambda _: None):  # a tool that sums up its results may need some
+            return 0
+    if options.single_image_reason and not (source.one_image or _is_one_file(operands)):
         raise UsageError(options.single_image_reason)
     stage = replace(stage, out=stage.out or _default_shard(options, source))
     if stage.out and is_output_shard(stage.out) and stage.file.format.name != "png":
@@ -62,6 +60,8 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
         unknown = source.form in CONTAINERS
         total = (lambda: 1) if source.one_image else (lambda: None) if unknown else count
         engine = with_progress(engine, total, options.id_suffixes)
+    for sample in source.missing:
+        report(complaint(sample))
     with ExitStack() as opened:
         stdout: IO[bytes] = sys.stdout.buffer
         if stage.out and is_output_shard(stage.out):
@@ -72,7 +72,23 @@ def run_tool(stage: CachedFileStage, common: Common, device: str, text: Show | N
         return run(stage, source.samples, engine, emit, report)
 
 
-def _is_one_file(operands: list[str] | None) -> bool:
+def _check_places(stage: CachedFileStage, operands: list[str]) -> list[str]:
+    """Check that all outputs can be written, and return the operands that are inputs.
+
+    Raises:
+        UsageError: An output cannot be written, or no input is left.
+    """
+    options = stage.options
+    if stage.out:
+        check_output(stage.out, operands, lossless=bool(options.lossless_reason))
+        if stage.out == STDOUT and options.text is not None:
+            raise UsageError("-o -: standard output takes the text: name a directory or FILE.tar for the images")
+    for directory in options.extra_directories:
+        check_writable(directory, str(directory))
+    return without_outputs(operands, stage.out, options.extra_directories)
+
+
+def _is_one_file(operands: list[str]) -> bool:
     operand, *others = operands or [""]
     return bool(operand) and not others and not os.path.isdir(operand) and not is_container(operand)
 

@@ -15,7 +15,7 @@ def inline(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
     Output that libraries print is sent to standard error, because standard output holds the results.
 
     Args:
-        stage: The stage. It is built when the first sample arrives.
+        stage: The stage. It is built when the first sample arrives that is not finished.
         samples: The input.
 
     Yields:
@@ -24,6 +24,9 @@ def inline(stage: Stage, samples: Iterable[Sample]) -> Iterator[Sample]:
     limit_torch_to_one_thread()
     worker = None
     for sample in samples:
+        if sample.finished:
+            yield sample
+            continue
         with contextlib.redirect_stdout(sys.stderr):
             worker = worker or stage.build()
             finished = list(worker([sample]))

@@ -134,7 +134,8 @@ class WorkerPool:
 
     def _run(self, runner: Runner, job: Job) -> None:
         try:
-            self._queue.finish(job, runner.run(job.batch))
+            finished = all(sample.finished for sample in job.batch)  # nothing to do, so nothing needs to be loaded
+            self._queue.finish(job, job.batch if finished else runner.run(job.batch))
         except WorkerDiedError as error:
             self._recover(job, runner.attempts, str(error))
         except BaseException as error:

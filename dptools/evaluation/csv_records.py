@@ -30,12 +30,7 @@ DELIMITERS = ",;\t"
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a CSV file.
-
-    Attributes:
-        columns: The names of the columns; those of :data:`COLUMNS` in lower case.
-        delimiter: A comma, a semicolon or a tab.
-    """
+    """The header of a CSV file: the names of the columns, those of :data:`COLUMNS` in lower case, and the delimiter."""
 
     columns: tuple[str, ...]
     delimiter: str

@@ -98,12 +98,7 @@ def robustness(curves: Mapping[str, Sequence[Run]], quantity: str) -> Figure:
 
 
 def certified(groups: Sequence[tuple[str, CertificateGroup]], published: bool = True) -> Figure:
-    """Draw certified accuracy against the radius, one line for each noise level.
-
-    Args:
-        groups: The groups with their names.
-        published: Whether to add the points that the literature reports.
-    """
+    """Draw certified accuracy against the radius, one line per noise level, and the points of the literature."""
     figure, axes = one_panel("certified and correct, %")
     for name, group in groups:
         parts = group.groups if isinstance(group, BestGroup) else [group]
@@ -156,11 +151,7 @@ def methods(groups: Mapping[str, tuple[Group, Group]], published: bool = True) -
 
 
 def speed(groups: Mapping[str, tuple[Group, Group]]) -> Figure:
-    """Draw top-1 accuracy on attacked images against the median seconds per image, one point per method.
-
-    Args:
-        groups: The group of clean images and the group of attacked images of each method.
-    """
+    """Draw top-1 accuracy on attacked images against the median seconds per image, one point per method."""
     figure, axes = one_panel("top-1 accuracy on attacked images, %")
     for method, (clean, attacked) in groups.items():
         rate, seconds = attacked.rate("after_top1"), attacked.median_seconds or clean.median_seconds

@@ -49,13 +49,7 @@ class Drawing:
 
 
 def gallery(summary: Summary, read_image: ReadImage, options: FigureOptions = DEFAULT_OPTIONS) -> list[Drawing]:
-    """Return the figures of a summary, the most important first.
-
-    Args:
-        summary: The data.
-        read_image: Returns the pixels of an image file; None if it cannot be read.
-        options: The style, and whether to add results of the literature.
-    """
+    """Return the figures of a summary, the most important first."""
     with style_context(options.style):
         drawings = _drawings(summary, read_image, options.published)
         return [replace(drawing, style=options.style) for drawing in drawings]
@@ -80,13 +74,9 @@ def _drawings(summary: Summary, read_image: ReadImage, published: bool) -> Itera
 
 
 def render(drawing: Drawing, stream: Any, file_format: str, *, outlines: bool = False) -> None:
-    """Write a figure to a binary stream.
+    """Write a figure to a binary stream, in one of :data:`dptools.evaluation.figure_options.FORMATS`.
 
-    Args:
-        drawing: The figure.
-        stream: The stream.
-        file_format: One of :data:`dptools.evaluation.figure_options.FORMATS`.
-        outlines: Whether texts in SVG become outlines, which look the same where the font is missing.
+    With ``outlines``, texts in SVG become outlines, which look the same where the font is missing.
     """
     fonts = {"svg.fonttype": "path"} if outlines else {}
     with style_context(drawing.style, **fonts), warnings.catch_warnings():
@@ -116,9 +106,9 @@ def _method_figures(summary: Summary, published: bool) -> Iterator[Drawing]:
 
 
 def _robustness_figures(summary: Summary) -> Iterator[Drawing]:
-    for quantity, label in (("epsilon", "epsilon"), ("steps", "steps")):
+    for quantity in ("epsilon", "steps"):
         if curves := summary.robustness.curves(quantity):
-            caption = f"Robust accuracy by {label}, with 95 % intervals; each image is judged by most draws"
+            caption = f"Robust accuracy by {quantity}, with 95 % intervals; each image is judged by most draws"
             yield Drawing(f"robust-{quantity}", caption, figures.robustness(curves, quantity))
 
 

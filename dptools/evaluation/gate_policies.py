@@ -1,7 +1,7 @@
 """Outcomes of three policies for each image: purify nothing, only suspect images, or everything."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,7 +89,7 @@ def policy_outcomes(record: Record, score: float, threshold: float) -> Iterator[
         return
     denoise, rank_before = record.get("denoise"), record.get("suspect", {}).get("label_rank")
     rank_after = record.get("classify", {}).get("label_rank")
-    detection, purification = _seconds(record, "dp-classify"), _seconds(record, "dp-denoise")
+    detection, purification = _seconds(record, _computes_suspicion), _seconds(record, _purifies)
     yield PolicyOutcome("nothing", rank_before, False, None)
     if denoise is None:
         return
@@ -106,20 +106,20 @@ def policy_outcomes(record: Record, score: float, threshold: float) -> Iterator[
 
 def _is_checked_after_purification(record: Record) -> bool:
     """Return whether the suspicion is that of the purified image."""
-    entries = [
-        entry for entry in record.get("stages", []) if entry.get("tool") == "dp-denoise" or _computes_suspicion(entry)
-    ]
-    return any(entry["tool"] == "dp-denoise" for entry in entries) and _computes_suspicion(entries[-1])
+    entries = [entry for entry in record.get("stages", []) if _purifies(entry) or _computes_suspicion(entry)]
+    return any(map(_purifies, entries)) and _computes_suspicion(entries[-1])
+
+
+def _purifies(entry: Mapping[str, Any]) -> bool:
+    return entry.get("tool") == "dp-denoise"
 
 
 def _computes_suspicion(entry: Mapping[str, Any]) -> bool:
     return entry.get("tool") == "dp-classify" and "suspect" in entry.get("params", {})
 
 
-def _seconds(record: Record, tool: str) -> float | None:
-    """Return the seconds that a tool took; for dp-classify, those of the last run that computed a suspicion."""
-    for entry in reversed(record.get("stages", [])):
-        if _computes_suspicion(entry) if tool == "dp-classify" else entry.get("tool") == tool:
-            seconds = entry.get("seconds")
-            return seconds if isinstance(seconds, int | float) and seconds < MAX_SECONDS else None
-    return None
+def _seconds(record: Record, is_meant: Callable[[Mapping[str, Any]], bool]) -> float | None:
+    """Return the seconds of the last stage that is meant; None if they are unknown or implausible."""
+    entry: Mapping[str, Any] = next(filter(is_meant, reversed(record.get("stages", []))), {})
+    seconds = entry.get("seconds")
+    return seconds if isinstance(seconds, int | float) and seconds < MAX_SECONDS else None

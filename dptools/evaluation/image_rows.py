@@ -34,13 +34,7 @@ RESIZE, CROP = 256, 224
 
 @dataclass(frozen=True)
 class Panel:
-    """One image with a title and a caption.
-
-    Attributes:
-        title: The line above the image.
-        pixels: The image; None if it is not available.
-        caption: The line below the image.
-    """
+    """One image, or None if it is not available, with a line of text above it and one below."""
 
     title: str
     pixels: Pixels | None
@@ -50,10 +44,7 @@ class Panel:
 def image_row(record: Record, before: Record | None, read_image: ReadImage) -> list[Panel]:
     """Return four panels for one sample: clean image, attacked image, their difference, purified image.
 
-    Args:
-        record: The record after purification and classification.
-        before: The record of the same sample before purification; None if unknown.
-        read_image: Returns the pixels of an image file.
+    The first record is that after purification and classification, the second that before; None if unknown.
     """
     attack = record.get("attack", {})
     names = class_names(attack, record, before)
@@ -83,11 +74,7 @@ def draw_rows(rows: Sequence[Sequence[Panel]]) -> Figure:
 
 
 def draw_maps(maps: Sequence[tuple[str, Pixels, Pixels]]) -> Figure:
-    """Draw maps beside their text masks (the paper's figure 8).
-
-    Args:
-        maps: For each map the mask method, the map, and the mask.
-    """
+    """Draw maps beside their text masks (the paper's figure 8), given the mask method, the map and the mask of each."""
     figure = new_figure(2.6 * len(maps))
     grid = figure.subplots(len(maps), 2, squeeze=False)
     for (left, right), (method, image, mask) in zip(grid, maps, strict=True):

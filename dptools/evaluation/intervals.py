@@ -23,12 +23,16 @@ class Rate:
     @property
     def low(self) -> float:
         """Return the lower bound of the interval. Requires n > 0."""
-        return wilson(self.k, self.n)[0]
+        return self._interval[0]
 
     @property
     def high(self) -> float:
         """Return the upper bound of the interval. Requires n > 0."""
-        return wilson(self.k, self.n)[1]
+        return self._interval[1]
+
+    @property
+    def _interval(self) -> tuple[float, float]:
+        return wilson(self.k, self.n)
 
     def as_json(self) -> dict[str, int | float | None]:
         """Return the counts, the rate and its interval; the rate and the bounds are None if n is 0."""
@@ -49,14 +53,6 @@ class ClusteredRate(Rate):
     """
 
     clusters: Sequence[tuple[int, int]] = ()
-
-    @property
-    def low(self) -> float:
-        return self._interval[0]
-
-    @property
-    def high(self) -> float:
-        return self._interval[1]
 
     @property
     def _interval(self) -> tuple[float, float]:

@@ -69,13 +69,10 @@ def method(record: Record) -> str:
 
     Examples: ``denoiser``, ``jpeg:75``, ``dip plateau``, ``paper oracle``. Behind a gate: ``jpeg:75 if suspect``.
     """
-    denoise = record.get("denoise")
-    if not isinstance(denoise, Mapping):
-        return NONE
+    denoise = record.get("denoise") or {}
     if gate := denoise.get("gate"):
         return printable(f"{gate['method']} if suspect")
-    name = str(denoise.get("method", NONE))
-    stop = denoise.get("stop")
+    name, stop = str(denoise.get("method", NONE)), denoise.get("stop")
     return printable(f"{name} {stop['criterion']}" if stop else name)
 
 

@@ -54,15 +54,6 @@ class LearningCurve:
             self.top1[iteration] += rank <= 1
             self.top5[iteration] += rank <= TOP
 
-    def merge(self, other: "LearningCurve") -> None:
-        """Add another curve's counts."""
-        self.n += other.n
-        self.overfit += other.overfit
-        self.underfit += other.underfit
-        self.fits.update(other.fits)
-        self.top1.update(other.top1)
-        self.top5.update(other.top5)
-
     @property
     def common_steps(self) -> list[int]:
         """Return the iterations, in order, at which all fits have a checkpoint."""
@@ -94,11 +85,10 @@ def learning_curves(points: Iterable[Record]) -> list[LearningCurve]:
             the true label are ignored.
     """
     curves: dict[str, LearningCurve] = {}
+    total = LearningCurve(ALL)
     for attack, checkpoints in _fits(point for point in points if point.get("label_rank") is not None):
         curves.setdefault(attack, LearningCurve(attack)).add(checkpoints)
-    total = LearningCurve(ALL)
-    for curve in curves.values():
-        total.merge(curve)
+        total.add(checkpoints)
     return [*curves.values(), *([total] if len(curves) > 1 else [])]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from dptools.evaluation.hits import TOPS, Hits, hits, hits_of_rank
 from dptools.evaluation.intervals import ClusteredRate, Rate
 from dptools.evaluation.keys import Record, is_scored, source_image
-from dptools.evaluation.stops import StopStatistics
+from dptools.evaluation.stops import StopStatistics, value_at_rank
 
 MAX_SECONDS = 3e9
 """Durations of a century or more are treated as errors and ignored."""
@@ -88,12 +88,7 @@ class Group:
 
         A process takes longer for its first image, which would distort the mean of a few images.
         """
-        middle, cumulative = self.seconds.total() / 2, 0
-        for seconds in sorted(self.seconds):
-            cumulative += self.seconds[seconds]
-            if cumulative >= middle:
-                return seconds
-        return None
+        return value_at_rank(self.seconds, self.seconds.total() / 2)
 
     @property
     def scored(self) -> int:

@@ -1,7 +1,7 @@
 """Compare two methods on the same images: difference in accuracy, its interval, and McNemar's test."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
@@ -15,14 +15,7 @@ from dptools.texts import printable
 
 @dataclass(frozen=True)
 class PairedCounts:
-    """Numbers of image pairs in which both, one or neither of two methods is correct.
-
-    Attributes:
-        both: Number of pairs in which both methods are correct.
-        first: Number of pairs in which only the first is correct.
-        second: Number of pairs in which only the second is correct.
-        neither: Number of pairs in which neither is correct.
-    """
+    """Numbers of image pairs in which both methods are correct, only the first, only the second, or neither."""
 
     both: int
     first: int
@@ -78,7 +71,7 @@ class PairedCounts:
 
     def as_json(self) -> dict[str, Any]:
         """Return the counts and, if there are pairs, the estimates as a JSON object, documented in dp-eval(1)."""
-        counts = {"n": self.n, "both": self.both, "first": self.first, "second": self.second, "neither": self.neither}
+        counts = {"n": self.n, **vars(self)}
         if not self.n:
             return counts
         low, high = self.interval
@@ -110,8 +103,17 @@ class Comparison:
         Raises:
             UsageError: An id occurs twice, so the pairing is ambiguous.
         """
+        found: dict[str, Hits] = {}
         methods: dict[str, None] = {}
-        return cls(hits_by_id(_with_methods(records, methods)), list(methods))
+        for record in records:
+            record_id = pairing_id(record)
+            if record_id in found:
+                name = printable(record_id)
+                raise UsageError(f"the id {name} occurs twice in the records to compare with: remove one")
+            found[record_id] = scored_hits(record)
+            if found[record_id] != UNKNOWN:
+                methods[method(record)] = None
+        return cls(found, list(methods))
 
     @property
     def first(self) -> str:
@@ -174,32 +176,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _with_methods(records: Iterable[Record], methods: dict[str, None]) -> Iterator[Record]:
-    """Yield the records, and add the methods of those that have a result."""
-    for record in records:
-        if scored_hits(record) != UNKNOWN:
-            methods[method(record)] = None
-        yield record
-
-
 def scored_hits(record: Record) -> Hits:
     """Return whether a record is correct; unknown if it counts in no rate."""
     return hits(record) if is_scored(record) else UNKNOWN
-
-
-def hits_by_id(records: Iterable[Record]) -> dict[str, Hits]:
-    """Return whether each record is correct, by its id.
-
-    Raises:
-        UsageError: An id occurs twice, so the pairing is ambiguous.
-    """
-    found: dict[str, Hits] = {}
-    for record in records:
-        record_id = pairing_id(record)
-        if record_id in found:
-            raise UsageError(f"the id {printable(record_id)} occurs twice in the records to compare with: remove one")
-        found[record_id] = scored_hits(record)
-    return found
 
 
 def _combined(below: float, above: float, correlation: float) -> float:

@@ -42,30 +42,22 @@ _COMMON: Mapping[str, Any] = {
     + cycler(linestyle=6 * ["-", "--", "-.", ":", (0, (5, 1))]),
 }
 
+
+def _font_sizes(size: int) -> dict[str, int]:
+    texts = dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize"), size)
+    return texts | dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), size - 1)
+
+
 STYLES: Mapping[str, Mapping[str, Any]] = {
-    "screen": {
-        **_COMMON,
-        "figure.figsize": (5.2, 3.0),  # text is legible on a phone at this size
-        "font.size": 9,
-        "axes.titlesize": 9,
-        "axes.labelsize": 9,
-        "xtick.labelsize": 8,
-        "ytick.labelsize": 8,
-        "legend.fontsize": 8,
-    },
+    "screen": {**_COMMON, **_font_sizes(9), "figure.figsize": (5.2, 3.0)},  # legible on a phone
     "paper": {
         **_COMMON,
+        **_font_sizes(8),
         "figure.figsize": (3.35, 2.2),  # one column of a two-column page: 85 mm
         "font.family": "serif",
         # The first is part of matplotlib. A viewer of SVG takes one of the others, which are about as wide.
         "font.serif": ["STIXGeneral", "Times New Roman", "Liberation Serif", "Nimbus Roman", "Times"],
         "mathtext.fontset": "stix",
-        "font.size": 8,
-        "axes.titlesize": 8,
-        "axes.labelsize": 8,
-        "xtick.labelsize": 7,
-        "ytick.labelsize": 7,
-        "legend.fontsize": 7,
         "axes.linewidth": 0.6,
         "xtick.major.width": 0.6,
         "ytick.major.width": 0.6,
@@ -86,13 +78,7 @@ def style_context(style: str, **changes: Any) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True)
 class Bars:
-    """One series of a bar chart.
-
-    Attributes:
-        label: Name in the legend.
-        colour: Colour of the bars.
-        rates: A rate for each group; those with n = 0 get no bar.
-    """
+    """One series of a bar chart, with a rate for each group; those with n = 0 get no bar."""
 
     label: str
     colour: str
@@ -122,12 +108,7 @@ def one_panel(quantity: str) -> "tuple[Figure, Axes]":
 def bar_chart(quantity: str, names: Sequence[str], series: Sequence[Bars]) -> "tuple[Figure, Axes]":
     """Return horizontal bars in per cent with their intervals: a row for each group, from the top.
 
-    The bars of a group are centred on its name, also if a rate is missing.
-
-    Args:
-        quantity: What the bars show.
-        names: The names of the groups, of any length.
-        series: The bars of each group, in the order of the legend.
+    The bars of a group are centred on its name, also if a rate is missing. The legend has the order of the series.
     """
     width, height = matplotlib.rcParams["figure.figsize"]
     shown = [each for each in series if any(rate.n for rate in each.rates)]

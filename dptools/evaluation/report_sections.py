@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dptools.attacks.registry import PAPER
 from dptools.evaluation.adaptive import evaluations, warnings
-from dptools.evaluation.formatting import Rows, percent
+from dptools.evaluation.formatting import Rows, Texts, percent
 from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import NONE
 from dptools.evaluation.metrics import Group
@@ -27,27 +27,22 @@ from dptools.evaluation.table import (
 
 @dataclass(frozen=True)
 class Section:
-    """A table with a title and a note.
-
-    Attributes:
-        title: The heading.
-        rows: The table; the first row is the header.
-        note: A remark below the table.
-        texts: Whether the cells are texts, which are aligned left and wrapped.
-    """
+    """A table with a heading, and a note below it."""
 
     title: str
     rows: Rows
     note: str = ""
-    texts: bool = False
+
+    @property
+    def texts(self) -> bool:
+        """Whether the cells are texts, which are aligned left and wrapped."""
+        return isinstance(self.rows, Texts)
 
 
 def sections(summary: Summary, *, published: bool = True) -> Iterator[Section]:
-    """Yield the tables of a summary. A table may be empty or have only a header.
+    """Yield the tables of a summary, which may be empty or have only a header.
 
-    Args:
-        summary: The summary.
-        published: Whether to show results of the Deep Protection paper beside comparable ones.
+    With ``published``, results of the Deep Protection paper are shown beside comparable ones.
     """
     groups = summary.all_groups
     yield Section(f"By {summary.title}", rate_rows(groups, summary.title), "; ".join(excluded(groups)))
@@ -84,7 +79,6 @@ def sections(summary: Summary, *, published: bool = True) -> Iterator[Section]:
         _paper_rows(summary) if published else [],
         "Another network (resnet18) and other images: 73 that it classifies correctly, attacked in eight ways "
         f"({', '.join(PAPER)}).",
-        texts=True,
     )
 
 
@@ -99,7 +93,7 @@ def _robustness_sections(summary: Summary) -> Iterator[Section]:
     for evaluation in evaluations(summary.robustness):
         note = " ".join(f"Warning: {text}." for text in warnings(evaluation))
         if evaluation.through != NONE:
-            yield Section(f"Checklist for {evaluation.name}", checklist_rows(evaluation), note, texts=True)
+            yield Section(f"Checklist for {evaluation.name}", checklist_rows(evaluation), note)
 
 
 def _gate_sections(summary: Summary) -> Iterator[Section]:
@@ -123,8 +117,8 @@ def _matrix(summary: Summary) -> Rows:
 
 
 def _paper_rows(summary: Summary) -> Rows:
-    """Return the paper's results beside those of comparable methods in the records; without any, an empty table."""
-    rows = [["figure", "published", "here"]]
+    """Return the paper's results beside those of comparable methods in the records."""
+    rows = Texts([["figure", "published", "here"]])
     for result in PAPER_RESULTS:
         own = [
             f"{method}: {percent(rate)} (n = {rate.n}{_other_attacks(summary, method, result)})"
@@ -133,7 +127,7 @@ def _paper_rows(summary: Summary) -> Rows:
         ]
         if own:
             rows.append([result.description, f"{result.percent:g} (n = {result.n})", "; ".join(own)])
-    return rows if len(rows) > 1 else []
+    return rows
 
 
 def _other_attacks(summary: Summary, method: str, result: PaperResult) -> str:

@@ -1,6 +1,6 @@
 """Robust accuracy: how many images stay correct under attacks whose perturbation is bounded, or that know a defence."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -24,8 +24,8 @@ class Outcome:
     clean: bool
     share: float
     majority: bool
-    restorations: int = 0
-    seconds: float = 0.0
+    restorations: int
+    seconds: float
 
 
 @dataclass
@@ -97,10 +97,7 @@ class Robustness:
             return
         key = run_key(attack)
         run = self.runs.setdefault(key, Run(key))
-        stages = [stage for stage in record.get("stages", []) if stage.get("tool") == "dp-attack"]
-        seconds = sum(float(stage.get("seconds") or 0) for stage in stages)
-        found = replace(outcome(attack, label), restorations=attack.get("restorations", 0), seconds=seconds)
-        run.outcomes[source_image(record)] = found
+        run.outcomes[source_image(record)] = outcome(record)
 
     def __bool__(self) -> bool:
         return bool(self.runs)
@@ -149,16 +146,15 @@ class Robustness:
         return [run.as_json() for run in self.runs.values()]
 
 
-def outcome(attack: Mapping[str, Any], label: object) -> Outcome:
-    """Return what an attack did to one image, from the ``attack`` object of a record.
-
-    Args:
-        attack: The object.
-        label: The true class.
-    """
+def outcome(record: Record) -> Outcome:
+    """Return what an attack did to the image of a record."""
+    attack, label = record["attack"], record["label"]
+    stages = [stage for stage in record.get("stages", []) if stage.get("tool") == "dp-attack"]
+    seconds = sum(float(stage.get("seconds") or 0) for stage in stages)
+    costs = attack.get("restorations", 0), seconds
     clean, judge = attack["clean_label"] == label, attack.get("judge") or {}
     if not clean or "success" not in attack:
-        return Outcome(clean, 0.0, False)
+        return Outcome(clean, 0.0, False, *costs)
     correct, share = attack.get("adversarial_label") == label, judge.get("correct")
     majority = judge.get("majority_correct", correct)
-    return Outcome(True, float(share if isinstance(share, int | float) else correct), bool(majority))
+    return Outcome(True, float(share if isinstance(share, int | float) else correct), bool(majority), *costs)

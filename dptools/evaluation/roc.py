@@ -16,12 +16,9 @@ Scores = Counter[float]
 
 @dataclass(frozen=True)
 class Auc:
-    """An area under a ROC curve with its 95 % confidence interval.
+    """An area under a ROC curve, and the bounds of its 95 % confidence interval.
 
-    Attributes:
-        value: Probability that a positive sample scores higher than a negative one, with ties counted half.
-        low: Lower bound of the interval.
-        high: Upper bound of the interval.
+    It is the probability that a positive sample scores higher than a negative one, with ties counted half.
     """
 
     value: float

@@ -6,9 +6,12 @@ The Deep Protection paper chooses its fixed number of iterations from their hist
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import accumulate
+from typing import Any, TypeVar
 
 from dptools.evaluation.keys import Record
+
+Number = TypeVar("Number", int, float)
 
 BIN_WIDTH = 50
 """Width of the histogram's bins in iterations: the interval between the paper's checkpoints."""
@@ -21,6 +24,13 @@ SUGGESTED_SHARE = 0.95
 
 UNFINISHED = "iteration limit reached"
 """The recorded reason of a fit that reached its maximum number of iterations before its criterion stopped it."""
+
+
+def value_at_rank(counts: Counter[Number], rank: float) -> Number | None:
+    """Return the smallest value such that at least ``rank`` values are not larger; None if there are fewer values."""
+    values = sorted(counts)
+    totals = accumulate(counts[value] for value in values)
+    return next((value for value, total in zip(values, totals, strict=True) if total >= rank), None)
 
 
 @dataclass
@@ -62,12 +72,7 @@ class StopStatistics:
 
     def quantile(self, share: float) -> int | None:
         """Return the iteration by which a share of all fits had stopped; None if fewer fits stopped at all."""
-        target, cumulative = math.ceil(share * self.n), 0
-        for step in sorted(self.steps):
-            cumulative += self.steps[step]
-            if cumulative >= target:
-                return step
-        return None
+        return value_at_rank(self.steps, share * self.n)
 
     @property
     def histogram(self) -> dict[int, int]:

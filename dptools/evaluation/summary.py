@@ -87,7 +87,7 @@ class Summary:
         if self.by != (ATTACK,):
             return list(self.groups.values())
         if self._mixes_methods:
-            scored = self._methods
+            scored = dict.fromkeys(name for (name, _), group in self.cells.items() if group.scored)
             failures = [replace(group, name=at) for (name, at), group in self.cells.items() if name not in scored]
             return [*(group for method in scored for group in self._of_method(method)), *failures]
         attacks: dict[str, list[Group]] = {}
@@ -107,11 +107,6 @@ class Summary:
                 methods.setdefault(attack, set()).add(name)
         attacked = set().union(*(names for attack, names in methods.items() if attack != NONE))
         return len(attacked) > 1 or len(methods.get(NONE, ())) > 1
-
-    @property
-    def _methods(self) -> list[str]:
-        """The methods of scored records."""
-        return list(dict.fromkeys(name for (name, _), group in self.cells.items() if group.scored))
 
     def _of_method(self, method: str) -> Iterator[Group]:
         for (name, attack), group in self.cells.items():

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
+from dptools.maps.outlines import bounding_box
+
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 
 
@@ -35,9 +37,8 @@ def alto(words: Iterable[Mapping[str, Any]], *, file_name: str, width: int, heig
 
 
 def _add_word(space: ElementTree.Element, number: int, word: Mapping[str, Any]) -> None:
-    across, down = zip(*word["polygon"], strict=True)
-    left, top = min(across), min(down)
-    box = {"HPOS": left, "VPOS": top, "WIDTH": max(across) - left, "HEIGHT": max(down) - top}
+    left, top, right, bottom = bounding_box(word["polygon"])
+    box = {"HPOS": left, "VPOS": top, "WIDTH": right - left, "HEIGHT": bottom - top}
     place = {name: f"{value:.1f}" for name, value in box.items()}
     rotation = {"ROTATION": str(word["angle"])}
     block = ElementTree.SubElement(space, "TextBlock", {"ID": f"block{number}", **place, **rotation})

@@ -1,7 +1,6 @@
 """Candidate text lines of a map, from the regions of the text detector and from linked letters."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,20 +19,7 @@ MAX_SHIFT, MAX_HEIGHT_RATIO = 0.3, 1.2
 """Two lines are the same if both ends are closer than MAX_SHIFT letter heights and if their heights differ less."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A line that can be text.
-
-    Attributes:
-        line: The geometry.
-        spread: Whether its letters are spread over the map, so that other words can be between them.
-    """
-
-    line: TextLine
-    spread: bool = False
-
-
-def candidate_lines(letters: Letters, probability: Probability, scale: float) -> list[Candidate]:
+def candidate_lines(letters: Letters, probability: Probability, scale: float) -> list[TextLine]:
     """Return the lines to read.
 
     Args:
@@ -42,17 +28,16 @@ def candidate_lines(letters: Letters, probability: Probability, scale: float) ->
         scale: Size of the enlarged map, relative to the probability image.
     """
     near = _near_text(letters, probability, scale)
-    linked = (Candidate(line) for letter_line in find_lines(near) for line in reading_directions(near, letter_line))
+    linked = (line for letter_line in find_lines(near) for line in reading_directions(near, letter_line))
     return [*_distinct(_detected(probability, scale)), *_distinct(linked)]
 
 
-def _detected(probability: Probability, scale: float) -> Iterator[Candidate]:
+def _detected(probability: Probability, scale: float) -> Iterator[TextLine]:
     regions = find_regions(probability, scale)
     for group in [*((index,) for index in range(len(regions))), *chain_regions(regions)]:
-        yield from map(Candidate, region_lines([regions[index] for index in group]))
+        yield from region_lines([regions[index] for index in group])
     for group in spread_letters(regions):
-        for line in region_lines([regions[index] for index in group], spread=True):
-            yield Candidate(line, spread=True)
+        yield from region_lines([regions[index] for index in group], spread=True)
 
 
 def _near_text(letters: Letters, probability: Probability, scale: float) -> Letters:
@@ -70,23 +55,23 @@ def _near_text(letters: Letters, probability: Probability, scale: float) -> Lett
     return Letters(letters.x[near], letters.y[near], letters.width[near], letters.height[near])
 
 
-def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return the candidates without those that repeat an earlier one. Lines of spread letters are all kept."""
+def _distinct(candidates: Iterable[TextLine]) -> list[TextLine]:
+    """Return the lines without those that repeat an earlier one. Lines of spread letters are all kept."""
     from scipy.spatial import cKDTree
 
     lines = list(candidates)
     if not lines:
         return []
-    ends = np.array([candidate.line.ends for candidate in lines]).reshape(len(lines), 2, 2)
+    ends = np.array([line.ends for line in lines]).reshape(len(lines), 2, 2)
     tree, kept = cKDTree(ends.reshape(len(lines), 4)), set[int]()
-    for index, candidate in enumerate(lines):
-        height = candidate.line.height
+    for index, line in enumerate(lines):
+        height = line.height
         near = [other for other in tree.query_ball_point(ends[index].ravel(), 2 * MAX_SHIFT * height) if other in kept]
         same = any(
             np.hypot(*(ends[other] - ends[index]).T).max() < MAX_SHIFT * height
-            and max(height, lines[other].line.height) < MAX_HEIGHT_RATIO * min(height, lines[other].line.height)
+            and max(height, lines[other].height) < MAX_HEIGHT_RATIO * min(height, lines[other].height)
             for other in near
         )
-        if candidate.spread or not same:
+        if line.spread or not same:
             kept.add(index)
     return [lines[index] for index in sorted(kept)]

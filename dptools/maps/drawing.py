@@ -69,13 +69,9 @@ LABELS = (
 )
 
 
-def draw_map(seed: int = 0) -> tuple[Pixels, list[Word]]:
-    """Return the map, 720 x 960 x 3, and its words.
-
-    Args:
-        seed: Seed of the terrain and of the paper's grain.
-    """
-    generator = np.random.default_rng(seed)
+def draw_map() -> tuple[Pixels, list[Word]]:
+    """Return the map, 720 x 960 x 3, and its words."""
+    generator = np.random.default_rng(0)
     image = Image.new("RGB", (WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING), PAPER)
     draw = ImageDraw.Draw(image)
     for contour in _contours(generator):

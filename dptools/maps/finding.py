@@ -3,17 +3,18 @@
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import count
+from typing import Any
 
 import numpy as np
 
-from dptools.maps.candidates import Candidate, candidate_lines
+from dptools.maps.candidates import candidate_lines
 from dptools.maps.detector import load_detector
 from dptools.maps.foreground import without_specks
 from dptools.maps.images import Grey, Mask, enlarge
 from dptools.maps.letters import find_letters
 from dptools.maps.merging import Reading, merge_readings
 from dptools.maps.readers import LineReader, PageReader
-from dptools.maps.textline import RectifiedLine, rectify
+from dptools.maps.textline import TextLine, rectify
 from dptools.maps.words import Character, Word, extract_words
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def _line_readings(grey: Grey, reader: LineReader) -> Iterator[Reading]:
 
 
 def _read_batch(
-    grey: Grey, foreground: Mask, lines: dict[int, Candidate], reader: LineReader, images: Iterator[int]
+    grey: Grey, foreground: Mask, lines: dict[int, TextLine], reader: LineReader, images: Iterator[int]
 ) -> Iterator[Reading]:
     """Yield the readings of some lines, for all crops. Only lines that are legible in the first crop are read again.
 
@@ -81,19 +82,8 @@ def _read_batch(
     """
     share = 1 / len(reader.crops)
     for crop in reader.crops:
-        rectified = [
-            _condense(
-                rectify(
-                    grey,
-                    foreground,
-                    candidate.line,
-                    half_height=crop.half_height,
-                    margin=crop.margin,
-                    rows=reader.rows,
-                )
-            )
-            for candidate in lines.values()
-        ]
+        settings: dict[str, Any] = {"half_height": crop.half_height, "margin": crop.margin, "rows": reader.rows}
+        rectified = [rectify(grey, foreground, line, **settings).condensed() for line in lines.values()]
         results = list(reader.read_lines([line.clean if crop.clean else line.grey for line in rectified]))
         for number, line, characters in zip(lines, rectified, results, strict=True):
             image = next(images)
@@ -102,10 +92,6 @@ def _read_batch(
         if crop is reader.crops[0]:
             legible = [_is_legible(characters) for characters in results]
             lines = {number: lines[number] for number, keep in zip(lines, legible, strict=True) if keep}
-
-
-def _condense(line: RectifiedLine) -> RectifiedLine:
-    return line.condensed() or line
 
 
 def _is_legible(characters: Sequence[Character]) -> bool:

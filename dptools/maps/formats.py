@@ -11,6 +11,7 @@ import numpy as np
 
 from dptools.maps.georeference import Georeference, ground_points
 from dptools.maps.images import Pixels
+from dptools.maps.outlines import bounding_box
 from dptools.maps.words import Word
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ def csv_rows(words: Iterable[WordRecord], map_id: str) -> str:
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator="\n")
     for word in words:
-        across, down = zip(*word["polygon"], strict=True)
-        box = (min(across), min(down), max(across), max(down))
+        box = bounding_box(word["polygon"])
         writer.writerow([map_id, *(word[key] for key in ("text", "confidence", "angle")), *box])
     return rows.getvalue()
 

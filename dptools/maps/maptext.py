@@ -7,17 +7,13 @@ to one by an optimal assignment, if their intersection over union (IoU) exceeds 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dptools.maps.ground_truth import TrueWord
-from dptools.maps.images import Floats
 from dptools.maps.merging import MIN_IOU, iou
 from dptools.maps.scoring import Score, as_polygon, edit_distance
-
-if TYPE_CHECKING:
-    from shapely import Polygon
 
 IGNORED_VALUE = 1e-12
 """Value of a match with a word that does not count. Other matches are preferred."""
@@ -85,55 +81,38 @@ def score_detection(truth: Sequence[TrueWord], words: Sequence[Mapping[str, Any]
         truth: The words on the map. A word that is ignored, and what is matched with it, does not count.
         words: Detected words as mappings with ``text`` and ``polygon``.
     """
-    overlaps = _overlaps(truth, words)
-    matches, ignored = _match(truth, overlaps, lambda i, j: float(overlaps[i, j]))
-    counts = _counts(truth, words, len(matches), ignored)
-    return DetectionScore(*counts, overlap=float(sum(overlaps[match] for match in matches)))
+    return _match(truth, words, lambda *_: 1.0)[0]
 
 
 def score_reading(truth: Sequence[TrueWord], words: Sequence[Mapping[str, Any]]) -> ReadingScore:
     """Return the score of the outlines and texts of words; see :func:`score_detection`."""
-    overlaps = _overlaps(truth, words)
 
     def likeness(i: int, j: int) -> float:
         one, other = truth[i].text, str(words[j]["text"])
         return 1 - edit_distance(one, other) / max(len(one), len(other), 1)
 
-    matches, ignored = _match(truth, overlaps, lambda i, j: float(overlaps[i, j]) * likeness(i, j))
-    counts = _counts(truth, words, len(matches), ignored)
-    overlap = float(sum(overlaps[match] for match in matches))
-    return ReadingScore(*counts, overlap=overlap, likeness=sum(likeness(*match) for match in matches))
-
-
-def _overlaps(truth: Sequence[TrueWord], words: Sequence[Mapping[str, Any]]) -> Floats:
-    """Return the IoU of each pair, len(truth) x len(words)."""
-    outlines: list[Polygon] = [as_polygon(word["polygon"]) for word in words]
-    return np.array([[iou(word.outline, other) for other in outlines] for word in truth]).reshape(
-        len(truth), len(words)
-    )
+    score, matches = _match(truth, words, likeness)
+    return ReadingScore(**vars(score), likeness=sum(likeness(*match) for match in matches))
 
 
 def _match(
-    truth: Sequence[TrueWord], overlaps: Floats, value: Callable[[int, int], float]
-) -> tuple[list[tuple[int, int]], int]:
-    """Return the matches of the greatest total value, and the number of matches with ignored words, which are left out.
+    truth: Sequence[TrueWord], words: Sequence[Mapping[str, Any]], factor: Callable[[int, int], float]
+) -> tuple[DetectionScore, list[tuple[int, int]]]:
+    """Return the score of the outlines for the matches of the greatest total value, and the matches that count.
 
-    Args:
-        truth: The words on the map.
-        overlaps: The IoU of each pair.
-        value: Returns the value of a pair.
+    The value of a match is its IoU times its factor.
     """
     from scipy.optimize import linear_sum_assignment
 
+    outlines = [as_polygon(word["polygon"]) for word in words]
+    overlaps = np.array([[iou(word.outline, other) for other in outlines] for word in truth])
+    overlaps = overlaps.reshape(len(truth), len(words))
     values = np.full(overlaps.shape, -1.0)
     for i, j in zip(*np.nonzero(overlaps > MIN_IOU), strict=True):
-        values[i, j] = IGNORED_VALUE if truth[i].ignored else value(int(i), int(j))
+        values[i, j] = IGNORED_VALUE if truth[i].ignored else overlaps[i, j] * factor(int(i), int(j))
     pairs = [(int(i), int(j)) for i, j in zip(*linear_sum_assignment(values, maximize=True), strict=True)]
     matches = [pair for pair in pairs if overlaps[pair] > MIN_IOU]
     counted = [pair for pair in matches if not truth[pair[0]].ignored]
-    return counted, len(matches) - len(counted)
-
-
-def _counts(truth: Sequence[TrueWord], words: Sequence[Any], found: int, ignored: int) -> tuple[int, int, int]:
-    """Return the numbers of expected, given and found words that count."""
-    return sum(not word.ignored for word in truth), len(words) - ignored, found
+    expected, ignored = sum(not word.ignored for word in truth), len(matches) - len(counted)
+    overlap = float(sum(overlaps[pair] for pair in counted))
+    return DetectionScore(expected, len(words) - ignored, len(counted), overlap), counted

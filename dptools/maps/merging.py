@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dptools.maps.outlines import bounding_box
 from dptools.maps.words import Word
 
 if TYPE_CHECKING:
@@ -188,5 +189,5 @@ def _typical(index: int, texts: Sequence[str], overlaps: Sequence[Sequence[_Over
 
 def _position(word: Word) -> tuple[int, float]:
     """Return the sort key of a word: its row, in steps of 32 pixels, and its column."""
-    columns, rows = zip(*word.polygon, strict=True)
-    return math.floor((min(rows) + max(rows)) / 64), min(columns)
+    left, top, _, bottom = bounding_box(word.polygon)
+    return math.floor((top + bottom) / 64), left

@@ -1,5 +1,7 @@
 """Outlines of words on the map."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from dptools.maps.images import Mask
@@ -15,6 +17,12 @@ MAX_REACH = 0.7
 def box_polygon(left: float, top: float, width: float, height: float) -> tuple[Point, ...]:
     """Return the corners of a box, clockwise from the top left."""
     return (left, top), (left + width, top), (left + width, top + height), (left, top + height)
+
+
+def bounding_box(polygon: Iterable[Sequence[float]]) -> tuple[float, float, float, float]:
+    """Return the left, top, right and bottom of a polygon."""
+    columns, rows = zip(*polygon, strict=True)
+    return min(columns), min(rows), max(columns), max(rows)
 
 
 def word_outline(line: RectifiedLine, start: int, end: int) -> tuple[Point, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dptools.maps.outlines import bounding_box
 from dptools.maps.words import Word
 
 MIN_WORDS = 40
@@ -24,7 +25,7 @@ def is_prose(words: Sequence[Word]) -> bool:
     """Return whether most words stand in horizontal rows of many words, as on a page of a book."""
     if len(words) < MIN_WORDS:
         return False
-    boxes = sorted(_box(word) for word in words if abs(word.angle) <= MAX_ANGLE)
+    boxes = sorted(bounding_box(word.polygon) for word in words if abs(word.angle) <= MAX_ANGLE)
     rows: list[list[tuple[float, float, float, float]]] = []
     for box in boxes:
         row = next((row for row in rows if _follows(row[-1], box)), None)
@@ -33,12 +34,6 @@ def is_prose(words: Sequence[Word]) -> bool:
         else:
             row.append(box)
     return sum(len(row) for row in rows if len(row) >= MIN_RUN) >= MIN_SHARE * len(words)
-
-
-def _box(word: Word) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom."""
-    columns, rows = zip(*word.polygon, strict=True)
-    return min(columns), min(rows), max(columns), max(rows)
 
 
 def _follows(last: tuple[float, float, float, float], box: tuple[float, float, float, float]) -> bool:

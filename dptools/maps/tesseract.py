@@ -23,17 +23,7 @@ SINGLE_LINE, SPARSE_TEXT = 7, 11
 
 @dataclass(frozen=True)
 class TesseractWord:
-    """A word in Tesseract's output.
-
-    Attributes:
-        page: Index of the page.
-        text: The word.
-        confidence: Confidence in [0, 1].
-        left: First column of the bounding box, in pixels.
-        top: First row of the bounding box, in pixels.
-        width: Width of the bounding box, in pixels.
-        height: Height of the bounding box, in pixels.
-    """
+    """A word in Tesseract's output: the index of its page, its confidence in [0, 1], and its box in pixels."""
 
     page: int
     text: str

@@ -52,15 +52,15 @@ class RectifiedLine:
         cleaned: Grey = np.where(near, self.grey, 255).astype(np.uint8)
         return cleaned
 
-    def condensed(self) -> "RectifiedLine | None":
-        """Return the line with narrower gaps between its letters, or None if the letters are not widely spaced."""
+    def condensed(self) -> "RectifiedLine":
+        """Return the line with narrower gaps between its letters; unchanged if the letters are not widely spaced."""
         height, width = self.grey.shape
         filled = self.foreground[height // 4 : height * 3 // 4].max(0)
         edges = np.flatnonzero(np.diff(np.concatenate([[False], filled, [False]]).astype(np.int8)))
         starts, ends = edges[2::2], edges[1:-1:2]
         gaps = starts - ends
         if len(gaps) < 2 or np.median(gaps) <= WIDE_GAP * height:
-            return None
+            return self
         keep = np.ones(width, bool)
         for end, removed in zip(ends, (gaps * (1 - CONDENSED_GAP * height / np.median(gaps))).astype(int), strict=True):
             keep[end + 1 : end + 1 + removed] = False
@@ -84,6 +84,7 @@ class TextLine:
         letters: The letters' coordinates u, ascending, in pixels.
         curve: v as a polynomial in u.
         height: Height of a letter, in pixels.
+        spread: Whether the letters are spread over the map, so that other words can be between them.
     """
 
     angle: float
@@ -91,6 +92,7 @@ class TextLine:
     letters: Floats
     curve: np.poly1d
     height: float
+    spread: bool = False
 
     @property
     def ends(self) -> Floats:
@@ -203,7 +205,7 @@ def _fit_points(points: Floats, direction: Floats, height: float, margin: float,
     places = np.linspace(first, last, max(2, int((last - first) / (0.8 * letter)) + 2))
     if letters is not None:
         places = np.sort((letters - origin) @ direction)
-    return TextLine(math.atan2(direction[1], direction[0]), origin, places, curve, letter)
+    return TextLine(math.atan2(direction[1], direction[0]), origin, places, curve, letter, letters is not None)
 
 
 def _fit(letters: Letters, line: Line) -> TextLine:

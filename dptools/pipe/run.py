@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -20,6 +19,9 @@ from dptools.texts import encoded, printable
 Emit = Callable[[Sample], None]
 """Writes one finished sample to standard output, as a record, a text or an image."""
 
+EMPTY = "no images: the input is empty"
+"""The note of a run without input, which is no error: perhaps an earlier tool of the pipeline has failed."""
+
 
 def run(
     stage: CachedFileStage, samples: Iterable[Sample], engine: Engine, emit: Emit, report: Callable[[str], None]
@@ -31,7 +33,7 @@ def run(
         samples: The input.
         engine: Where to run it.
         emit: Writes each finished sample, failed ones included.
-        report: Shows a message for each failure that has not been shown yet.
+        report: Shows a message for each failure that has not been shown yet, and a note if there are no samples.
 
     Returns:
         The exit status: 1 if a record failed, else 0.
@@ -39,13 +41,16 @@ def run(
     Raises:
         DptoolsError: An error concerns the whole run.
     """
-    status = 0
+    status, empty = 0, True
     for sample in engine(stage, _checked(stage, samples)):
+        empty = False
         if sample.failed:
             status = 1
             if not sample.reported:
                 report(complaint(sample))
         emit(sample)
+    if empty:
+        report(EMPTY)
     return status
 
 
@@ -156,4 +161,4 @@ def _with_stage(sample: Sample, tool: str) -> Sample:
     tool has already shown it.
     """
     error = sample.record["error"]
-    return sample if error["stage"] else replace(sample.update(error={**error, "stage": tool}), reported=False)
+    return sample if error["stage"] else sample.update(error={**error, "stage": tool})

@@ -7,18 +7,21 @@ be read becomes an error record, and the following ones are read.
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from dptools.errors import SampleError, UsageError
+from dptools.pipe.attempt import explain
 from dptools.pipe.concatenated import holds_several
 from dptools.pipe.containers import CONTAINERS, is_container_file, read_file, read_stream
 from dptools.pipe.formats import mistaken_for_paths, unsupported_files
 from dptools.pipe.lines import lines
+from dptools.pipe.parquet_file import split_row
 from dptools.pipe.record import MAX_LINE, SCHEMA_VERSION, Record, parse
 from dptools.pipe.regular_file import is_stream
 from dptools.pipe.sample import Sample
+from dptools.pipe.shard_names import split
 from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.walk import walk
 
@@ -32,12 +35,15 @@ class Source:
         one_image: Whether the input is a single image on standard input, whose output is an image too.
         empty: Whether the input is known to be empty.
         form: The format of standard input; None if operands are read.
+        missing: The failed samples of operands that do not exist. They count as reported: the caller does that before
+            the run.
     """
 
     samples: Iterator[Sample]
     one_image: bool = False
     empty: bool = False
     form: InputFormat | None = None
+    missing: Collection[Sample] = ()
 
 
 def open_source(
@@ -66,7 +72,13 @@ def open_source(
         return Source(samples, one_image=not several, form=found if several else None)
     if operands:
         excluded = [os.path.realpath(directory) for directory in leave_out]
-        return Source(sample for operand in operands for sample in _read_operand(operand, stdin, excluded))
+        missing = {operand: error for operand in operands if (error := _find_missing(operand))}
+        samples = (
+            sample
+            for operand in operands
+            for sample in ([missing[operand]] if operand in missing else _read_operand(operand, stdin, excluded))
+        )
+        return Source(samples, missing=missing.values())
     head = b""
     if null:
         form = InputFormat.PATHS
@@ -118,7 +130,7 @@ def read_jsonl(
             where = f"line {number}" if name == "stdin" else f"{name}: line {number}"
             yield _failed(f"{name}:{number}", None, error.kind, f"{where}: {error.message}")
         else:
-            yield Sample(record, reported="error" in record)
+            yield Sample(record, reported=bool(record.get("error", {}).get("stage")))
 
 
 def _read_image(stream: BinaryIO, head: bytes = b"", name: str = "stdin", path: str = "-") -> Iterator[Sample]:
@@ -150,6 +162,20 @@ def _read_operand(operand: str, stdin: BinaryIO, leave_out: Collection[str]) -> 
         yield _file(PurePath(operand).name or operand, operand)
     else:
         yield _failed("operand", None, "BadPath", "the operand is empty: name a file or a directory")
+
+
+def _find_missing(operand: str) -> Sample | None:
+    """Return the failed sample of an operand that is no file and no image in one; None if it may be one."""
+    try:
+        os.stat(operand)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not operand or operand == "-" or split(operand) or split_row(operand):
+            return None
+        sample = _failed(PurePath(operand).name or operand, operand, type(error).__name__, explain(error, operand))
+        return replace(sample, reported=True)
+    except (OSError, ValueError):
+        return None
+    return None
 
 
 def _read_stream(path: str) -> Iterator[Sample]:

@@ -10,8 +10,8 @@ from dptools.purifiers.parameter import Parameter
 from dptools.texts import did_you_mean, exact
 
 NETWORK_METHODS = {
-    "fast": "one pass of a network that two classifiers helped to train; made for classifiers",
-    "denoiser": "a network trained without classifiers; as many passes as the noise requires; made for classifiers",
+    "fast": "a network that two classifiers helped to train; sign steps if the perturbation is dense",
+    "denoiser": "the same steps with a network that was trained without classifiers",
     "perceptual": "the network of fast, without added noise; for certification",
     "photo": "the network of denoiser, one pass without added noise; made for the eye",
     "zero-shot": "small network with random weights, trained on the image alone in about a second",

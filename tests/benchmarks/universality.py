@@ -29,26 +29,31 @@ PAPER = {name: f"-a {name}" for name in ("gs", "agn", "bun", "adef", "newtonfool
 PGD = "--set steps=20 --set rel_stepsize=0.1"
 
 DEVELOPMENT = {
+    "FGSM 4/255": "-a FGSM --epsilon 4/255",
     "FGSM 8/255": "-a FGSM --epsilon 8/255",
+    "FGSM 16/255": "-a FGSM --epsilon 16/255",
     "PGD Linf 2/255": f"-a LinfPGD {PGD} --epsilon 2/255",
+    "PGD Linf 4/255": f"-a LinfPGD {PGD} --epsilon 4/255",
+    "momentum Linf 4/255": "-a MIFGSM --epsilon 4/255",
     "PGD L2 2.0": f"-a L2PGD {PGD} --epsilon 2",
     "Gaussian blur": "-a GaussianBlurAttack --set steps=100",
     "uniform noise 48/255": "-a LinfRepeatedAdditiveUniformNoiseAttack --set repeats=20 --epsilon 48/255",
+    "contrast reduction": "-a LinearSearchContrastReductionAttack --set steps=100",
 }
 """The same for attacks outside the paper that settings were chosen on."""
 
 OTHERS = {
-    "FGSM 4/255": "-a FGSM --epsilon 4/255",
-    "FGSM 16/255": "-a FGSM --epsilon 16/255",
-    "PGD Linf 4/255": f"-a LinfPGD {PGD} --epsilon 4/255",
-    "momentum Linf 4/255": "-a MIFGSM --epsilon 4/255",
     "PGD L2 4.0": f"-a L2PGD {PGD} --epsilon 4",
     "DDN L2": "-a DDNAttack",
     "elastic net L1": "-a EADAttack --set steps=50 --set binary_search_steps=4 --set initial_const=1",
     "sparse L1 descent 200": "-a SparseL1DescentAttack --epsilon 200",
     "rotation and shift": "-a SpatialAttack",
-    "contrast reduction": "-a LinearSearchContrastReductionAttack --set steps=100",
     "Gaussian noise L2 25": "-a L2ClippingAwareRepeatedAdditiveGaussianNoiseAttack --set repeats=20 --epsilon 25",
+    "square Linf 8/255": "-a square --set queries=500 --epsilon 8/255",
+    "AutoPGD Linf 4/255": "-a apgd-t --set steps=10 --epsilon 4/255",
+    "basic iterative Linf 8/255": "-a LinfBasicIterativeAttack --epsilon 8/255",
+    "virtual adversarial L2 8": "-a VirtualAdversarialAttack --set steps=10 --epsilon 8",
+    "fast minimum norm Linf": "-a LInfFMNAttack --set steps=50",
 }
 """The same for the attacks that no choice was based on."""
 
@@ -56,7 +61,7 @@ ATTACKS = PAPER | DEVELOPMENT | OTHERS
 
 FILTERS = ("jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
 
-METHODS = ("denoiser", "denoiser:24", "fast", "photo", *FILTERS)
+METHODS = ("denoiser", "denoiser:24", "fast", "perceptual", "photo", "zero-shot", *FILTERS)
 
 
 def is_recorded(command: Sequence[str], file: Path, names: bytes | None = None) -> bool:

@@ -20,6 +20,7 @@ from torchvision.ops import StochasticDepth
 
 from dptools.classifiers import Classes, Geometry, load, read_classes
 from dptools.classifiers.local.hidden_modules import check_registered
+from dptools.classifiers.local.onnx_file import OnnxNetwork
 from dptools.classifiers.local.weights import read
 from dptools.errors import SampleError, SetupError, UsageError
 
@@ -318,7 +319,12 @@ def test_a_program_exported_in_training_mode_is_refused(tmp_path: Path) -> None:
     assert load(str(tmp_path / "eval.pt2"), device="cpu").geometry.crop == 16
 
 
-def test_an_onnx_file_exported_in_training_mode_is_refused(tmp_path: Path) -> None:
+def test_two_runs_show_that_an_onnx_file_was_exported_in_training_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[torch.Tensor] = []
+    run = OnnxNetwork._run
+    monkeypatch.setattr(OnnxNetwork, "_run", lambda network, images: runs.append(images) or run(network, images))
     nodes = [
         helper.make_node("Flatten", ["images"], ["features"]),
         helper.make_node("Dropout", ["features", "ratio", "training"], ["scores"]),
@@ -336,6 +342,7 @@ def test_an_onnx_file_exported_in_training_mode_is_refused(tmp_path: Path) -> No
     with pytest.raises(UsageError, match=r"train\.onnx: exported in training mode"):
         load(str(tmp_path / "train.onnx"), device="cpu")
     assert load(str(tmp_path / "eval.onnx"), device="cpu").geometry.crop == 16
+    assert len(runs) == 4
 
 
 class Attention(nn.Module):

@@ -68,7 +68,7 @@ def test_version_and_short_help(tool: str, in_process: Run) -> None:
             "dp-denoise x.jpg -o y.png",
             "dp-denoise: -o y.png: expected a directory; for one image: dp-denoise < x.jpg > y",
         ),
-        ("dp-classify --label marmott x.png", "class name (did you mean marmot, marmoset?)"),
+        ("touch x.png; dp-classify --label marmott x.png", "class name (did you mean marmot, marmoset?)"),
         ("echo GIF89a > a.gif; dp-eval a.gif", "dp-eval: a.gif: this is an image, not a file of records"),
         ("dp-attack -a all -", "dp-attack: -o DIR is needed: one image would become 8"),
         (
@@ -161,9 +161,24 @@ def test_version_and_short_help(tool: str, in_process: Run) -> None:
         ("dp-classify --device gpu x.png", "dp-classify: unknown device 'gpu': choose auto, cpu, cuda, cuda:N or mps"),
         ("dp-eval nothing.jsonl", "dp-eval: nothing.jsonl: No such file or directory"),
         ("mkdir d; dp-eval d", "dp-eval: d: this is a directory, not a file of records: dp-classify d | dp-eval"),
-        ("touch f; dp-eval --figures f r.jsonl", "dp-eval: --figures f: this is a file: name a directory"),
+        ("touch f; dp-eval --figures f r.jsonl", "dp-eval: --figures f: no file can be created in f: Not a directory"),
         ("dp-classify -j 0 x.png", "Error: Invalid value for '-j' / '--jobs'"),
         ("dp-classify --top-q 3 x.png", "Error: No such option: --top-q"),
+        ("dp-denoise -o '' x.png", "Error: Invalid value for '-o' / '--out': the name is empty"),
+        (
+            "dp-classify --calibrate a.jpg b.jpg",
+            "dp-classify: --calibrate a.jpg: this image would be replaced: name FILE.json first",
+        ),
+        (
+            "dp-eval --report a.jsonl b.jsonl",
+            "dp-eval: --report a.jsonl: a report is HTML, and would replace records: name FILE.html first",
+        ),
+        ("dp-eval --report /proc/r.html", "dp-eval: --report /proc/r.html: no file can be created in /proc"),
+        ("touch f; dp-eval --figures f", "dp-eval: --figures f: no file can be created in f: Not a directory"),
+        (
+            "touch ./-dash.jpg; dp-denoise -o o -dash.jpg",
+            "dp-denoise: -dash.jpg begins like an option: to name the file, write ./-dash.jpg, or -- before",
+        ),
     ],
 )
 def test_usage_error_names_the_choices_and_exits_with_2(command: str, message: str, in_process: Run) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dptools.errors import UsageError
-from dptools.evaluation.paired import Comparison, PairedCounts, comparisons_as_json, hits_by_id, holm
+from dptools.evaluation.paired import Comparison, PairedCounts, comparisons_as_json, holm
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def record(name: str, rank: int | None, **more: Any) -> dict[str, Any]:
 
 
 def test_records_are_paired_by_id() -> None:
-    others = hits_by_id([record("a", 1), record("b", 4), record("c", 9), record("d", 1, skipped={}), record("e", None)])
-    comparison = Comparison(others)
+    records = [record("a", 1), record("b", 4), record("c", 9), record("d", 1, skipped={}), record("e", None)]
+    comparison = Comparison.against(records)
     for first in (record("c", 2), record("a", 1), record("b", 1), record("d", 1), record("e", 1), record("f", 1)):
         comparison.add(first)
     assert comparison.pairs(1) == PairedCounts(both=1, first=1, second=0, neither=1)
@@ -57,17 +57,17 @@ def test_records_are_paired_by_id() -> None:
     assert comparison.unpaired == 3
     comparison.add(record("a", 1))  # its partner is paired already
     assert comparison.pairs(5).n == 3
-    assert Comparison(hits_by_id([record("a", 1), record("b", 1)])).unpaired == 2
+    assert Comparison.against([record("a", 1), record("b", 1)]).unpaired == 2
 
 
 def test_skipped_records_are_not_paired() -> None:
     skipped = {"id": "a", "attack": {"clean_label": 4}, "classify": {"label_rank": 1}}
-    assert hits_by_id([skipped]) == {"a": (None, None)}
+    assert Comparison.against([skipped]).unmatched == {"a": (None, None)}
 
 
 def test_a_repeated_id_cannot_be_paired() -> None:
     with pytest.raises(UsageError, match="the id a occurs twice"):
-        hits_by_id([record("a", 1), record("a", 2)])
+        Comparison.against([record("a", 1), record("a", 2)])
 
 
 def test_a_comparison_without_pairs_has_counts_only() -> None:

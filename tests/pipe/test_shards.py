@@ -233,7 +233,7 @@ def test_file_that_is_no_shard(tmp_path: Path) -> None:
     operands = [str(tmp_path / name) for name in ("text.tar", "empty.tar", "none.tar", "log.tgz", "gone.tar")]
     samples = list(open_source(operands, io.BytesIO()).samples)
     kinds = [sample.record["error"]["type"] if sample.failed else "" for sample in samples]
-    assert kinds == ["NotATar", "EmptyFile", "NoImages", "NotATar", ""]
+    assert kinds == ["NotATar", "EmptyFile", "NoImages", "NotATar", "FileNotFoundError"]
     assert "decompress it first" in samples[3].record["error"]["message"]
 
 

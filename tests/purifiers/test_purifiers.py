@@ -98,7 +98,7 @@ def test_methods_without_gradients_raise_under_autograd(name: str) -> None:
 
 def test_the_gradient_of_the_denoiser_is_that_of_its_output() -> None:
     """Compare with a finite difference along the gradient, for fixed draws, without texture."""
-    purify = Denoiser(dptools.purifiers.denoiser.DenoiserSettings(passes=2, precision="fp32")).double()
+    purify = Denoiser(dptools.purifiers.denoiser.DenoiserSettings(precision="fp32")).double()
     image = 0.3 + 0.4 * images(1).double()
 
     def value(x: Tensor) -> Tensor:

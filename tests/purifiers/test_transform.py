@@ -86,8 +86,9 @@ def test_an_unknown_method_is_refused_when_the_transform_is_made() -> None:
 
 def test_a_data_loader_purifies_in_its_workers_and_repeats_with_the_same_generator(tmp_path: Path) -> None:
     (tmp_path / "class").mkdir()
+    ramp = np.linspace(0, 240, pixels().shape[1], dtype=np.uint8)[:, None]
     for number in range(3):
-        Image.fromarray(100 + pixels() // 32).save(tmp_path / "class" / f"{number}.png")  # faint noise
+        Image.fromarray(ramp + pixels() // 32).save(tmp_path / "class" / f"{number}.png")  # faint noise
     transform = v2.Compose([Purify(load("denoiser:30")), v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
     data = ImageFolder(tmp_path, transform)
 

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from dptools.classifiers.classes import imagenet
-from dptools.classifiers.classifier import Classifier
+from dptools.classifiers.classifier import Classifier, Geometry
 from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.fusion import fuse
 from dptools.classifiers.local.own import choose_classes
@@ -37,16 +37,13 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
         network = EfficientNet.from_name(name, num_classes=count)
     weights_files.fill(network, state, path)
     fuse(network.eval())
-    own = Preprocessing(BUNDLED[name], BUNDLED[name] + 32, (127 / 255,) * 3, (128 / 255,) * 3)
-    preprocessing = own.changed(options)
+    own = Preprocessing(Geometry(BUNDLED[name] + 32, BUNDLED[name]), (127 / 255,) * 3, (128 / 255,) * 3)
     return Classifier(
         network,
         name=name,
         weights=weights_files.fingerprint(path),
         classes=choose_classes(options, count, name),
-        geometry=preprocessing.geometry,
-        mean=preprocessing.mean,
-        std=preprocessing.std,
+        **vars(own.changed(options)),
     )
 
 

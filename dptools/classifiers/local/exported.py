@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dptools.classifiers.classifier import Classifier
+from dptools.classifiers.classifier import Classifier, Geometry
 from dptools.classifiers.local import weights as weights_files
-from dptools.classifiers.local.fixed_batch import in_batches
 from dptools.classifiers.local.own import own_classifier
 from dptools.classifiers.local.preprocessing import Preprocessing
 from dptools.classifiers.names import ClassifierOptions
 from dptools.classifiers.sizes import input_size
 from dptools.errors import SetupError, UsageError
+from dptools.layers import in_batches
 
 FORCE_SAFE = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 """An environment variable that makes every ``torch.load`` refuse anything but tensors."""
@@ -35,7 +35,7 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     fingerprint = weights_files.fingerprint(path)
     network = ExportedNetwork(_program(path), path.name)
     size = input_size(network.size, options.size, path.name)
-    return own_classifier(network, path.name, fingerprint, options, Preprocessing(size, size))
+    return own_classifier(network, path.name, fingerprint, options, Preprocessing(Geometry(size, size)))
 
 
 class ExportedNetwork(nn.Module):
@@ -61,7 +61,7 @@ class ExportedNetwork(nn.Module):
         super().__init__()
         _refuse_training_mode(program, name)
         self._program, self._device = program, torch.device("cpu")
-        self._module = [_without_gradients(program.module())]
+        self._module = [program.module().requires_grad_(False)]
         self.batch, self.size = _input_shape(program, name)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -70,12 +70,9 @@ class ExportedNetwork(nn.Module):
             from torch.export.passes import move_to_device_pass
 
             self._device = images.device
-            self._module = [_without_gradients(move_to_device_pass(self._program, images.device).module())]
+            moved = move_to_device_pass(self._program, images.device)
+            self._module = [moved.module().requires_grad_(False)]
         return in_batches(self._module[0], images, self.batch)
-
-
-def _without_gradients(module: nn.Module) -> nn.Module:
-    return module.requires_grad_(False)
 
 
 def _refuse_training_mode(program: Any, name: str) -> None:

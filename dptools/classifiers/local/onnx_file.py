@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dptools.classifiers.classifier import Classifier
+from dptools.classifiers.classifier import Classifier, Geometry
 from dptools.classifiers.local import weights as weights_files
-from dptools.classifiers.local.fixed_batch import in_batches
-from dptools.classifiers.local.own import own_classifier, random_image
+from dptools.classifiers.local.own import own_classifier
 from dptools.classifiers.local.preprocessing import Preprocessing
 from dptools.classifiers.names import ClassifierOptions
 from dptools.classifiers.sizes import input_size
 from dptools.classifiers.without_gradient import WithoutGradient
 from dptools.errors import SetupError, UsageError
+from dptools.layers import in_batches
 from dptools.onnx_runtime import import_onnxruntime
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
@@ -36,9 +36,8 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     fingerprint = _fingerprint(path)
     network = OnnxNetwork(path)
     size = input_size(network.size, options.size, path.name)
-    classifier = own_classifier(network, path.name, fingerprint, options, Preprocessing(size, size))
-    _refuse_training_mode(network, size)
-    return classifier
+    preprocessing = Preprocessing(Geometry(size, size))
+    return own_classifier(network, path.name, fingerprint, options, preprocessing, repeatable=True)
 
 
 class OnnxNetwork(nn.Module):
@@ -108,17 +107,6 @@ class OnnxNetwork(nn.Module):
             shapes = ", ".join(f"{output.name}: {output.type} {output.shape}" for output in outputs)
             raise UsageError(f"{self.path.name} has no output batch x classes: it has {shapes}")
         return found[0]
-
-
-def _refuse_training_mode(network: OnnxNetwork, size: int) -> None:
-    """Check that a network has no dropout in training mode, by two runs on the same image.
-
-    Raises:
-        UsageError: it has.
-    """
-    image = random_image(size)
-    if not torch.allclose(network(image), network(image), rtol=1e-3, atol=1e-3):
-        raise UsageError(f"{network.path.name}: exported in training mode: its scores for the same image vary")
 
 
 def _session(path: Path, device: torch.device) -> Any:

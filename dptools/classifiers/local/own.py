@@ -47,8 +47,10 @@ def own_classifier(
     options: ClassifierOptions,
     preprocessing: Preprocessing,
     classes: Classes | None = None,
+    *,
+    repeatable: bool = False,
 ) -> Classifier:
-    """Return a classifier, after its network has classified one random image.
+    """Return a classifier, after its network has classified a random image.
 
     Args:
         network: maps normalised images to logits or probabilities.
@@ -57,24 +59,27 @@ def own_classifier(
         options: the options, which may change the preprocessing and the classes.
         preprocessing: the preprocessing of the network before these changes.
         classes: the classes; None if only their number is known.
+        repeatable: whether to check, by a second run on that image, that the scores do not vary.
 
     Raises:
-        UsageError: the network does not accept the image or returns no scores, or the number of classes is another.
+        UsageError: the network does not accept the image or returns no scores, its scores vary, or the number of
+            classes is another.
     """
     if getattr(network, "num_classes", None) == 0:  # so timm describes a network without its last layer
         raise UsageError(f"{name} has no classes and returns features: use weights or a network with a last layer")
     preprocessing = preprocessing.changed(options)
     wrapped = OwnNetwork(network.eval())
-    scores = _try(wrapped, preprocessing.size, name)
+    size = preprocessing.geometry.crop
+    scores = _try(wrapped, size, name)
+    if repeatable and not torch.allclose(scores, _try(wrapped, size, name), rtol=1e-3, atol=1e-3):
+        raise UsageError(f"{name}: exported in training mode: its scores for the same image vary")
     wrapped.gives_probabilities = bool((scores >= 0).all()) and abs(scores.sum().item() - 1) < 0.01
     return Classifier(
         wrapped,
         name=name,
         weights=weights,
         classes=choose_classes(options, scores.shape[1], name, classes),
-        geometry=preprocessing.geometry,
-        mean=preprocessing.mean,
-        std=preprocessing.std,
+        **vars(preprocessing),
         # A network of the user may contain `view`, which fails for other memory formats.
         memory_format=torch.contiguous_format,
     )

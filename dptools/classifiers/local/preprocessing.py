@@ -23,23 +23,17 @@ RESAMPLING = {
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The preprocessing of a network.
+    """The preprocessing of a network; the fields are arguments of :class:`dptools.classifiers.Classifier`.
 
     Attributes:
-        size: side of the input, in pixels.
-        resize: length of the shorter side before the central square is cropped, in pixels.
+        geometry: the resizing and cropping.
         mean: mean of the channels, which is subtracted.
         std: standard deviation of the channels, by which is divided.
-        resample: the interpolation method.
-        squash: whether both sides are resized, which changes the aspect ratio.
     """
 
-    size: int
-    resize: int
+    geometry: Geometry
     mean: RGB = (0.0, 0.0, 0.0)
     std: RGB = (1.0, 1.0, 1.0)
-    resample: Image.Resampling = Image.Resampling.BICUBIC
-    squash: bool = False
 
     @classmethod
     def of_timm(cls, config: Mapping[str, Any], name: str) -> "Preprocessing":
@@ -57,12 +51,8 @@ class Preprocessing:
             raise ValueError("std must be above 0")
         resample = RESAMPLING.get(config.get("interpolation", ""), Image.Resampling.BICUBIC)
         squash = config.get("crop_mode") == "squash"
-        return cls(height, math.floor(height / config.get("crop_pct", 1.0)), mean, std, resample, squash)
-
-    @property
-    def geometry(self) -> Geometry:
-        """The resizing and cropping."""
-        return Geometry(self.resize, self.size, self.resample, self.squash)
+        resize = math.floor(height / config.get("crop_pct", 1.0))
+        return cls(Geometry(resize, height, resample, squash), mean, std)
 
     def changed(self, options: ClassifierOptions) -> "Preprocessing":
         """Return the preprocessing with the changes that the user requests. With a new size, the crop is in proportion.
@@ -70,9 +60,11 @@ class Preprocessing:
         Raises:
             UsageError: images would be smaller than the crop.
         """
-        size = options.size or self.size
-        resize = check_resize(options.resize or round(self.resize * size / self.size), size)
-        return replace(self, size=size, resize=resize, mean=options.mean or self.mean, std=options.std or self.std)
+        own = self.geometry
+        size = options.size or own.crop
+        resize = check_resize(options.resize or round(own.resize * size / own.crop), size)
+        geometry = replace(own, crop=size, resize=resize)
+        return Preprocessing(geometry, options.mean or self.mean, options.std or self.std)
 
 
 def _channels(values: Any) -> RGB:

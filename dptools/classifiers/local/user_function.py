@@ -3,7 +3,6 @@
 import hashlib
 import importlib
 import importlib.util
-import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,11 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from dptools.classifiers.classifier import Classifier
+from dptools.classifiers.classifier import Classifier, Geometry
 from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.hidden_modules import check_registered
 from dptools.classifiers.local.own import own_classifier
@@ -25,6 +23,7 @@ from dptools.classifiers.local.user_errors import describe, is_users
 from dptools.classifiers.names import ClassifierOptions
 from dptools.classifiers.sizes import SIZE_HINT
 from dptools.errors import SetupError, UsageError
+from dptools.randomness import seeded
 from dptools.texts import did_you_mean
 
 
@@ -66,7 +65,7 @@ def _preprocessing(network: nn.Module, options: ClassifierOptions, name: str) ->
             raise UsageError(f"{name}: its pretrained_cfg is malformed: {describe(error)}") from error
     if options.size is None:
         raise UsageError(f"{name} does not state its input size: {SIZE_HINT}")
-    return Preprocessing(options.size, options.size)
+    return Preprocessing(Geometry(options.size, options.size))
 
 
 def _import_file(source: str, options: ClassifierOptions) -> ModuleType:
@@ -134,7 +133,7 @@ def _users_code(name: str, directory: Path) -> Iterator[list[ModuleType]]:
     gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
     sys.path.insert(0, str(directory))
     try:
-        with _seeded():
+        with seeded(0):
             yield imported
     except (UsageError, SetupError):
         raise
@@ -147,21 +146,6 @@ def _users_code(name: str, directory: Path) -> Iterator[list[ModuleType]]:
         for new in set(sys.modules) - modules:
             if is_users(Path(getattr(sys.modules[new], "__file__", None) or "")):
                 imported.append(sys.modules.pop(new))
-
-
-@contextmanager
-def _seeded() -> Iterator[None]:
-    """Start torch, NumPy and the module ``random`` with seed 0, and restore their states afterwards."""
-    states = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            np.random.seed(0)
-            random.seed(0)
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
 
 
 def _hash_of_sources(modules: Sequence[ModuleType]) -> str:

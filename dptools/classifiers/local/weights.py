@@ -38,12 +38,7 @@ def read(path: Path) -> StateDict:
 
 
 def fill(network: nn.Module, state: StateDict, path: Path) -> None:
-    """Load a state dict into a network.
-
-    Args:
-        network: the network, changed in place.
-        state: the state dict.
-        path: the file it came from, for the error message.
+    """Load a state dict, which came from a file, into a network.
 
     Raises:
         SetupError: the state dict does not fit the network. The message names the first key that does not.
@@ -130,11 +125,9 @@ def _unwrapped(content: object) -> object:
 
 
 def _is_state_dict(content: object) -> TypeGuard[StateDict]:
-    return isinstance(content, dict) and bool(content) and all(map(_is_named_tensor, content.items()))
-
-
-def _is_named_tensor(item: tuple[object, object]) -> bool:
-    return isinstance(item[0], str) and isinstance(item[1], Tensor)
+    if not isinstance(content, dict) or not content:
+        return False
+    return all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items())
 
 
 def _difference(expected: Mapping[str, Tensor], state: StateDict) -> str:

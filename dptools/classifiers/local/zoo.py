@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dptools.classifiers.classes import imagenet
-from dptools.classifiers.classifier import Classifier
+from dptools.classifiers.classifier import Classifier, Geometry
 from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.own import choose_classes, own_classifier
 from dptools.classifiers.local.preprocessing import RESAMPLING, Preprocessing
@@ -42,19 +42,16 @@ def load(name: str, options: ClassifierOptions) -> Classifier:
     network = models.get_model(name, num_classes=count, **_constructor_options(name))
     weights_files.fill(network, state, path or Path(published.url))
     preset = published.transforms()
-    resample = RESAMPLING[preset.interpolation.value]
-    own = Preprocessing(preset.crop_size[0], preset.resize_size[0], tuple(preset.mean), tuple(preset.std), resample)
+    geometry = Geometry(preset.resize_size[0], preset.crop_size[0], RESAMPLING[preset.interpolation.value])
+    own = Preprocessing(geometry, tuple(preset.mean), tuple(preset.std))
     if options.size or options.resize:
         return own_classifier(network, name, version, options, own)
-    preprocessing = own.changed(options)
     return Classifier(
         network,
         name=name,
         weights=version,
         classes=choose_classes(options, count, name),
-        geometry=preprocessing.geometry,
-        mean=preprocessing.mean,
-        std=preprocessing.std,
+        **vars(own.changed(options)),
     )
 
 

@@ -70,12 +70,7 @@ class ClarifaiClassifier(RemoteClassifier):
     """A model of Clarifai.
 
     The classes are ImageNet's and ``something else``, which stands for every concept that has no ImageNet class's name.
-
-    Args:
-        name: the model name as the user wrote it.
-        version: the version of the model.
-        service: the service.
-        path: the path that images are sent to.
+    ``path`` is where images are sent to.
     """
 
     def __init__(self, name: str, version: str, service: Service, path: str) -> None:

@@ -75,14 +75,9 @@ def load(name: str, options: ClassifierOptions) -> RemoteClassifier:
 
 @dataclass(frozen=True)
 class Model:
-    """A model on a server.
+    """A model on a server, with its path there, its image and its score tensor, and the form of images.
 
     Attributes:
-        service: the server.
-        path: the model's path on the server.
-        input: the image tensor.
-        output: the score tensor.
-        layout: the form in which an image is sent.
         class_count: number of classes; 0 if it is not known yet.
     """
 

@@ -1,4 +1,4 @@
-"""The denoiser: a pretrained network, and the purifier that runs it in as many passes as the noise requires."""
+"""The denoiser: a pretrained network, and the purifier that runs it in as many passes as the perturbation requires."""
 
 from typing import TYPE_CHECKING
 

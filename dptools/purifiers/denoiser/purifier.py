@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from dptools.purifiers.contrast import stretched
 from dptools.purifiers.denoiser.int8 import Int8Network
 from dptools.purifiers.denoiser.network import SIZE_DIVISOR
 from dptools.purifiers.denoiser.settings import DENOISER, DenoiserSettings
 from dptools.purifiers.denoiser.weights import pretrained
 from dptools.purifiers.precision import autocast
 from dptools.purifiers.purifier import Purifier, grey_like, needs_gradient
+from dptools.purifiers.sign_step import is_dense, sign_step
 from dptools.purifiers.texture import noise_level, without_impulses
 from dptools.purifiers.tiling import in_tiles
 
@@ -43,9 +45,9 @@ class Denoised:
 
 
 class Denoiser(Purifier):
-    """A pretrained network that removes noise in one or several passes, as many as the noise of the image requires.
+    """A pretrained network that removes noise in one or several passes, as many as the perturbation requires.
 
-    Each pass adds fresh Gaussian noise, which masks the perturbation; the network removes both. See
+    The first pass adds Gaussian noise, which masks a faint perturbation; the network removes both. See
     :data:`dptools.purifiers.denoiser.settings.DENOISER` for the steps.
 
     Gradients flow through the network. They are exact for the noise that was drawn. Where the network computes in 8-bit
@@ -69,7 +71,7 @@ class Denoiser(Purifier):
 
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
         settings = self.settings
-        if settings.passes == 1 and settings.strong == math.inf:  # the noise level decides nothing
+        if not settings.sign_steps and settings.strong == math.inf:  # what a pass removes decides nothing
             groups = [(self._pass(*group, 0), group[0]) for group in self._groups(images, seeds)]
             pairs = [pair for outputs, inputs in groups for pair in zip(outputs[:, None], inputs[:, None], strict=True)]
             return torch.cat([grey_like(*pair) for pair in pairs]).to(images.dtype)
@@ -82,6 +84,7 @@ class Denoiser(Purifier):
             images: B x 3 x H x W, floating point, about in [0, 1].
             seeds: one seed per image.
         """
+        images = stretched(images, self.settings.narrow)
         return [done for group in self._groups(images, seeds) for done in self._denoise(*group)]
 
     def _groups(self, images: Tensor, seeds: Sequence[int]) -> list[tuple[Tensor, Sequence[int]]]:
@@ -96,16 +99,15 @@ class Denoiser(Purifier):
     def _denoise(self, images: Tensor, seeds: Sequence[int]) -> list[Denoised]:
         settings = self.settings
         first = self._pass(images, seeds, 0)
-        levels = [float(noise_level(removed)) for removed in (images - first).detach()]
-        strong = [index for index, std in enumerate(_stds(images - first)) if std >= settings.strong]
+        removed = (images - first).detach()
+        levels, stds = [float(noise_level(part)) for part in removed], removed.flatten(1).std(1).tolist()
         done = [Denoised(output, level, 1) for output, level in zip(torch.split(first, 1), levels, strict=True)]
-        medium = [i for i, level in enumerate(levels) if level >= settings.medium and i not in strong]
-        if medium:
-            outputs, its_seeds = first[medium], [seeds[index] for index in medium]
-            for number in range(1, settings.passes):
-                outputs = self._pass(outputs, its_seeds, number)
-            for index, output in zip(medium, torch.split(outputs, 1), strict=True):
-                done[index] = Denoised(output, levels[index], settings.passes)
+        dense = [index for index, part in enumerate(removed) if self._is_dense(part)]
+        if dense:
+            outputs = self._without_dense(images[dense], first[dense], [seeds[index] for index in dense])
+            for index, output in zip(dense, torch.split(outputs, 1), strict=True):
+                done[index] = Denoised(output, levels[index], settings.sign_steps + 1)
+        strong = [index for index, std in enumerate(stds) if std >= settings.strong and index not in dense]
         if strong:
             outputs = self._pass(images[strong], [seeds[index] for index in strong], None)
             for index, output in zip(strong, torch.split(outputs, 1), strict=True):
@@ -115,6 +117,22 @@ class Denoiser(Purifier):
             Denoised(grey_like(result.image, image), result.noise_level, result.passes)
             for image, result in zip(torch.split(images, 1), done, strict=True)
         ]
+
+    def _is_dense(self, removed: Tensor) -> bool:
+        """Return whether sign steps follow, from what the first pass removed from an image."""
+        return self.settings.sign_steps > 0 and is_dense(removed, self.settings.dense, self.settings.correlation)
+
+    def _without_dense(self, images: Tensor, outputs: Tensor, seeds: Sequence[int]) -> Tensor:
+        """Return the images, denoised after sign steps.
+
+        Args:
+            images: B x 3 x H x W.
+            outputs: their outputs of the first pass.
+            seeds: one seed per image.
+        """
+        for _ in range(self.settings.sign_steps - 1):
+            outputs = self._pass(sign_step(images, outputs), seeds, None)
+        return self._pass(sign_step(images, outputs), seeds, 1)
 
     def _pass(self, images: Tensor, seeds: Sequence[int], number: int | None) -> Tensor:
         """Return the outputs of one pass, limited to [0, 1].
@@ -156,12 +174,6 @@ class Denoiser(Purifier):
         with autocast(images.device, self.settings.precision):
             output: Tensor = self.network(images)
         return output
-
-
-def _stds(removed: Tensor) -> list[float]:
-    """Return the standard deviation of each image of a batch."""
-    stds: list[float] = removed.detach().flatten(1).std(1).tolist()
-    return stds
 
 
 def _padded(images: Tensor) -> Tensor:

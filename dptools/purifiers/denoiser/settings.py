@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dptools.errors import check_name
+from dptools.purifiers.contrast import NARROW
 from dptools.purifiers.method import DEFAULT_STRENGTH, Method
 from dptools.purifiers.precision import PRECISIONS, effective
 
@@ -22,23 +23,31 @@ class DenoiserSettings:
     What the first pass removes decides how the image is treated. All numbers are on the [0, 1] scale.
 
     Attributes:
-        noise_std: standard deviation of the Gaussian noise that is added before each pass.
-        passes: number of passes at a medium noise level, each on the output of the one before.
-        medium: the noise level from which one pass is not enough. The noise level is a robust estimate of the standard
-            deviation of the removed part; it ignores impulse noise.
+        noise_std: standard deviation of the Gaussian noise that is added before the first pass and before the last
+            one of several.
+        sign_steps: number of sign steps for a dense perturbation
+            (:func:`dptools.purifiers.sign_step.sign_step`).
+        dense: smallest and largest noise level of a dense perturbation. The noise level is a robust estimate of the
+            standard deviation of the removed part; it ignores impulse noise.
+        correlation: smallest correlation of neighbouring signs of a dense perturbation
+            (:func:`dptools.purifiers.sign_step.sign_correlation`). Independent noise has a smaller value.
         strong: the standard deviation of the removed part from which a pass needs no added noise, and a share of what
-            that pass removes is added back.
+            that pass removes is added back, unless the perturbation is dense.
         share: that share, 0 to 1.
+        narrow: range of values below which an image is stretched to [0, 1] first
+            (:func:`dptools.purifiers.contrast.stretched`); 0 to leave the contrast.
         precision: ``auto``, ``fp32`` or ``bf16``. With the weights ``perceptual``, ``auto`` is 8-bit integers on a CPU.
         tile: longest side of a tile in pixels. Larger images are denoised in tiles. 0 disables tiles.
         weights: one of WEIGHTS.
     """
 
     noise_std: float = DEFAULT_STRENGTH / 255
-    passes: int = 3
-    medium: float = 7 / 255
+    sign_steps: int = 3
+    dense: tuple[float, float] = (5 / 255, 24 / 255)
+    correlation: float = 0.125
     strong: float = 13 / 255
     share: float = 0.4
+    narrow: float = NARROW
     precision: str = "auto"
     tile: int = 512
     weights: str = "denoiser"
@@ -67,16 +76,20 @@ DENOISER = DenoiserSettings()
 - First pass: Gaussian noise of standard deviation 12/255 is added to the image, and the network removes noise. The
   difference between the image and the output is the removed part. The noise level is 1.4826 times its median magnitude.
 - Clean images and faint perturbations: the output of the first pass is the result.
-- Noise level from 7/255 (visible perturbations): two more passes follow, each with fresh noise.
-- Standard deviation of the removed part from 13/255 (strong noise and impulse noise): instead, the image is denoised
+- Noise level from 5/255 to 24/255, spread over the image (dense perturbations, such as those of FGSM): three sign
+  steps follow. Each subtracts the noise level from the values of the image from which the pass before removed
+  something, and adds it to those that it raised. The two passes between the steps add no noise. The last pass, with
+  fresh noise, gives the result.
+- Standard deviation of the removed part from 13/255 otherwise (strong noise and impulse noise): the image is denoised
   without added noise. What this pass removes is clipped to twice its own noise level, and 40 % of it is added back:
   it contains texture, and losing texture harms a classifier more than weak noise does.
+- Contrast: an image that uses less than half of the range of values is stretched first.
 - Tiles: an image with a side longer than 512 pixels is denoised in overlapping tiles of at most 512 pixels a side. The
   noise level is that of the whole image.
 - Precision: bf16 on a CPU with AMX and on a GPU that supports it, otherwise fp32.
 """
 
-PHOTO = DenoiserSettings(noise_std=0.0, passes=1, medium=math.inf, strong=math.inf)
+PHOTO = DenoiserSettings(noise_std=0.0, sign_steps=0, strong=math.inf, narrow=0.0)
 """Method ``photo``, for human viewers: one pass without noise."""
 
 PERCEPTUAL = replace(PHOTO, weights="perceptual")
@@ -86,9 +99,8 @@ The weights are those of ``denoiser``, trained on with a loss that compares the 
 arXiv 1603.08155). On a CPU, the network computes in 8-bit integers. Gradients are those of the network in fp32.
 """
 
-FAST = replace(DENOISER, passes=1, weights="perceptual")
-"""Method ``fast``, the default: as ``denoiser``, but with one pass at medium noise levels, and with the network of
-``perceptual``."""
+FAST = replace(DENOISER, weights="perceptual")
+"""Method ``fast``, the default: as ``denoiser``, but with the network of ``perceptual``."""
 
 _SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "fast": FAST}
 

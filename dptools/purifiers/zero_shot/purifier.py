@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, pixel_unshuffle
 
+from dptools.purifiers.contrast import stretched
 from dptools.purifiers.precision import autocast
 from dptools.purifiers.purifier import Purifier, grey_like
 from dptools.purifiers.random_weights import with_random_weights
+from dptools.purifiers.sign_step import is_dense, sign_step
 from dptools.purifiers.texture import noise_level, without_impulses
 from dptools.purifiers.tiling import in_tiles
 from dptools.purifiers.zero_shot.contrast import restore_contrast
@@ -56,12 +58,24 @@ class ZeroShot(Purifier):
     def _purify(self, image: Tensor, seed: int) -> Tensor:
         """Return one purified image, 1 x 3 x H x W in [0, 1]."""
         with torch.inference_mode(False):  # training needs gradients, whatever the mode of the caller
-            image = image.detach().float().clone()
+            image = stretched(image.detach().float().clone())
             generator = torch.Generator().manual_seed(seed)
             network = self._train(image, generator)
             with torch.no_grad():
-                output = in_tiles(image, self.settings.tile, lambda tile, _: self._mean(network, tile, generator), 0)
-                return grey_like(restore_contrast(self._textured(output, image), image).clamp(0, 1), image)
+                return grey_like(self._denoise(network, image, generator).clamp(0, 1), image)
+
+    def _denoise(self, network: FilterMixture, image: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the image without noise, about in [0, 1]."""
+
+        def denoised(noisy: Tensor) -> Tensor:
+            return in_tiles(noisy, self.settings.tile, lambda tile, _: self._mean(network, tile, generator), 0)
+
+        output = denoised(image)
+        if not is_dense(image - output, self.settings.dense, self.settings.correlation):
+            return restore_contrast(self._textured(output, image), image)
+        for _ in range(self.settings.sign_steps):
+            output = denoised(sign_step(image, output))
+        return output
 
     def _textured(self, output: Tensor, image: Tensor) -> Tensor:
         removed = image - output

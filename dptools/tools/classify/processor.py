@@ -13,6 +13,7 @@ from dptools.pipe.record import Record
 from dptools.pipe.run import Emit
 from dptools.pipe.sample import Sample
 from dptools.pipe.stage import ToolOptions
+from dptools.pipe.walk import SUFFIXES
 from dptools.tools.classifier_options import check_calibrated
 from dptools.tools.classify.calibrating import calibrating
 from dptools.tools.classify.certification import CertificationOptions
@@ -71,6 +72,8 @@ class ClassifyOptions(ToolOptions):
             raise UsageError("--certify and --smooth exclude --suspect, --calibrate and --labels")
         if self.calibrate and (self.suspect or self.calibration or self.label_map):
             raise UsageError("--calibrate excludes --suspect, --calibration and --labels")
+        if self.calibrate and self.calibrate.suffix.lower() in SUFFIXES:
+            raise UsageError(f"--calibrate {self.calibrate}: this image would be replaced: name FILE.json first")
         if self.calibration and not self.suspect:
             raise UsageError("--calibration requires --suspect")
         if (self.suspect or self.calibrate) and is_service(self.model):

@@ -35,7 +35,7 @@ from dptools.tools.denoise.tracing import TraceOptions
 from dptools.tools.shared import Labels
 
 METHOD_HELP = (
-    "fast (pretrained, one pass), denoiser (more passes), perceptual (without added noise), photo (for the eye), "
+    "fast (pretrained), denoiser (trained without classifiers), perceptual (without added noise), photo (for the eye), "
     "zero-shot (trained on the image alone), dip (deep image prior), paper (as published), "
     f"or a filter: {', '.join(PARAMETERS)}."
 )

@@ -9,6 +9,7 @@ import typer
 from dptools.cli.entry import check_input, errors_on_one_line, new_app, report
 from dptools.cli.entry import main as run
 from dptools.cli.options import Debug, Version
+from dptools.cli.output_checks import check_writable
 from dptools.errors import UsageError
 from dptools.evaluation.adaptive import evaluations, warnings
 from dptools.evaluation.certified import RADII
@@ -30,6 +31,9 @@ NO_RATES = (
     "no record has predicted classes and a true label, so there are no rates: "
     "classify the images with dp-classify; if they have no label, use --label or --label-from of dp-attack"
 )
+
+RECORD_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv")
+"""Suffixes of files with records, of which a glob after ``--report`` would replace the first."""
 
 
 def evaluate_records(
@@ -111,8 +115,7 @@ def evaluate_records(
                 OutputFormat.TABLE: as_table,
             }
         )
-        if report_file == Path("-"):
-            raise UsageError("--report -: a report cannot be written to standard output: name a file")
+        _check_places(figures, report_file)
         options = _figure_options(figure_formats, style, no_published, figures)
         if maps and (output_format is OutputFormat.CSV or report_file):
             raise UsageError("--maps cannot be combined with --csv or --report")
@@ -140,6 +143,22 @@ def evaluate_records(
         _write_files(summary, figures, report_file, options)
         put(sys.stdout.buffer, f"{format_summary(summary, output_format, scores)}\n".encode())
         raise typer.Exit(1 if summary.failed or problems else 0)
+
+
+def _check_places(figures: Path | None, report_file: Path | None) -> None:
+    """Check that figures and the report can be written, before records are read, which may take hours in a pipeline.
+
+    Raises:
+        UsageError: They cannot, or the report would replace a file of records.
+    """
+    if figures:
+        check_writable(figures, f"--figures {figures}")
+    if report_file == Path("-"):
+        raise UsageError("--report -: a report cannot be written to standard output: name a file")
+    if report_file and report_file.suffix.lower() in RECORD_SUFFIXES:
+        raise UsageError(f"--report {report_file}: a report is HTML, and would replace records: name FILE.html first")
+    if report_file and (report_file.is_file() or not report_file.exists()):
+        check_writable(report_file.resolve().parent, f"--report {report_file}")
 
 
 def _radii(text: str | None) -> tuple[float, ...]:
@@ -182,8 +201,6 @@ def _warn(summary: Summary, scores: "MapScores | None") -> None:
 def _figure_options(formats: list[str] | None, style: str, no_published: bool, figures: Path | None) -> FigureOptions:
     if formats and not figures:
         raise UsageError(f"--figure-format {formats[0]} needs --figures DIR")
-    if figures and figures.exists() and not figures.is_dir():
-        raise UsageError(f"--figures {figures}: this is a file: name a directory")
     unique = tuple(dict.fromkeys(name.lower() for name in formats or FigureOptions.formats))
     return FigureOptions(unique, style, not no_published)
 

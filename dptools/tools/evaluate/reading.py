@@ -1,5 +1,6 @@
 """Read the files of records that dp-eval summarises."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.source import read_jsonl
 from dptools.tools.evaluate.repeats import RepeatedRecords
 from dptools.tools.evaluate.trace_file import read_trace
+
+logger = logging.getLogger(__name__)
 
 
 class RecordObserver(Protocol):
@@ -100,10 +103,14 @@ class EvaluationInputs:
                 head += stream.readline(MAX_LINE)
             header = find_header(_text(head), _title(name)) if input_format is InputFormat.PATHS else None
             samples = _csv(stream, header, name) if header else _jsonl(stream, head, name)
+            empty = True
             for sample in samples:
+                empty = False
                 if sample.failed and not sample.reported:
                     self.report(complaint(sample))
                 yield sample.record
+            if empty:
+                logger.warning("%s: no records", _title(name))
 
 
 def _jsonl(stream: BinaryIO, head: bytes, name: str) -> Iterator[Sample]:

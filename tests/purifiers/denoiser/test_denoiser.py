@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from dptools.errors import UsageError
 from dptools.purifiers import Denoiser, load
@@ -53,22 +54,63 @@ def test_images_of_any_size_keep_their_size(size: tuple[int, int]) -> None:
     assert load("denoiser")(torch.rand(2, 3, *size)).shape == (2, 3, *size)
 
 
-@pytest.mark.parametrize(("deviation", "passes"), [(0, 1), (3, 1), (9, 3), (20, 2), (50, 2)])
+def attacked(epsilon: float, size: int = 128) -> Tensor:
+    """Return the image of smooth waves, each value changed by plus or minus epsilon / 255.
+
+    Neighbouring values mostly have the same sign, as after FGSM.
+    """
+    noise = torch.randn(1, 3, size + 1, size + 1, generator=torch.Generator().manual_seed(7))
+    return smooth(size) + epsilon / 255 * avg_pool2d(noise, 2, stride=1).sign()
+
+
+@pytest.mark.parametrize(("deviation", "passes"), [(0, 1), (3, 1), (9, 1), (20, 2), (50, 2)])
 def test_the_noise_of_the_image_decides_the_number_of_passes(deviation: float, passes: int) -> None:
     (done,) = load_denoiser().denoise(noisy(deviation), [3])
     assert done.passes == passes
     assert 255 * done.noise_level == pytest.approx(deviation, abs=4)
 
 
-def test_further_passes_remove_more_of_a_perturbation() -> None:
-    """The correlation of the output with the perturbation falls."""
-    perturbation = noisy(9) - smooth()
+@pytest.mark.parametrize("epsilon", [8, 16])
+@pytest.mark.parametrize("settings", [DENOISER, FAST])
+def test_sign_steps_remove_more_of_a_dense_perturbation(settings: DenoiserSettings, epsilon: float) -> None:
+    """The correlation of the error with the perturbation falls."""
+    texture = noisy(3)
+    perturbation = attacked(epsilon) - smooth()
 
-    def left(passes: int) -> float:
-        errors = Denoiser(replace(DENOISER, passes=passes))(noisy(9), seeds=[3]) - smooth()
-        return float((errors * perturbation).sum() / perturbation.square().sum())
+    def left(sign_steps: int) -> float:
+        denoiser = Denoiser(replace(settings, sign_steps=sign_steps))
+        error = denoiser(texture + perturbation, seeds=[3]) - texture
+        return float((error * perturbation).sum() / perturbation.square().sum())
 
-    assert left(3) < 0.7 * left(1)
+    assert Denoiser(settings).denoise(texture + perturbation, [3])[0].passes == 4
+    assert abs(left(3)) < 0.5 * left(0)
+
+
+@pytest.mark.parametrize("epsilon", [0, 32])
+def test_weak_and_very_strong_perturbations_get_no_sign_steps(epsilon: float) -> None:
+    (done,) = load_denoiser().denoise(attacked(epsilon), [3])
+    assert done.passes < 4
+
+
+def test_each_image_of_a_batch_is_treated_by_itself() -> None:
+    images = torch.cat([smooth(), attacked(8), noisy(40)])
+    together = load_denoiser()(images, seeds=[3, 4, 5])
+    for index, image in enumerate(images):
+        assert torch.equal(together[index], load_denoiser()(image[None], seeds=[3 + index])[0])
+
+
+@pytest.mark.parametrize("method", ["fast", "denoiser", "zero-shot"])
+def test_lost_contrast_comes_back(method: str) -> None:
+    """An attack that blends the image with grey leaves few grey levels."""
+    image = (255 * (0.5 + 0.05 * (smooth() - 0.5))).round() / 255
+    stretched = (smooth() - smooth().min()) / (smooth().max() - smooth().min())
+    assert psnr(load(method)(image, seeds=[3]), stretched) > 20
+
+
+@pytest.mark.parametrize("method", ["photo", "perceptual"])
+def test_contrast_stays_for_the_eye_and_for_certificates(method: str) -> None:
+    image = 0.5 + 0.1 * (smooth() - 0.5)
+    assert psnr(load(method)(image), image) > 40
 
 
 def test_a_share_of_strong_noise_is_added_back() -> None:
@@ -150,9 +192,9 @@ def test_gradients_are_those_of_the_network_in_fp32() -> None:
     assert gradients[0].abs().max() > 0.1
 
 
-@pytest.mark.parametrize(("deviation", "passes"), [(3, 1), (9, 3), (40, 2)])
-def test_gradients_agree_with_finite_differences(deviation: float, passes: int) -> None:
-    purify, image = load_denoiser().double(), noisy(deviation, 64).double()
+@pytest.mark.parametrize(("image", "passes"), [(noisy(9, 64), 1), (attacked(8, 64), 4), (noisy(40, 64), 2)])
+def test_gradients_agree_with_finite_differences(image: Tensor, passes: int) -> None:
+    purify, image = load_denoiser().double(), image.double()
     direction = torch.randn(image.shape, generator=torch.Generator().manual_seed(5)).double()
     assert purify.denoise(image, [3])[0].passes == passes
 

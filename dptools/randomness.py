@@ -9,16 +9,16 @@ import torch
 
 
 @contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Seed torch, numpy and random inside the block, and restore their states after it.
 
     Args:
         seed: 0 <= seed < 2**63.
-        device: The device whose torch generator is seeded, besides that of the CPU.
+        device: The device to compute on. If it is a GPU, the state of its generator is restored, too.
     """
     numpy_state, random_state = np.random.get_state(), random.getstate()
     try:
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with torch.random.fork_rng(devices=[device] if device and device.type == "cuda" else []):
             torch.manual_seed(seed)
             np.random.seed(seed % 2**32)
             random.seed(seed)
