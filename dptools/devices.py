@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import torch
 
 
+USE_CPU = ": use --device cpu (device='cpu' in Python)"
+"""What to do without a GPU, for error messages."""
+
+
 def check_device(name: str) -> str:
     """Return the name if it denotes a device, whether or not this machine has it.
 
@@ -37,10 +41,12 @@ def resolve_device(name: str) -> "torch.device":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise SetupError("device mps does not exist: torch can use no Metal GPU on this machine")
+        raise SetupError(f"device mps does not exist: torch can use no Metal GPU on this machine{USE_CPU}")
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
-        raise SetupError(f"device {name} does not exist: torch can use {count} CUDA devices on this machine")
+        devices = f"{count} CUDA device{'' if count == 1 else 's'}"
+        hint = f": choose cuda:0{f' to cuda:{count - 1}' * (count > 1)}" if count else USE_CPU
+        raise SetupError(f"device {name} does not exist: torch can use {devices} on this machine{hint}")
     return device
 
 

@@ -29,3 +29,13 @@ def test_files_and_functions_are_short(path: Path) -> None:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef):
             assert (node.end_lineno or 0) - node.body[0].lineno < MAX_BODY_LINES, node.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_onnxruntime_is_imported_without_telemetry(path: Path) -> None:
+    """RapidOCR imports it, too."""
+    nodes = list(ast.walk(ast.parse((ROOT / path).read_text())))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    if path.name != "onnx_runtime.py" and {name.partition(".")[0] for name in names} & {"onnxruntime", "rapidocr"}:
+        assert "dptools.onnx_runtime" in names

@@ -9,7 +9,7 @@ from PIL import Image
 
 sys.path.extend([str(Path(__file__).parent / name) for name in ("benchmarks", "gpu")])  # the scripts import one another
 from paper import curves, facts, point
-from paper_report import loss_threshold, oracle, record
+from paper_report import loss_threshold, oracle, record, trace
 from restore import Case, Result, mean_over_attacks, run_case
 from universality import METHODS, is_recorded, run_once
 
@@ -78,4 +78,5 @@ def test_the_report_of_the_paper_reads_what_the_gpu_writes() -> None:
     assert (oracle(fit), loss_threshold(fit)) == (150, 150)
     assert (points[0]["label_rank"], points[0]["adversarial_rank"], points[2]["label_rank"]) == (3, 2, 1)
     assert record(fit, "oracle")["classify"]["label_rank"] == 1
+    assert [line["iteration"] for line in trace(fit, 150)] == [50, 100, 150]
     assert "file" not in fit

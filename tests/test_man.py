@@ -32,6 +32,12 @@ def test_page_lists_exactly_the_options_of_its_tool(tool: str) -> None:
     assert sorted(documented) == sorted(options | {"-h", "--help"})
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_macro_is_printed_as_text(page: Path) -> None:
+    """A macro works only at the beginning of a line."""
+    assert not re.findall(r"^(?!\.\\\").* \.[A-Z][a-z] .*", page.read_text(), re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("tool", "columns"), [("eval", as_csv([]).split(",")), ("classify", COLUMNS), ("mapsext", CSV_COLUMNS)]
 )

@@ -286,7 +286,10 @@ MISTAKES = {
         3,
         "mine.py:broken: mine.py:30: NameError: name 'undefined_name' is not defined",
     ),
-    "--model mine.py:network": (2, "mine.py:network does not state its input size"),
+    "--model mine.py:network": (
+        2,
+        "mine.py:network does not state its input size: give the side of its input in pixels, --size N",
+    ),
     "--model mine.py:network --size 64": (2, "mine.py:network returns 4 x 7 for one image of 64 x 64 pixels"),
     "--model mine.py:network --size 40": (
         2,

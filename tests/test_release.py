@@ -38,10 +38,12 @@ def declared(*extras: str) -> list[Requirement]:
 def test_versions_agree() -> None:
     version = PROJECT["project"]["version"]
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))["version"] == version
-    newest = re.search(r"^## (\S+)( - unreleased)?", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    newest = re.search(r"^## (\S+) - (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert newest
     assert newest[1] == version.partition(".dev")[0]
-    assert bool(newest[2]) == (".dev" in version)
+    assert (newest[2] == "unreleased") == (".dev" in version)
+    released = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8")).get("date-released", "unreleased")
+    assert newest[2] == str(released)
 
 
 def test_the_citation_has_what_its_format_requires_and_agrees_with_the_readme() -> None:

@@ -1,5 +1,6 @@
 """The names of smoothed classifiers, without torch."""
 
+import math
 from dataclasses import dataclass
 
 from dptools.errors import UsageError
@@ -23,6 +24,11 @@ N0 = 100
 def choosing_draws(draws: int) -> int:
     """Return the default number of draws that choose the class, in addition to the draws that are counted."""
     return max(1, min(N0, draws // 10))
+
+
+def fewest_draws(alpha: float) -> int:
+    """Return the smallest number of draws that can certify a class: if all draws are of the class."""
+    return math.floor(-math.log2(alpha)) + 1
 
 
 def parse_sigma(text: str) -> float:

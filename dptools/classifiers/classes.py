@@ -52,8 +52,10 @@ class Classes:
         raise ValueError(f"unknown label {text!r}: neither an index from 0 to {len(self) - 1} nor a class of the model")
 
     def similar(self, text: str) -> list[str]:
-        """Return at most three class names with a spelling similar to the text."""
-        return get_close_matches(normalized(text), dict.fromkeys(map(normalized, self.names)), n=3, cutoff=0.75)
+        """Return at most five class names: those that contain the text as a word, then those spelled like it."""
+        text, names = normalized(text), dict.fromkeys(map(normalized, self.names))
+        containing = [name for name in names if text and f" {text} " in f" {name} "]
+        return list(dict.fromkeys([*containing, *get_close_matches(text, names, n=3, cutoff=0.75)]))[:5]
 
     def indices(self, name: str) -> tuple[int, ...]:
         """Return the indices of all classes with this name or WordNet id, without regard to case.

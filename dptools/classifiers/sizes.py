@@ -2,6 +2,12 @@
 
 from dptools.errors import UsageError
 
+SIZE_HINT = "give the side of its input in pixels, --size N (size=N in Python)"
+"""What to do if the size of an input is unknown, for error messages."""
+
+WEIGHTS_HINT = "give a state dict file of your own, --weights FILE (weights=FILE in Python)"
+"""What to do if published weights cannot be had, for error messages."""
+
 
 def input_size(fixed: int | None, requested: int | None, name: str) -> int:
     """Return the side of a network's input, in pixels.
@@ -16,7 +22,7 @@ def input_size(fixed: int | None, requested: int | None, name: str) -> int:
     """
     size = fixed or requested
     if size is None:
-        raise UsageError(f"{name} accepts any input size: set the size, the side of the input in pixels")
+        raise UsageError(f"{name} accepts any input size: {SIZE_HINT}")
     if requested not in (None, size):
         raise UsageError(f"{name} accepts images of {size} x {size} pixels only, not {requested}")
     return size

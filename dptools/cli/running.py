@@ -127,9 +127,8 @@ def _writes_image_to_stdout(options: ToolOptions, out: Path | None, source: Sour
         hint = (
             "standard input is no image and was read as a list of paths; " if source.form is InputFormat.PATHS else ""
         )
-        raise UsageError(
-            f"{hint}-o DIR is needed: images go there, and records to standard output; for one image: {filter_usage()}"
-        )
+        usage = "; ".join(filter(None, [f"for one image: {filter_usage()}", options.text_hint]))
+        raise UsageError(f"{hint}-o DIR is needed: images go there, and records to standard output; {usage}")
     if len(options.id_suffixes) != 1:
         raise UsageError(f"-o DIR is needed: one image would become {len(options.id_suffixes)}")
     if sys.stdout.isatty():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dptools.attacks.registry import PAPER
 from dptools.evaluation.adaptive import evaluations, warnings
 from dptools.evaluation.formatting import Rows, Texts, percent
 from dptools.evaluation.intervals import Rate
@@ -50,7 +51,9 @@ def sections(summary: Summary, *, published: bool = True) -> Iterator[Section]:
         yield Section("Certified accuracy", certified_rows(summary.certificates), note)
     yield from _robustness_sections(summary)
     if len(summary.methods) > 1:
-        yield Section("Top-1 accuracy by method and attack", _matrix(summary), "“none” stands for clean images.")
+        matrix = _matrix(summary)
+        note = "“none” stands for clean images." if NONE in matrix[0] else ""
+        yield Section("Top-1 accuracy by method and attack", matrix, note)
     if summary.gate:
         yield from _gate_sections(summary)
     if summary.comparisons:
@@ -74,7 +77,8 @@ def sections(summary: Summary, *, published: bool = True) -> Iterator[Section]:
     yield Section(
         "Results of the Deep Protection paper",
         _paper_rows(summary) if published else [],
-        "Another network (resnet18) and other images: 73 that it classifies correctly, attacked in eight ways.",
+        "Another network (resnet18) and other images: 73 that it classifies correctly, attacked in eight ways "
+        f"({', '.join(PAPER)}).",
     )
 
 
@@ -117,13 +121,23 @@ def _paper_rows(summary: Summary) -> Rows:
     rows = Texts([["figure", "published", "here"]])
     for result in PAPER_RESULTS:
         own = [
-            f"{method}: {percent(rate)}"
+            f"{method}: {percent(rate)} (n = {rate.n}{_other_attacks(summary, method, result)})"
             for method, pair in summary.methods.items()
             if (rate := _same_rate(result, pair)).n and result.is_comparable(method)
         ]
         if own:
             rows.append([result.description, f"{result.percent:g} (n = {result.n})", "; ".join(own)])
     return rows
+
+
+def _other_attacks(summary: Summary, method: str, result: PaperResult) -> str:
+    """Return the attacks on the images of a method as a text; empty if they are those of the paper's result."""
+    found = [
+        attack
+        for (name, attack), group in summary.cells.items()
+        if name == method and attack != NONE and group.rate(f"after_top{result.top}").n
+    ]
+    return "" if result.clean or set(found) == set(PAPER) else f"; attacks: {', '.join(found)}"
 
 
 def _same_rate(result: PaperResult, pair: tuple[Group, Group]) -> Rate:

@@ -1,7 +1,6 @@
 """Text detection: the detection network of PaddleOCR, run by ONNX Runtime. The wheel of RapidOCR contains it."""
 
 import functools
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from dptools.devices import available_cores
 from dptools.maps.images import Grey, tiles
+from dptools.onnx_runtime import import_onnxruntime
 
 Probability = NDArray[np.float32]
 """H x W, in [0, 1]: for each pixel the probability that it belongs to the middle of a text line."""
@@ -23,8 +23,7 @@ STRIDE = 32
 
 def load_rapidocr(threads: int, params: Mapping[str, Any]) -> Any:
     """Return RapidOCR, whose networks compute with this number of threads, with further parameters of it."""
-    # ONNX Runtime would store an id of the machine in the home directory and send telemetry.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import_onnxruntime()  # RapidOCR imports it, too.
     from rapidocr import RapidOCR
 
     common = {"Global.log_level": "critical", "EngineConfig.onnxruntime.intra_op_num_threads": threads}

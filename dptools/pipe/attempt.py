@@ -27,7 +27,7 @@ def attempt(step: Callable[[Sample], list[Sample]], sample: Sample, tool: str) -
     except DptoolsError:
         raise
     except OSError as error:
-        return [sample.fail(tool, type(error).__name__, error.strerror or str(error))]
+        return [sample.fail(tool, type(error).__name__, explain(error, sample.path))]
     except Exception as error:
         if out_of_memory(error):
             return [sample.fail(tool, "OutOfMemory", "out of memory: the image is too large")]
@@ -35,3 +35,13 @@ def attempt(step: Callable[[Sample], list[Sample]], sample: Sample, tool: str) -
             raise
         kind = type(error).__name__
         return [sample.fail(tool, kind, f"unexpected {kind}: {error}")]
+
+
+def explain(error: OSError, path: str) -> str:
+    """Return why a file cannot be read, with a hint if the path is probably a mistake."""
+    reason = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError) and path.lower().startswith(("http://", "https://", "ftp://")):
+        return f"{reason}: URLs are not read; download the image first"
+    if isinstance(error, FileNotFoundError) and path.endswith("\r"):
+        return f"{reason}: the name ends in a carriage return; convert the list of files with tr -d '\\r'"
+    return reason

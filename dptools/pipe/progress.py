@@ -23,10 +23,12 @@ MAX_TEXT = 40
 def progress_is_useful() -> bool:
     """Return whether standard error is a terminal and nothing else shows the progress.
 
-    If standard output is a terminal, its lines show the progress. If it is a pipe, the last tool of the pipe draws the
-    bar; several bars on one terminal would overwrite each other.
+    If standard output is a terminal, its lines show the progress. If it is a pipe or a socket (as for a child
+    process of Node.js), the program that reads it draws the bar or prints; both on one terminal would overwrite each
+    other.
     """
-    return sys.stderr.isatty() and not sys.stdout.isatty() and not stat.S_ISFIFO(os.fstat(1).st_mode)
+    mode = os.fstat(1).st_mode
+    return sys.stderr.isatty() and not (sys.stdout.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
 
 
 def progress(

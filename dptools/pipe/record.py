@@ -58,6 +58,8 @@ def parse(text: str | bytes, *, needs_path: bool = True) -> Record:
         raise SampleError("BadRecord", f"record of schema {_excerpt(version)}: only schema {SCHEMA_VERSION} is read")
     if "path" not in record and "error" not in record and (needs_path or "id" not in record):
         raise SampleError("BadRecord", "record without path" if needs_path else "record without id or path")
+    if not isinstance(record.get("path", ""), str):  # otherwise the message would name the id that is made of it
+        raise SampleError("BadRecord", "record.path must be string")
     if len(text) * MAX_EXPANSION > MAX_LINE < len(dump(record)):
         raise SampleError("BadJSON", f"longer than {MAX_LINE:,} bytes in ASCII")
     return validate(_with_defaults(record))

@@ -109,9 +109,9 @@ def put(stream: IO[bytes], data: bytes) -> None:
 def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Sample]:
     """Yield the samples. A sample that would overwrite the output of an earlier one becomes an error record.
 
-    The set of hashes is the only data that grows with the number of samples.
+    The hashes are the only data that grows with the number of samples.
     """
-    hashes: set[int] = set()
+    hashes: dict[int, int] = {}
     for sample in samples:
         if sample.failed:
             yield _with_stage(sample, stage.tool)
@@ -121,11 +121,15 @@ def _checked(stage: CachedFileStage, samples: Iterable[Sample]) -> Iterator[Samp
             yield from attempt(partial(_check_unique, stage=stage, hashes=hashes), sample, stage.tool)
 
 
-def _check_unique(sample: Sample, stage: CachedFileStage, hashes: set[int]) -> list[Sample]:
+def _check_unique(sample: Sample, stage: CachedFileStage, hashes: dict[int, int]) -> list[Sample]:
+    """Return the sample, and add the hash of its path to ``hashes``, by the hash of each output."""
+    source = hash(os.path.abspath(sample.path))
     paths = {hash(os.path.join(os.path.realpath(path.parent), path.name)): path for path in _paths(stage, sample)}
     for path_hash in paths.keys() & hashes:
+        if hashes[path_hash] == source:
+            raise SampleError("SameOutput", f"this image is named twice; its output is {paths[path_hash]}")
         raise SampleError("SameOutput", f"its output {paths[path_hash]} is that of an earlier input: rename one")
-    hashes.update(paths)
+    hashes.update(dict.fromkeys(paths, source))
     return [sample]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from dptools.errors import SampleError, UsageError
+from dptools.pipe.attempt import explain
 from dptools.pipe.concatenated import holds_several
 from dptools.pipe.containers import CONTAINERS, is_container_file, read_file, read_stream
 from dptools.pipe.formats import mistaken_for_paths, unsupported_files
@@ -170,7 +171,7 @@ def _find_missing(operand: str) -> Sample | None:
     except (FileNotFoundError, NotADirectoryError) as error:
         if not operand or operand == "-" or split(operand) or split_row(operand):
             return None
-        sample = _failed(PurePath(operand).name or operand, operand, type(error).__name__, error.strerror or str(error))
+        sample = _failed(PurePath(operand).name or operand, operand, type(error).__name__, explain(error, operand))
         return replace(sample, reported=True)
     except (OSError, ValueError):
         return None

@@ -104,6 +104,11 @@ class ToolOptions(Protocol):
         return None
 
     @property
+    def text_hint(self) -> str:
+        """How to get a text instead of images and records, for an error message; empty if there is no such format."""
+        return ""
+
+    @property
     def extra_directories(self) -> tuple[Path, ...]:
         """The directories that the tool writes files into, besides the output directory."""
         return ()

@@ -71,12 +71,12 @@ def record(fit: Fit, criterion: str) -> dict[str, Any]:
     }
 
 
-def trace(fit: Fit) -> list[dict[str, Any]]:
-    """Return the lines of the trace of a fit with the fixed number of iterations."""
+def trace(fit: Fit, limit: int) -> list[dict[str, Any]]:
+    """Return the lines of the trace of a fit with this number of iterations."""
     return [
         {"id": fit["id"], "attack": fit["attack"], "iteration": point["iteration"], "label_rank": point["label_rank"]}
         for point in fit["points"]
-        if point["iteration"] <= FIXED
+        if point["iteration"] <= limit
     ]
 
 
@@ -109,16 +109,20 @@ def main() -> None:
     with lzma.open(options.records, "rt") as file:
         fits = [json.loads(line) for line in file]
     print("\n".join(by_iterations(fits)), flush=True)
+    attacked = [fit for fit in fits if fit["attack"] != "none"]
     written = {}
-    traced = write(options.out / "fixed.trace", [line for fit in fits for line in trace(fit)])
+    traced = write(options.out / "fixed.trace", [line for fit in fits for line in trace(fit, FIXED)])
     for criterion in CRITERIA:
         name = criterion.partition(":")[0]
-        group = fits if criterion != "oracle" else [fit for fit in fits if fit["attack"] != "none"]
+        group = fits if criterion != "oracle" else attacked
         written[name] = write(options.out / f"{name}.jsonl", [record(fit, criterion) for fit in group])
         more = ["--trace", str(traced)] if name == "fixed" else []
         command = ["dp-eval", "--markdown", *more, "--figures", str(options.out / name), str(written[name])]
         print(f"\n{criterion}:", flush=True)
         subprocess.run(command, check=True)
+    course = write(options.out / "course.trace", [line for fit in attacked for line in trace(fit, LIMIT)])
+    command = ["dp-eval", "--trace", str(course), "--figures", str(options.out / "course"), str(written["oracle"])]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     print("\nall criteria:", flush=True)
     subprocess.run(
         [

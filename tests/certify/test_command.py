@@ -29,6 +29,8 @@ def parse(certify: list[str], **more: Any) -> Any:
         (["0.25"], {"smooth": "0.25"}, "--certify and --smooth exclude each other"),
         ([], {"draws": 5}, "--draws needs --certify or --smooth"),
         ([], {"smooth": "0.25", "until": 0.5}, "--until needs --certify"),
+        (["0.25"], {"draws": 9}, "--draws 9: too few for a certificate with alpha 0.001: give 10 or more"),
+        (["0.25", "0.5"], {"draws": 10}, "--draws 10: too few for a certificate with alpha 0.001: give 11 or more"),
         (["0.25"], {"until": 0.0}, "--until 0: give a radius above 0"),
         (["0.25"], {"alpha": 1.0}, "--alpha 1: give the probability of an error"),
         (["0.25"], {"purifier": "dip"}, "--purifier dip: a certificate needs one purification for each of its draws"),
@@ -65,7 +67,7 @@ def test_records_are_the_same_whatever_the_batch_jobs_and_engine(dog: Path, sh: 
 
 def test_a_person_reads_what_is_certified(dog: Path, sh: Run) -> None:
     shown = sh(f"script -qec 'dp-classify --certify 0.12 --draws 30 -k 1 -j 1 -q {dog}' /dev/null").stdout
-    assert "bull mastiff; no change with an L2 norm up to 0.0" in shown
+    assert "bull mastiff; no change of the 224 x 224 input with an L2 norm up to 0.0" in shown
     assert "can alter this (confidence 99.9 %)" in shown
 
 

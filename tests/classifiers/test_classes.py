@@ -36,6 +36,12 @@ def test_unknown_label_is_an_error(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_classes_that_contain_a_word_are_before_those_spelled_like_it() -> None:
+    assert imagenet().similar("cat") == ["tiger cat", "persian cat", "siamese cat", "egyptian cat", "madagascar cat"]
+    assert imagenet().similar("goldfinsh") == ["goldfish", "goldfinch"]
+    assert imagenet().similar("") == []
+
+
 def test_classes_with_other_counts_are_numbered() -> None:
     classes = numbered(3)
     assert classes.describe(2) == {"index": 2, "name": "class 2"}

@@ -122,7 +122,9 @@ def test_unknown_model_error_suggests_similar_names() -> None:
 def test_failed_download_error_says_where_to_put_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(SetupError, match=r"put resnet18-f37072fd.pth into .*or use a state dict file of your own"):
+    with pytest.raises(
+        SetupError, match=r"put resnet18-f37072fd.pth into .*or give a state dict file of your own, --weights FILE"
+    ):
         load("resnet18")
 
 
@@ -181,5 +183,5 @@ def test_device_errors() -> None:
     assert resolve_device("cpu").type == "cpu"
     with pytest.raises(UsageError, match="choose auto, cpu, cuda, cuda:N or mps"):
         resolve_device("gpu")
-    with pytest.raises(SetupError, match="device cuda:99 does not exist"):
+    with pytest.raises(SetupError, match=r"device cuda:99 does not exist: .*(use --device cpu|choose cuda:0)"):
         resolve_device("cuda:99")

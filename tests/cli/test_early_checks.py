@@ -22,6 +22,11 @@ def test_a_missing_file_needs_no_model(engine: str, in_process: Run) -> None:
     assert [json.loads(line)["error"]["stage"] for line in done.stdout.splitlines()] == ["dp-classify"] * 2
 
 
+def test_a_url_is_a_missing_file_with_a_hint(in_process: Run) -> None:
+    done = in_process("dp-classify https://example.org/a.png")
+    assert done.stderr.endswith("a.png: No such file or directory: URLs are not read; download the image first\n")
+
+
 def test_missing_files_are_reported_before_the_first_image(sh: Run, tmp_path: Path, picture: Picture) -> None:
     picture(tmp_path / "a.png")
     done = sh(f"{CHEAP} -o out a.png gone.png 2>&1")

@@ -142,7 +142,15 @@ def test_version_and_short_help(tool: str, in_process: Run) -> None:
             "dp-mapsext: unknown reader 'human': choose rapidocr, tesseract, tess",
         ),
         ("dp-mapsext --format tsv x.png", "dp-mapsext: unknown format 'tsv' (did you mean csv?): choose jsonl,"),
-        ("dp-mapsext --words x.png", "dp-mapsext: -o DIR is needed: images go there"),
+        (
+            "dp-mapsext --words x.png",
+            "dp-mapsext: -o DIR is needed: images go there, and records to standard output; for one image: dp-mapsext "
+            "< IMAGE > OUT.png; for the words alone, --format txt, csv or geojson and no -o",
+        ),
+        (
+            "dp-mapsext --words --lang deu x.png",
+            "dp-mapsext: --lang deu: RapidOCR reads all languages at once; others than eng only keep accents",
+        ),
         ("dp-mapsext --lang deu x.png -o o", "dp-mapsext: --lang has no effect unless words are read: add --words"),
         (
             "dp-mapsext --overlay o.gif x.png -o o",
@@ -152,6 +160,8 @@ def test_version_and_short_help(tool: str, in_process: Run) -> None:
         ("dp-mapsext --iterations 9 x.png -o o", "dp-mapsext: --iterations 9 requires --rule paper: no other"),
         ("dp-classify --device gpu x.png", "dp-classify: unknown device 'gpu': choose auto, cpu, cuda, cuda:N or mps"),
         ("dp-eval nothing.jsonl", "dp-eval: nothing.jsonl: No such file or directory"),
+        ("mkdir d; dp-eval d", "dp-eval: d: this is a directory, not a file of records: dp-classify d | dp-eval"),
+        ("touch f; dp-eval --figures f r.jsonl", "dp-eval: --figures f: no file can be created in f: Not a directory"),
         ("dp-classify -j 0 x.png", "Error: Invalid value for '-j' / '--jobs'"),
         ("dp-classify --top-q 3 x.png", "Error: No such option: --top-q"),
         ("dp-denoise -o '' x.png", "Error: Invalid value for '-o' / '--out': the name is empty"),

@@ -1,6 +1,7 @@
-"""The progress bar: on a terminal, and never in a pipe."""
+"""The progress bar: on a terminal, and never in a pipe or a socket."""
 
 import os
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,26 @@ def test_progress_is_shown_on_a_terminal_unless_the_records_go_to_a_pipe(
         assert shown == ""
     else:
         assert all(text in shown for text in ("dp-denoise 3/3", "image", " left", "tile 2 of 2"))
+
+
+def test_no_progress_is_shown_if_the_records_go_to_a_socket(
+    tmp_path: Path, picture: Picture, environment: dict[str, str]
+) -> None:
+    """So Node.js starts its child processes."""
+    picture(tmp_path / "a.png")
+    master, terminal = os.openpty()
+    ours, theirs = socket.socketpair()
+    command = ["dp-denoise", "--method", "median:3", "-j", "1", "a.png", "-o", "out"]
+    with (
+        ours,
+        theirs,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=terminal, env=environment, cwd=tmp_path
+        ) as tool,
+    ):
+        os.close(terminal)
+        shown = _read_all(master)
+    assert (tool.returncode, shown) == (0, "")
 
 
 def _read_all(terminal: int) -> str:

@@ -96,12 +96,19 @@ def run(examples: Sequence[Example], directory: Path, environment: dict[str, str
 def agree(printed: str, shown: str) -> bool:
     """Return whether a page shows what was printed: the same words, and about the same results.
 
-    Percentages, radii and suspicions may differ a little between machines; other numbers, such as times, may differ.
+    Percentages, radii and suspicions may differ a little between machines; other numbers, such as times, may differ. If
+    no number differs, the spaces are the same, too: otherwise, columns may have other widths.
     """
+    if re.sub(r"\s+", "", printed) == re.sub(r"\s+", "", shown):
+        return _lines(printed) == _lines(shown)
     results = [[float(number) for number in RESULT.findall(text)] for text in (printed, shown)]
     return _words(printed) == _words(shown) and all(
         abs(one - other) <= (5 if max(one, other) > 1 else 0.02) for one, other in zip(*results, strict=True)
     )
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip().splitlines()]
 
 
 def _words(text: str) -> list[list[str]]:

@@ -95,6 +95,14 @@ def test_commands_run_and_print_what_the_pages_show(sandbox: Path, environment: 
     assert not failures, "\n".join(map(str, failures))
 
 
+def test_a_page_shows_the_columns_that_are_printed() -> None:
+    """Numbers that differ may change the width of columns."""
+    printed = "attack  n  top-1 after\nnone    2    50 [9-91]\n"
+    assert agree(printed, printed.replace("after", "after  "))
+    assert not agree(printed, printed.replace("    50", "  50"))
+    assert agree("a  2.0 s  b\n", "a 12.0 s  b\n")
+
+
 @pytest.mark.docs
 def test_library_example_prints_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], environment: dict[str, str]

@@ -9,6 +9,7 @@ import pytest
 from evaluation.test_figures import RECORDS, TRACE, read_image, record, summarise
 from evaluation.test_robustness import images
 
+from dptools.attacks import PAPER
 from dptools.evaluation.gallery import gallery
 from dptools.evaluation.learning_curves import learning_curves
 from dptools.evaluation.paired import Comparison
@@ -154,6 +155,18 @@ def test_results_of_the_paper_are_shown_beside_comparable_ones_only() -> None:
     assert "84 (n = 584)" in page(summarise())
     assert "(n = 584)" not in page(summarise(), published=False)
     assert "Results of the Deep Protection paper" not in page(summarise([record("gs", 1, "denoiser")]), published=False)
+
+
+def test_results_beside_those_of_the_paper_name_their_number_and_other_attacks() -> None:
+    assert "denoiser: 100 [21-100] (n = 3; attacks: gs)" in page(summarise())
+    assert "denoiser: 100 [21-100] (n = 1)" in page(summarise())  # clean images
+    assert "denoiser: 100 [21-100] (n = 8)" in page(summarise([record(attack, 1, "denoiser") for attack in PAPER]))
+
+
+def test_the_name_of_clean_images_is_explained_if_it_occurs() -> None:
+    explanation = "“none” stands for clean images."
+    assert explanation in page(summarise())
+    assert explanation not in page(summarise([each for each in RECORDS if "attack" in each]))
 
 
 def test_tables_and_figures_are_accessible() -> None:

@@ -12,8 +12,11 @@ from PIL import Image
 from tars import jpeg, tar
 
 from dptools.errors import SampleError, UsageError
+from dptools.pipe.attempt import attempt
 from dptools.pipe.concatenated import holds_several
 from dptools.pipe.image import decode
+from dptools.pipe.opening import open_sample
+from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import InputFormat, sniff
 from dptools.pipe.source import open_source, read_jsonl
 
@@ -22,6 +25,19 @@ def png() -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (3, 3)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("https://example.org/a.png", ": URLs are not read; download the image first"),
+        ("a.png\r", ": the name ends in a carriage return; convert the list of files with tr -d '\\r'"),
+        ("a.png", ""),
+    ],
+)
+def test_a_missing_file_with_a_mistaken_name_gives_a_hint(path: str, hint: str) -> None:
+    (failed,) = attempt(lambda sample: [open_sample(sample, "dp-x")], Sample({"id": "a", "path": path}), "dp-x")
+    assert failed.record["error"]["message"] == f"No such file or directory{hint}"
 
 
 def zipped() -> bytes:

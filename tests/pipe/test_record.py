@@ -50,7 +50,7 @@ def test_path_suffices_for_a_record() -> None:
         ('["a.png"]', "a record is a JSON object, not an array"),
         ("7", "not a number"),
         ('{"id": "a"}', "record without path"),
-        ('{"path": 5}', "record.id must be string"),
+        ('{"path": 5}', "record.path must be string"),
         ('{"path": "a.png", "label": -1}', "record.label must be bigger than or equal to 0"),
         ('{"path": "a.png", "label": true}', "record.label must be integer or string or null"),
         ('{"path": "a.png", "schema": 1}', "record of schema 1: only schema 2 is read"),

@@ -57,6 +57,14 @@ def test_second_input_with_the_same_output_is_refused(tmp_path: Path, picture: P
     assert messages == [f"{samples[1].path}: its output {directory}/n/{name} is that of an earlier input: rename one"]
 
 
+def test_an_image_that_is_named_twice_is_no_other_image(tmp_path: Path, picture: Picture, log: Path) -> None:
+    picture(tmp_path / "a.png")
+    samples = [sample("a.png", path=str(tmp_path / directory / "a.png")) for directory in (".", "none/..")]
+    status, records, messages = process(CachedFileStage(Invert(log), tmp_path / "out"), *samples)
+    assert (status, ["error" in record for record in records]) == (1, [False, True])
+    assert messages == [f"{samples[1].path}: this image is named twice; its output is {tmp_path}/out/a.png"]
+
+
 @pytest.mark.parametrize(
     ("names", "form", "paths"),
     [

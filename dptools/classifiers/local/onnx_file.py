@@ -18,6 +18,7 @@ from dptools.classifiers.sizes import input_size
 from dptools.classifiers.without_gradient import WithoutGradient
 from dptools.errors import SetupError, UsageError
 from dptools.layers import in_batches
+from dptools.onnx_runtime import import_onnxruntime
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 """Types of input that are supported, as ONNX Runtime names them."""
@@ -110,7 +111,7 @@ class OnnxNetwork(nn.Module):
 
 def _session(path: Path, device: torch.device) -> Any:
     """Return a session on the GPU, if the device is one and ONNX Runtime supports it, and otherwise on the CPU."""
-    import onnxruntime
+    onnxruntime = import_onnxruntime()
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

@@ -13,6 +13,7 @@ from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.own import own_classifier
 from dptools.classifiers.local.preprocessing import Preprocessing
 from dptools.classifiers.names import TIMM, ClassifierOptions
+from dptools.classifiers.sizes import WEIGHTS_HINT
 from dptools.errors import SetupError, UsageError
 from dptools.texts import did_you_mean
 
@@ -66,8 +67,8 @@ def _published(timm: Any, name: str, model: str) -> nn.Module:
     except Exception as error:  # the hub's client raises exceptions of many types
         reason = " ".join(str(error).split())[:200]
         raise SetupError(
-            f"{name}: its weights are not on this machine and cannot be downloaded ({type(error).__name__}: {reason}); "
-            "use a state dict file of your own as weights"
+            f"{name}: its weights are not on this machine and cannot be downloaded ({type(error).__name__}: "
+            f"{reason}); {WEIGHTS_HINT}"
         ) from None
     return network
 

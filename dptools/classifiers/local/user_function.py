@@ -21,6 +21,7 @@ from dptools.classifiers.local.own import own_classifier
 from dptools.classifiers.local.preprocessing import Preprocessing
 from dptools.classifiers.local.user_errors import describe, is_users
 from dptools.classifiers.names import ClassifierOptions
+from dptools.classifiers.sizes import SIZE_HINT
 from dptools.errors import SetupError, UsageError
 from dptools.randomness import seeded
 from dptools.texts import did_you_mean
@@ -63,7 +64,7 @@ def _preprocessing(network: nn.Module, options: ClassifierOptions, name: str) ->
         except (TypeError, ValueError, ArithmeticError) as error:
             raise UsageError(f"{name}: its pretrained_cfg is malformed: {describe(error)}") from error
     if options.size is None:
-        raise UsageError(f"{name} does not state its input size: set the size, the side of the input in pixels")
+        raise UsageError(f"{name} does not state its input size: {SIZE_HINT}")
     return Preprocessing(Geometry(options.size, options.size))
 
 

@@ -15,6 +15,7 @@ from dptools.classifiers.local import weights as weights_files
 from dptools.classifiers.local.own import choose_classes, own_classifier
 from dptools.classifiers.local.preprocessing import RESAMPLING, Preprocessing
 from dptools.classifiers.names import BUNDLED, OWN, ClassifierOptions
+from dptools.classifiers.sizes import WEIGHTS_HINT
 from dptools.errors import SetupError, UsageError
 from dptools.texts import did_you_mean
 
@@ -78,7 +79,7 @@ def _download(name: str, published: Any) -> weights_files.StateDict:
         reason = getattr(error, "reason", error)
         raise SetupError(
             f"{name}: its weights are not on this machine and cannot be downloaded ({reason}); "
-            f"put {os.path.basename(published.url)} into {folder}, or use a state dict file of your own as weights"
+            f"put {os.path.basename(published.url)} into {folder}, or {WEIGHTS_HINT}"
         ) from None
 
 

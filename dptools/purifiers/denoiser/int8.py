@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dptools.onnx_runtime import import_onnxruntime
 from dptools.purifiers.denoiser.weights import INT8, stored
 
 
@@ -30,8 +31,7 @@ class Int8Network:
         """Return the network for the present number of threads."""
         threads = torch.get_num_threads()
         if threads not in self._sessions:
-            import onnxruntime
-
+            onnxruntime = import_onnxruntime()
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = threads
             options.log_severity_level = 3

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dptools.certify.smoothing import PURIFIER, choosing_draws, parse_sigma
+from dptools.certify.smoothing import PURIFIER, choosing_draws, fewest_draws, parse_sigma
 from dptools.errors import UsageError
 from dptools.pipe.record import Record
 from dptools.purifiers import Method, parse_method
@@ -77,6 +77,8 @@ def parse_certification(
     alpha = ALPHA if alpha is None else alpha
     if not 0 < alpha < 1:
         raise UsageError(f"--alpha {alpha:g}: give the probability of an error, above 0 and below 1")
+    if certify and draws and draws < (fewest := fewest_draws(alpha / len(sigmas))):
+        raise UsageError(f"--draws {draws}: too few for a certificate with alpha {alpha:g}: give {fewest} or more")
     return CertificationOptions(sigmas, bool(certify), _purifier(purifier), draws or DRAWS, alpha, until, seed)
 
 

@@ -78,7 +78,8 @@ class CertifyProcessor:
         if len({each.label for each in certificates} - {None}) > 1:  # the smoothed classifiers contradict each other
             best = replace(best, label=None, radius=0.0)
         facts = [self._certificate(each) for each in certificates]
-        chosen = {**self._certificate(best), "alpha": options.alpha}  # all certificates hold together with this alpha
+        size = [image.shape[-1], image.shape[-2]]
+        chosen = {**self._certificate(best), "alpha": options.alpha, "input_size": size}  # all hold with this alpha
         others = {"others": [fact for fact in facts if fact["sigma"] != best.sigma]} if len(facts) > 1 else {}
         clean = int(self.classifier.probabilities(image)[0].argmax()) if not self.classifier.remote else None
         plain = {} if clean is None else {"clean_class": clean}

@@ -154,7 +154,13 @@ def _guarantee(record: Record) -> list[str]:
     if "radius" not in vote:
         return [f"  {name} ({confidence})"]
     who = f", by the classifier smoothed with {vote['sigma']:g}" if vote.get("others") else ""
-    return [f"  {name}{who}; no change with an L2 norm up to {_down(vote['radius'])} can alter this ({confidence})"]
+    change = f"no change of the {_input(vote)} with an L2 norm up to {_down(vote['radius'])} can alter this"
+    return [f"  {name}{who}; {change} ({confidence})"]
+
+
+def _input(certificate: Record) -> str:
+    """Return a text for the classifier's input. The image before resizing may have other norms."""
+    return " ".join([" x ".join(map(str, certificate.get("input_size", []))), "input"]).strip()
 
 
 def _down(radius: float) -> str:

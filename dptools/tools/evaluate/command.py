@@ -63,11 +63,15 @@ def evaluate_records(
         typer.Option("--maps", metavar="GROUNDTRUTH", help="GeoJSON of the words on a map, or a directory of these."),
     ] = None,
     gate: Annotated[
-        float,
+        float | None,
         typer.Option(
-            "--gate", min=0, max=1, metavar="T", help="Gate: images with a suspicion of T or more are suspicious."
+            "--gate",
+            min=0,
+            max=1,
+            metavar="T",
+            help=f"Gate: images with a suspicion of T or more are suspicious.  [default: {THRESHOLD:g}]",
         ),
-    ] = THRESHOLD,
+    ] = None,
     radii: Annotated[
         str | None,
         typer.Option("--radii", metavar="R,...", help="Radii of certified accuracy.  [default: 0.25,0.5,1]"),
@@ -118,12 +122,24 @@ def evaluate_records(
         problems: list[str] = []
         scores = _map_scores(maps, problems)
         inputs = EvaluationInputs(
-            tuple(by), problems.append, tuple(trace or ()), tuple(compare or ()), attacked, scores, gate, _radii(radii)
+            tuple(by),
+            problems.append,
+            report,
+            tuple(trace or ()),
+            tuple(compare or ()),
+            attacked,
+            scores,
+            THRESHOLD if gate is None else gate,
+            _radii(radii),
         )
         summary = inputs.summarise(operands or ["-"])
         for problem in problems:
             report(problem)
         _warn(summary, scores)
+        if gate is not None and not summary.gate:
+            report(f"--gate {gate:g} has no effect: no record has a suspicion; dp-classify --suspect adds it")
+        if scores and not scores.maps:
+            report(f"--maps {maps} has no effect: no record is of a map of dp-mapsext")
         _write_files(summary, figures, report_file, options)
         put(sys.stdout.buffer, f"{format_summary(summary, output_format, scores)}\n".encode())
         raise typer.Exit(1 if summary.failed or problems else 0)

@@ -45,11 +45,14 @@ class MapScores:
     Args:
         ground_truth: A GeoJSON file for one map, or a directory of such files that are named after the maps.
         report: Called with a message for each map that cannot be scored.
+
+    Attributes:
+        maps: Number of records of maps.
     """
 
     def __init__(self, ground_truth: Path, report: Callable[[str], None]) -> None:
         self._ground_truth, self._report = ground_truth, report
-        self._only_map = ""
+        self._only_map, self.maps = "", 0
         self._words: ScoreTable[WordScore] = ScoreTable()
         self._masks: ScoreTable[MaskScore] = ScoreTable()
         self._detection: ScoreTable[DetectionScore] = ScoreTable()
@@ -59,6 +62,7 @@ class MapScores:
         """Yield the records unchanged, and score the records of maps."""
         for record in records:
             if "mapsext" in record and "error" not in record:
+                self.maps += 1
                 path = PurePath(str(record["id"]))
                 self._score(record, str(path.parent / path.stem))
             yield record

@@ -22,6 +22,7 @@ from dptools.pipe.run import complaint
 from dptools.pipe.sample import Sample
 from dptools.pipe.sniff import BOM, InputFormat, sniff
 from dptools.pipe.source import read_jsonl
+from dptools.tools.evaluate.repeats import RepeatedRecords
 from dptools.tools.evaluate.trace_file import read_trace
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class EvaluationInputs:
     Attributes:
         by: The keys of the groups.
         report: A function that is called with a message for each line that is not a valid record.
+        note: A function that is called with a message that does not change the exit status.
         traces: Trace files of dp-denoise.
         compare: Files with records of the same ids, purified in other ways.
         attacked: A file with records of the same ids before purification, for figures.
@@ -51,6 +53,7 @@ class EvaluationInputs:
 
     by: tuple[str, ...]
     report: Callable[[str], None]
+    note: Callable[[str], None]
     traces: tuple[Path, ...] = ()
     compare: tuple[Path, ...] = ()
     attacked: Path | None = None
@@ -74,9 +77,12 @@ class EvaluationInputs:
             gate=GateEvaluation(self.gate),
             certificates=CertificateEvaluation(self.radii),
         )
+        repeats = RepeatedRecords()
         for file in files:
-            records = self._read(file)
+            records = repeats.observe(self._read(file))
             summary.read(self.map_scores.observe(records) if self.map_scores else records)
+        if repeats.ids:
+            self.note(f"{repeats}: n counts each record; the intervals take this into account")
         return summary
 
     def _optional(self, path: Path | None) -> Iterator[Record]:
@@ -133,5 +139,7 @@ def _check_stdin(files: list[str]) -> None:
 def _open(name: str) -> BinaryIO:
     try:
         return sys.stdin.buffer if name == "-" else Path(name).open("rb")
+    except IsADirectoryError:
+        raise UsageError(f"{name}: this is a directory, not a file of records: dp-classify {name} | dp-eval") from None
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}") from None

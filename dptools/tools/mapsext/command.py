@@ -6,6 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from dptools.cli.entry import main as run
+from dptools.cli.entry import report
 from dptools.cli.image_tool import image_tool
 from dptools.cli.options import Device, Seed
 from dptools.maps.choices import FORMATS, MASK_METHODS, READERS
@@ -46,6 +47,8 @@ def mapsext(
 ) -> MapsextOptions:
     """Extract the text of scanned maps as a white-on-black mask, and read words, also along curves."""
     ocr = OcrOptions(words, reader, lang, scale, output_format, overlay, lexicon)
+    if reader == READERS[0] and lang != "eng":
+        report(f"--lang {lang}: RapidOCR reads all languages at once; others than eng only keep accents and scripts")
     return MapsextOptions(rule, iterations, ocr, device, seed)
 
 

@@ -70,6 +70,10 @@ class MapsextOptions(ToolOptions):
         }
         return formatters.get(self.ocr.output_format)
 
+    @property
+    def text_hint(self) -> str:
+        return "for the words alone, --format txt, csv or geojson and no -o"
+
     def load(self) -> "MapTextExtractor":
         from dptools.devices import resolve_device
         from dptools.tools.mapsext.processor import MapTextExtractor

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
+from dptools.onnx_runtime import import_onnxruntime
 from dptools.purifiers.denoiser.network import DenoiserUNet
 from dptools.purifiers.denoiser.training.images import patches, read_tiles
 
@@ -39,6 +40,7 @@ def calibration_images(photographs: Path, seed: int = 0) -> Iterator[Tensor]:
 
 def quantise(network: DenoiserUNet, images: Iterator[Tensor], out: Path) -> None:
     """Write the network as an ONNX file with input ``images`` and output ``denoised``, B x 3 x H x W of any size."""
+    import_onnxruntime()
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
