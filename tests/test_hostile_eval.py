@@ -206,7 +206,7 @@ def test_ground_truth_with_out_of_range_numbers_is_reported(here: Path, number: 
     Path("truth/map.geojson").write_text(text)
     write("in.jsonl", [mapped("map.png"), mapped("map.png")])
     out, err = evaluate("--maps", "truth", "--json")
-    assert err.count("\n") == 2
+    assert err.count("\n") == 3  # a note on the repeated id, and one line for each map
     assert "map: not scored: truth/map.geojson: " in err
     assert json.loads(out)["maps"] == {"words": [], "maptext_detection": [], "maptext_reading": [], "masks": []}
 

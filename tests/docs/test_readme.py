@@ -28,7 +28,6 @@ TEXT = "\n".join((ROOT / page).read_text() for page in PAGES)
 COVERED_ELSEWHERE = {
     "make test": "tests/docs/test_readme.py",
     "make install PREFIX=~/.local": "tests/test_package.py",
-    "pip install .": "tests/test_package.py",
     "pip install '.[cluster]'": "tests/test_package.py",
     "ray start --head": "tests/engine/test_cluster.py",
     "dp-denoise --engine ray:auto -o clean imgs | dp-classify > records.jsonl": "tests/engine/test_cluster.py",

@@ -107,6 +107,12 @@ def test_lost_contrast_comes_back(method: str) -> None:
     assert psnr(load(method)(image, seeds=[3]), stretched) > 20
 
 
+def test_faint_noise_is_not_amplified() -> None:
+    """A page without content has no contrast that was lost."""
+    image = 0.9 + 0.01 * torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert (load("fast")(image, seeds=[3]) - image).abs().mean() < 0.02
+
+
 @pytest.mark.parametrize("method", ["photo", "perceptual"])
 def test_contrast_stays_for_the_eye_and_for_certificates(method: str) -> None:
     image = 0.5 + 0.1 * (smooth() - 0.5)
