@@ -6,7 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import takewhile
 from typing import Any, NoReturn
 
@@ -31,9 +31,12 @@ def new_app(function: Callable[..., None]) -> typer.Typer:
 
 def report(message: str) -> None:
     """Write the name of the tool and a message to standard error, on one line."""
-    with suppress(OSError):  # standard error may be closed; the record holds the message too
+    try:
         sys.stderr.write(f"{tool_name()}: {printable(message)}\n")
         sys.stderr.flush()
+    except OSError:  # standard error may be closed; the record holds the message too
+        # Python keeps what it could not write, and would fail again when it starts a process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def check_input(ctx: typer.Context, operands: list[str] | None, advice: str) -> None:
