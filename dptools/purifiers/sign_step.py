@@ -4,9 +4,6 @@ from torch import Tensor
 
 from dptools.purifiers.texture import noise_level
 
-SPREAD = 0.5
-"""Smallest noise level of a dense perturbation, divided by its standard deviation. Impulses have a smaller value."""
-
 
 def sign_step(image: Tensor, output: Tensor) -> Tensor:
     """Return an image without an estimate of its perturbation.
@@ -21,19 +18,6 @@ def sign_step(image: Tensor, output: Tensor) -> Tensor:
     """
     removed = image - output
     return image - noise_level(removed).to(image.dtype) * removed.sign()
-
-
-def is_dense(removed: Tensor, levels: tuple[float, float], correlation: float) -> bool:
-    """Return whether what was removed from an image contains a dense perturbation of moderate strength.
-
-    Args:
-        removed: 3 x H x W or 1 x 3 x H x W.
-        levels: the smallest and the largest noise level of such a perturbation.
-        correlation: the smallest correlation of its signs; see :func:`sign_correlation`.
-    """
-    level, std = float(noise_level(removed.detach())), float(removed.detach().std())
-    smallest, largest = levels
-    return smallest <= level <= largest and level >= SPREAD * std and sign_correlation(removed) >= correlation
 
 
 def sign_correlation(removed: Tensor) -> float:

@@ -15,12 +15,15 @@ from dptools.purifiers.denoiser.settings import DENOISER, DenoiserSettings
 from dptools.purifiers.denoiser.weights import pretrained
 from dptools.purifiers.precision import autocast
 from dptools.purifiers.purifier import Purifier, grey_like, needs_gradient
-from dptools.purifiers.sign_step import is_dense, sign_step
+from dptools.purifiers.sign_step import sign_correlation, sign_step
 from dptools.purifiers.texture import noise_level, without_impulses
 from dptools.purifiers.tiling import in_tiles
 
 GPU_BATCH = 128
 """Largest batch of tiles on a GPU. Larger batches are no faster."""
+
+SPREAD = 0.5
+"""Smallest noise level of a dense perturbation, divided by its standard deviation. Impulses have a smaller value."""
 
 PASS_SEED = 0x9E3779B9
 """The seed of pass k is the image's seed XOR k times this number, so that all passes have different noise.
@@ -102,7 +105,7 @@ class Denoiser(Purifier):
         removed = (images - first).detach()
         levels, stds = [float(noise_level(part)) for part in removed], removed.flatten(1).std(1).tolist()
         done = [Denoised(output, level, 1) for output, level in zip(torch.split(first, 1), levels, strict=True)]
-        dense = [index for index, part in enumerate(removed) if self._is_dense(part)]
+        dense = [index for index, part in enumerate(removed) if self._is_dense(part, levels[index], stds[index])]
         for index in dense:
             done[index] = self._sign_steps(images[index : index + 1], done[index], seeds[index])
         strong = [index for index, std in enumerate(stds) if std >= settings.strong and index not in dense]
@@ -116,9 +119,11 @@ class Denoiser(Purifier):
             for image, result in zip(torch.split(images, 1), done, strict=True)
         ]
 
-    def _is_dense(self, removed: Tensor) -> bool:
-        """Return whether sign steps follow, from what the first pass removed from an image."""
-        return self.settings.sign_steps > 0 and is_dense(removed, self.settings.dense, self.settings.correlation)
+    def _is_dense(self, removed: Tensor, level: float, std: float) -> bool:
+        """Return whether what the first pass removed, with its noise level and standard deviation, is dense."""
+        settings, (smallest, largest) = self.settings, self.settings.dense
+        moderate = settings.sign_steps > 0 and smallest <= level <= largest and level >= SPREAD * std
+        return moderate and sign_correlation(removed) >= settings.correlation
 
     def _sign_steps(self, image: Tensor, first: Denoised, seed: int) -> Denoised:
         """Return an image, denoised after sign steps; the result of the first pass if its noise level is texture."""
