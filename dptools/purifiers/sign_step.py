@@ -1,8 +1,36 @@
-"""The sign step, which subtracts an estimate of a dense perturbation."""
+"""Sign steps, which subtract estimates of a dense perturbation."""
+
+import math
+from collections.abc import Callable
 
 from torch import Tensor
 
+from dptools.purifiers.sign_settings import SignSteps
 from dptools.purifiers.texture import noise_level
+
+
+def sign_steps(
+    image: Tensor, output: Tensor, settings: SignSteps, denoise: Callable[[Tensor, bool], Tensor]
+) -> tuple[Tensor | None, int]:
+    """Return an image, denoised after sign steps, and the number of times that it was denoised.
+
+    The image is None if what the denoiser removed is not a dense perturbation.
+
+    Args:
+        image: 1 x 3 x H x W.
+        output: the same image, denoised.
+        settings: the number of steps, and what counts as dense.
+        denoise: denoises an image; its second argument tells whether the step is the last one.
+    """
+    removed = (image - output).detach()
+    level = float(noise_level(removed))
+    if not settings.steps or not _resembles_dense(removed, level, settings):
+        return None, 0
+    for number in range(1, settings.steps + 1):
+        output = denoise(sign_step(image, output), number == settings.steps)
+        if number == 1 and _is_texture(removed, level, (image - output).detach(), settings):
+            return None, 1
+    return output, settings.steps
 
 
 def sign_step(image: Tensor, output: Tensor) -> Tensor:
@@ -29,7 +57,23 @@ def sign_correlation(removed: Tensor) -> float:
     Args:
         removed: ... x H x W.
     """
-    signs = removed.detach().sign()
+    signs = removed.sign()
     pairs = [(signs[..., 1:, :], signs[..., :-1, :]), (signs[..., 1:], signs[..., :-1])]
     products = [float((one * other).mean()) for one, other in pairs if one.numel()]
     return sum(products) / len(products) if products else 0.0
+
+
+def _resembles_dense(removed: Tensor, level: float, settings: SignSteps) -> bool:
+    """Return whether the removed part, with its noise level, may be a dense perturbation. It may also be texture."""
+    smallest, largest = settings.levels
+    moderate = smallest <= level <= largest and level >= settings.spread * float(removed.std())
+    return moderate and sign_correlation(removed) >= settings.correlation
+
+
+def _is_texture(removed: Tensor, level: float, removed_after: Tensor, settings: SignSteps) -> bool:
+    """Return whether the removed part, with its noise level, is texture, from what is removed after the first step."""
+    if settings.growth is None:
+        return False
+    share = float(((removed.abs() - level).abs() < level / 2).float().mean())
+    largest = settings.growth + 0.30 * math.log(255 * level) + 0.59 * share
+    return float(noise_level(removed_after)) > largest * level

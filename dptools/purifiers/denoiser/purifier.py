@@ -15,15 +15,12 @@ from dptools.purifiers.denoiser.settings import DENOISER, DenoiserSettings
 from dptools.purifiers.denoiser.weights import pretrained
 from dptools.purifiers.precision import autocast
 from dptools.purifiers.purifier import Purifier, grey_like, needs_gradient
-from dptools.purifiers.sign_step import sign_correlation, sign_step
+from dptools.purifiers.sign_step import sign_steps
 from dptools.purifiers.texture import noise_level, without_impulses
 from dptools.purifiers.tiling import in_tiles
 
 GPU_BATCH = 128
 """Largest batch of tiles on a GPU. Larger batches are no faster."""
-
-SPREAD = 0.5
-"""Smallest noise level of a dense perturbation, divided by its standard deviation. Impulses have a smaller value."""
 
 PASS_SEED = 0x9E3779B9
 """The seed of pass k is the image's seed XOR k times this number, so that all passes have different noise.
@@ -74,7 +71,7 @@ class Denoiser(Purifier):
 
     def purify(self, images: Tensor, seeds: Sequence[int]) -> Tensor:
         settings = self.settings
-        if not settings.sign_steps and settings.strong == math.inf:  # what a pass removes decides nothing
+        if not settings.sign_steps.steps and settings.strong == math.inf:  # what a pass removes decides nothing
             groups = [(self._pass(*group, 0), group[0]) for group in self._groups(images, seeds)]
             pairs = [pair for outputs, inputs in groups for pair in zip(outputs[:, None], inputs[:, None], strict=True)]
             return torch.cat([grey_like(*pair) for pair in pairs]).to(images.dtype)
@@ -103,38 +100,29 @@ class Denoiser(Purifier):
         settings = self.settings
         first = self._pass(images, seeds, 0)
         removed = (images - first).detach()
-        levels, stds = [float(noise_level(part)) for part in removed], removed.flatten(1).std(1).tolist()
-        done = [Denoised(output, level, 1) for output, level in zip(torch.split(first, 1), levels, strict=True)]
-        dense = [index for index, part in enumerate(removed) if self._is_dense(part, levels[index], stds[index])]
-        for index in dense:
-            done[index] = self._sign_steps(images[index : index + 1], done[index], seeds[index])
-        strong = [index for index, std in enumerate(stds) if std >= settings.strong and index not in dense]
+        split = [torch.split(part, 1) for part in (images, first, removed)]
+        dense = [self._sign_steps(*triple) for triple in zip(*split[:2], seeds, strict=True)]
+        done = [
+            Denoised(output if result is None else result, float(noise_level(part)), 1 + passes)
+            for output, part, (result, passes) in zip(*split[1:], dense, strict=True)
+        ]
+        stds = removed.flatten(1).std(1).tolist()
+        strong = [index for index, std in enumerate(stds) if std >= settings.strong and dense[index][0] is None]
         if strong:
             outputs = self._pass(images[strong], [seeds[index] for index in strong], None)
             for index, output in zip(strong, torch.split(outputs, 1), strict=True):
                 textured = output + settings.share * without_impulses(images[index : index + 1] - output)
-                done[index] = Denoised(textured.clamp(0, 1), levels[index], 2)
+                done[index] = replace(done[index], image=textured.clamp(0, 1), passes=done[index].passes + 1)
         return [
-            Denoised(grey_like(result.image, image), result.noise_level, result.passes)
+            replace(result, image=grey_like(result.image, image))
             for image, result in zip(torch.split(images, 1), done, strict=True)
         ]
 
-    def _is_dense(self, removed: Tensor, level: float, std: float) -> bool:
-        """Return whether what the first pass removed, with its noise level and standard deviation, is dense."""
-        settings, (smallest, largest) = self.settings, self.settings.dense
-        moderate = settings.sign_steps > 0 and smallest <= level <= largest and level >= SPREAD * std
-        return moderate and sign_correlation(removed) >= settings.correlation
-
-    def _sign_steps(self, image: Tensor, first: Denoised, seed: int) -> Denoised:
-        """Return an image, denoised after sign steps; the result of the first pass if its noise level is texture."""
-        settings, output = self.settings, first.image
-        for number in range(1, settings.sign_steps):
-            output = self._pass(sign_step(image, output), [seed], None)
-            growth = float(noise_level((image - output).detach())) / first.noise_level
-            if number == 1 and first.noise_level < settings.visible and growth > settings.growth:
-                return replace(first, passes=2)
-        output = self._pass(sign_step(image, output), [seed], 1)
-        return Denoised(output, first.noise_level, settings.sign_steps + 1)
+    def _sign_steps(self, image: Tensor, output: Tensor, seed: int) -> tuple[Tensor | None, int]:
+        """Return an image, denoised after sign steps, or None if its perturbation is not dense; and the passes."""
+        return sign_steps(
+            image, output, self.settings.sign_steps, lambda step, last: self._pass(step, [seed], 1 if last else None)
+        )
 
     def _pass(self, images: Tensor, seeds: Sequence[int], number: int | None) -> Tensor:
         """Return the outputs of one pass, limited to [0, 1].

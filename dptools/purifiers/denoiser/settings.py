@@ -8,6 +8,7 @@ from dptools.errors import check_name
 from dptools.purifiers.contrast import NARROW
 from dptools.purifiers.method import DEFAULT_STRENGTH, Method
 from dptools.purifiers.precision import PRECISIONS, effective
+from dptools.purifiers.sign_settings import NO_SIGN_STEPS, SIGN_STEPS, SignSteps
 
 if TYPE_CHECKING:
     import torch
@@ -25,15 +26,7 @@ class DenoiserSettings:
     Attributes:
         noise_std: standard deviation of the Gaussian noise that is added before the first pass and before the last
             one of several.
-        sign_steps: number of sign steps for a dense perturbation
-            (:func:`dptools.purifiers.sign_step.sign_step`).
-        dense: smallest and largest noise level of a dense perturbation. The noise level is a robust estimate of the
-            standard deviation of the removed part; it ignores impulse noise.
-        visible: the noise level below which a dense perturbation must be confirmed, because texture resembles it.
-        growth: largest growth of the noise level by the first sign step that confirms it. Texture grows more: a step
-            amplifies it, but removes a perturbation.
-        correlation: smallest correlation of neighbouring signs of a dense perturbation
-            (:func:`dptools.purifiers.sign_step.sign_correlation`). Independent noise has a smaller value.
+        sign_steps: number of sign steps, and the perturbations after which they are taken.
         strong: the standard deviation of the removed part from which a pass needs no added noise, and a share of what
             that pass removes is added back, unless the perturbation is dense.
         share: that share, 0 to 1.
@@ -45,11 +38,7 @@ class DenoiserSettings:
     """
 
     noise_std: float = DEFAULT_STRENGTH / 255
-    sign_steps: int = 3
-    dense: tuple[float, float] = (4.5 / 255, 24 / 255)
-    visible: float = 8 / 255
-    growth: float = 1.15
-    correlation: float = 0.125
+    sign_steps: SignSteps = SIGN_STEPS
     strong: float = 13 / 255
     share: float = 0.4
     narrow: float = NARROW
@@ -81,11 +70,11 @@ DENOISER = DenoiserSettings()
 - First pass: Gaussian noise of standard deviation 12/255 is added to the image, and the network removes noise. The
   difference between the image and the output is the removed part. The noise level is 1.4826 times its median magnitude.
 - Clean images and faint perturbations: the output of the first pass is the result.
-- Noise level from 4.5/255 to 24/255, spread over the image (dense perturbations, such as those of FGSM): three sign
-  steps follow. Each subtracts the noise level from the values of the image that the pass before lowered, and adds it to
-  those that it raised. The two passes between the steps add no noise. The last pass, with fresh noise, gives the
-  result. If the noise level is below 8/255, and grows by more than 15 % after the first step, it comes from texture,
-  and the output of the first pass is the result.
+- Noise level from 4.5/255 to 24/255, spread over the image, with correlated signs (dense perturbations, such as those
+  of FGSM): three sign steps follow (:mod:`dptools.purifiers.sign_step`). Each subtracts the noise level from the values
+  of the image that the pass before lowered, and adds it to those that it raised. The two passes between the steps add
+  no noise. The last pass, with fresh noise, gives the result. If the first step makes the noise level grow too much, it
+  comes from texture, and no further step follows.
 - Standard deviation of the removed part from 13/255 otherwise (strong noise and impulse noise): the image is denoised
   without added noise. What this pass removes is clipped to twice its own noise level, and 40 % of it is added back:
   it contains texture, and losing texture harms a classifier more than weak noise does.
@@ -95,7 +84,7 @@ DENOISER = DenoiserSettings()
 - Precision: bf16 on a CPU with AMX and on a GPU that supports it, otherwise fp32.
 """
 
-PHOTO = DenoiserSettings(noise_std=0.0, sign_steps=0, strong=math.inf, narrow=0.0)
+PHOTO = DenoiserSettings(noise_std=0.0, sign_steps=NO_SIGN_STEPS, strong=math.inf, narrow=0.0)
 """Method ``photo``, for human viewers: one pass without noise."""
 
 PERCEPTUAL = replace(PHOTO, weights="perceptual")
@@ -105,7 +94,7 @@ The weights are those of ``denoiser``, trained on with a loss that compares the 
 arXiv 1603.08155). On a CPU, the network computes in 8-bit integers. Gradients are those of the network in fp32.
 """
 
-FAST = replace(DENOISER, weights="perceptual")
+FAST = replace(DENOISER, weights="perceptual", sign_steps=replace(SIGN_STEPS, growth=0.32))
 """Method ``fast``, the default: as ``denoiser``, but with the network of ``perceptual``."""
 
 _SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "fast": FAST}

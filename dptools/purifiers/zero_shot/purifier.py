@@ -11,6 +11,7 @@ from dptools.purifiers.contrast import stretched
 from dptools.purifiers.precision import autocast
 from dptools.purifiers.purifier import Purifier, grey_like
 from dptools.purifiers.random_weights import with_random_weights
+from dptools.purifiers.sign_step import sign_steps
 from dptools.purifiers.texture import noise_level, without_impulses
 from dptools.purifiers.tiling import in_tiles
 from dptools.purifiers.zero_shot.contrast import restore_contrast
@@ -61,8 +62,18 @@ class ZeroShot(Purifier):
             generator = torch.Generator().manual_seed(seed)
             network = self._train(image, generator)
             with torch.no_grad():
-                output = in_tiles(image, self.settings.tile, lambda tile, _: self._mean(network, tile, generator), 0)
-                return grey_like(restore_contrast(self._textured(output, image), image).clamp(0, 1), image)
+                output = self._output(image, network, generator)
+                return grey_like(output.clamp(0, 1), image)
+
+    def _output(self, image: Tensor, network: FilterMixture, generator: torch.Generator) -> Tensor:
+        """Return the image, denoised by the trained network."""
+
+        def denoise(noisy: Tensor, _last: bool = True) -> Tensor:
+            return in_tiles(noisy, self.settings.tile, lambda tile, _: self._mean(network, tile, generator), 0)
+
+        first = denoise(image)
+        output, _ = sign_steps(image, first, self.settings.sign_steps, denoise)
+        return restore_contrast(self._textured(first, image), image) if output is None else output
 
     def _textured(self, output: Tensor, image: Tensor) -> Tensor:
         removed = image - output

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from dptools.errors import check_name
 from dptools.purifiers.precision import PRECISIONS
+from dptools.purifiers.sign_settings import SignSteps
+
+SIGN_STEPS = SignSteps(steps=2, levels=(3 / 255, 24 / 255), correlation=0.1, growth=None)
+"""The network keeps more texture than the denoiser's. Therefore steps that turn out to be needless do little harm."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class ZeroShotSettings:
             :func:`dptools.purifiers.texture.noise_level`. It contains texture, and losing texture harms a classifier
             more than weak noise does.
         share: that share, 0 to 1.
+        sign_steps: number of sign steps, and the perturbations after which they are taken. The passes of a step use the
+            trained network again.
         window: side of the random part of a larger image that a training step uses, in pixels.
         precision: ``auto``, ``fp32`` or ``bf16``.
         tile: longest side of a tile in a pass, in pixels; 0 for no tiles.
@@ -30,6 +36,7 @@ class ZeroShotSettings:
     passes: int = 4
     strong: float = 10 / 255
     share: float = 0.4
+    sign_steps: SignSteps = SIGN_STEPS
     window: int = 256
     precision: str = "auto"
     tile: int = 512

@@ -78,7 +78,7 @@ def test_sign_steps_remove_more_of_a_dense_perturbation(settings: DenoiserSettin
     perturbation = attacked(epsilon) - smooth()
 
     def left(sign_steps: int) -> float:
-        denoiser = Denoiser(replace(settings, sign_steps=sign_steps))
+        denoiser = Denoiser(replace(settings, sign_steps=replace(settings.sign_steps, steps=sign_steps)))
         error = denoiser(texture + perturbation, seeds=[3]) - texture
         return float((error * perturbation).sum() / perturbation.square().sum())
 

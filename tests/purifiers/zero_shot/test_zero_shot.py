@@ -5,8 +5,10 @@ import pytest
 import torch
 from skimage import data
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from dptools.purifiers import load
+from dptools.purifiers.sign_settings import NO_SIGN_STEPS
 from dptools.purifiers.zero_shot.contrast import restore_contrast
 from dptools.purifiers.zero_shot.network import FilterMixture
 from dptools.purifiers.zero_shot.purifier import ZeroShot, neighbours
@@ -52,6 +54,18 @@ def test_a_part_of_the_texture_comes_back_if_the_noise_is_strong(
     removed = (image - without).flatten()
     share = float(removed @ (with_share - without).flatten() / removed.square().sum())
     assert share == pytest.approx(kept, abs=0.1)  # Less than 0.4, because outliers are clipped.
+
+
+def test_sign_steps_remove_more_of_a_dense_perturbation(photograph: Tensor) -> None:
+    """The correlation of the error with a perturbation like that of FGSM falls."""
+    noise = torch.randn(1, 3, 129, 129, generator=torch.Generator().manual_seed(7))
+    perturbation = 8 / 255 * avg_pool2d(noise, 2, stride=1).sign()
+
+    def left(purify: ZeroShot) -> float:
+        error = purify(photograph + perturbation, seeds=[0]) - photograph
+        return float((error * perturbation).sum() / perturbation.square().sum())
+
+    assert left(ZeroShot()) < 0.5 * left(ZeroShot(ZeroShotSettings(sign_steps=NO_SIGN_STEPS)))
 
 
 def test_a_clean_photograph_keeps_more_detail_than_with_a_median(photograph: Tensor) -> None:
