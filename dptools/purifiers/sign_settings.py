@@ -18,17 +18,22 @@ class SignSteps:
         spread: smallest noise level, divided by the standard deviation. Impulses have a smaller value.
         correlation: smallest correlation of neighbouring signs. Independent noise has a smaller value, and is best left
             to the denoiser.
-        growth: the noise level may grow by the factor growth + 0.30 log(255 level) + 0.59 share in the first step; None
-            for no limit. Texture grows more, because a step amplifies it. The share is that of values whose magnitude
-            is 0.5 to 1.5 times the noise level. It is 0.38 for a Laplace distribution, which resembles that of texture,
-            0.48 for a normal one, and larger for perturbations with a limit in Linf.
+        evidence: smallest evidence of a dense perturbation: share + by_level log(255 level) - by_growth growth. Texture
+            gives less. The share is that of values whose magnitude is 0.5 to 1.5 times the noise level. It is 0.38 for
+            a Laplace distribution, which resembles that of texture, 0.48 for a normal one, and larger for perturbations
+            with a limit in Linf. The growth is the factor by which the first step changes the noise level. Texture
+            grows, because a step amplifies it.
+        by_level: see evidence.
+        by_growth: see evidence.
     """
 
     steps: int = 3
     levels: tuple[float, float] = (4.5 / 255, 24 / 255)
     spread: float = 0.5
     correlation: float = 0.125
-    growth: float | None = 0.37
+    evidence: float = -0.627
+    by_level: float = 0.508
+    by_growth: float = 1.695
 
 
 SIGN_STEPS = SignSteps()

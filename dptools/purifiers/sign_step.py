@@ -26,9 +26,13 @@ def sign_steps(
     level = float(noise_level(removed))
     if not settings.steps or not _resembles_dense(removed, level, settings):
         return None, 0
+    evidence = _evidence(removed, level, settings)
+    if evidence - settings.by_growth < settings.evidence:  # too little even if the noise level does not grow
+        return None, 0
     for number in range(1, settings.steps + 1):
         output = denoise(sign_step(image, output), number == settings.steps)
-        if number == 1 and _is_texture(removed, level, (image - output).detach(), settings):
+        growth = float(noise_level((image - output).detach())) / level
+        if number == 1 and evidence - settings.by_growth * growth < settings.evidence:
             return None, 1
     return output, settings.steps
 
@@ -70,10 +74,7 @@ def _resembles_dense(removed: Tensor, level: float, settings: SignSteps) -> bool
     return moderate and sign_correlation(removed) >= settings.correlation
 
 
-def _is_texture(removed: Tensor, level: float, removed_after: Tensor, settings: SignSteps) -> bool:
-    """Return whether the removed part, with its noise level, is texture, from what is removed after the first step."""
-    if settings.growth is None:
-        return False
+def _evidence(removed: Tensor, level: float, settings: SignSteps) -> float:
+    """Return the evidence of a dense perturbation, apart from the growth."""
     share = float(((removed.abs() - level).abs() < level / 2).float().mean())
-    largest = settings.growth + 0.30 * math.log(255 * level) + 0.59 * share
-    return float(noise_level(removed_after)) > largest * level
+    return share + settings.by_level * math.log(255 * level)

@@ -94,7 +94,7 @@ The weights are those of ``denoiser``, trained on with a loss that compares the 
 arXiv 1603.08155). On a CPU, the network computes in 8-bit integers. Gradients are those of the network in fp32.
 """
 
-FAST = replace(DENOISER, weights="perceptual", sign_steps=replace(SIGN_STEPS, growth=0.32))
+FAST = replace(DENOISER, weights="perceptual", sign_steps=replace(SIGN_STEPS, evidence=-0.542))
 """Method ``fast``, the default: as ``denoiser``, but with the network of ``perceptual``."""
 
 _SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "fast": FAST}
