@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +20,10 @@ from dptools.samples import write_samples
 Run = Callable[..., subprocess.CompletedProcess[str]]
 BIN = Path(sys.executable).parent
 TESTS = Path(__file__).parent
+
+# The time for an example depends on the load of the machine.
+hypothesis.settings.register_profile("dptools", deadline=None)
+hypothesis.settings.load_profile("dptools")
 
 # The marker `unit`, which `make unit` selects, is given to the tests whose ids begin like this, unless they use the
 # fixture `sh`, which runs tools, or are marked `slow` or `docs`. It must finish within a minute on two cores.

@@ -285,7 +285,7 @@ json_values = st.recursive(
 KEYS = ["schema", "id", "path", "source", "label", "stages", "attack", "denoise", "classify", "error", "skipped", "x"]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.dictionaries(st.sampled_from(KEYS), json_values) | json_values, max_size=5), st.binary(max_size=40))
 def test_every_line_gives_a_record_or_an_error(values: list[Any], noise: bytes) -> None:
     # A stream that begins with an array is refused as a whole (tests/pipe/test_mistakes.py).
@@ -297,7 +297,7 @@ def test_every_line_gives_a_record_or_an_error(values: list[Any], noise: bytes) 
         json.dumps(sample.record, allow_nan=False)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(st.sampled_from(KEYS), json_values))
 def test_an_image_with_any_embedded_record_is_decoded(record: dict[str, Any]) -> None:
     info = PngImagePlugin.PngInfo()
@@ -308,7 +308,7 @@ def test_an_image_with_any_embedded_record_is_decoded(record: dict[str, Any]) ->
     assert image.record is None or isinstance(image.record["id"], str)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=200),
     st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"II*\0", b"BM"]),

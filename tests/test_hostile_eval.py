@@ -124,7 +124,7 @@ def refuse_constant(name: str) -> NoReturn:
 SUPPRESSED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # every example overwrites the files
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=SUPPRESSED)
+@settings(max_examples=80, suppress_health_check=SUPPRESSED)
 @given(RECORDS, RECORDS, BY)
 def test_every_record_that_satisfies_the_schema_is_counted(
     here: Path, records: list[Record], others: list[Record], by: str
@@ -140,7 +140,7 @@ def test_every_record_that_satisfies_the_schema_is_counted(
             assert sum(group["records"] for group in summary["groups"] if group["name"] != "all") <= len(records)
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=SUPPRESSED, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=3, suppress_health_check=SUPPRESSED, phases=[Phase.explicit, Phase.generate])
 @given(FULL_RECORDS)
 def test_every_record_that_satisfies_the_schema_is_drawn(here: Path, records: list[Record]) -> None:
     write("in.jsonl", records)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -62,7 +62,6 @@ def test_if_the_repair_fails_the_result_is_the_rounded_image() -> None:
     assert torch.equal(round_adversarial(batch, 0, unrounded, Budget()), round_to_8bit(unrounded))
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(["l1", "l2", "linf"]),
     st.floats(0.3, 6),

@@ -1,7 +1,7 @@
-"""Measure the methods on the Deep Protection paper's eight attacks and on sixteen others (`make universality`).
+"""Measure the methods on the Deep Protection paper's eight attacks and on twenty-one others (`make universality`).
 
 The attacker knows the classifier, not the method. The settings of the methods were chosen on the paper's eight attacks
-and on five of the others (DEVELOPMENT); no choice was based on the remaining eleven (OTHERS).
+and on ten of the others (DEVELOPMENT); no choice was based on the remaining eleven (OTHERS).
 
 Standard output gets a table in Markdown: the top-1 accuracy of each method on images that the attack changed
 successfully, as 8-bit files, with 95 % intervals: Wilson intervals for one attack, and bootstrap intervals over source

@@ -68,7 +68,7 @@ class PatientRunner(FakeRunner):
         assert self.others.wait(PATIENCE)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     count=st.integers(0, 30),
     deadly=st.frozensets(st.integers(0, 29)),

@@ -32,7 +32,6 @@ def noise(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
 
 
-@settings(deadline=None)  # the first call compiles the schema of the record
 @given(PIXELS)
 def test_decoding_what_was_encoded_gives_the_same_pixels(pixels: Any) -> None:
     assert np.array_equal(decode(encode(pixels, RECORD)).pixels, pixels)
@@ -268,7 +267,7 @@ def test_decoding_in_threads_refuses_bombs_and_keeps_the_filters_of_warnings(mon
 KINDS = {"PNG": {}, "JPEG": {}, "GIF": {}, "BMP": {}, "TIFF": {}, "WEBP": {}, "PPM": {}, "ICO": {}, "TGA": {}}
 
 
-@settings(max_examples=300, deadline=None)  # the time per example depends on the load of the machine
+@settings(max_examples=300)
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_damaged_file_raises_only_sample_errors(kind: str, data: st.DataObject) -> None:
     content = bytearray(file(noise((17, 13)), kind))

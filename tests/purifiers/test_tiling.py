@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -14,14 +14,12 @@ from dptools.purifiers.tiling import in_tiles, tiles
 SIDES = st.integers(1, 300)
 
 
-@settings(deadline=None)  # other processes may have the cores
 @given(height=SIDES, width=SIDES, side=st.integers(8, 100), batch=st.integers(1, 5))
 def test_unchanged_tiles_give_the_image_back(height: int, width: int, side: int, batch: int) -> None:
     image = torch.rand(1, 3, height, width)
     assert torch.allclose(in_tiles(image, side, lambda part, _: part, 0, batch), image, atol=1e-6)
 
 
-@settings(deadline=None)  # other processes may have the cores
 @given(height=SIDES, width=SIDES, side=st.integers(1, 100))
 def test_tiles_have_one_size_of_at_most_the_side(height: int, width: int, side: int) -> None:
     parts = tiles(height, width, side)

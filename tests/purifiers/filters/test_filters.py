@@ -53,7 +53,7 @@ def test_bits_leave_so_many_levels(clean: Pixels) -> None:
     assert len(np.unique(apply(Filter("bits", 3), clean))) <= 8
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.sampled_from(sorted(PARAMETERS)), st.integers(1, 9), st.integers(1, 9), st.integers(0, 255))
 def test_any_image_keeps_its_shape(name: str, height: int, width: int, level: int) -> None:
     pixels = np.full((height, width, 3), level, np.uint8)
