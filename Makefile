@@ -402,7 +402,7 @@ $(BENCH).jsonl: $(BENCH).txt
 UNIVERSALITY ?=
 
 .PHONY: universality
-universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on the paper's eight attacks and sixteen others: IMAGES=DIR MODEL=NAME, PART=odd for half of them
+universality: | $(IMAGES) $(BIN)/dp-attack  ## compare the methods on the paper's eight attacks and twenty-one others: IMAGES=DIR MODEL=NAME, PART=odd for half of them
 	mkdir -p results
 	python tests/benchmarks/universality.py $(IMAGES) --part $(PART) --model $(MODEL) $(METHODS) $(UNIVERSALITY) \
 		--out results/universality/$(notdir $(abspath $(IMAGES)))-$(PART)-$(subst :,-,$(notdir $(MODEL))) | tee results/universality.md
