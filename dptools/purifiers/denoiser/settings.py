@@ -101,6 +101,12 @@ _SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "fa
 
 
 def settings_of(method: Method) -> DenoiserSettings:
-    """Return the settings of ``denoiser``, ``denoiser:STRENGTH``, ``fast``, ``perceptual`` or ``photo``."""
+    """Return the settings of ``denoiser``, ``denoiser:STRENGTH``, ``fast``, ``perceptual`` or ``photo``.
+
+    With another strength than the default there are no sign steps: what tells a dense perturbation from texture was
+    chosen for the default, and takes most photographs for a perturbation if the noise is strong.
+    """
     settings = _SETTINGS[method.name]
-    return settings if method.strength is None else replace(settings, noise_std=method.strength / 255)
+    if method.strength in (None, DEFAULT_STRENGTH):
+        return settings
+    return replace(settings, noise_std=method.strength / 255, sign_steps=NO_SIGN_STEPS)

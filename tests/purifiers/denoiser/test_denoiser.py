@@ -92,6 +92,13 @@ def test_weak_and_very_strong_perturbations_get_no_sign_steps(epsilon: float) ->
     assert done.passes < 4
 
 
+@pytest.mark.parametrize("strength", [6, 24])
+def test_another_strength_gets_no_sign_steps(strength: int) -> None:
+    """What tells a dense perturbation from texture was chosen for the default strength."""
+    (done,) = load(f"denoiser:{strength}").denoise(attacked(8), [3])  # type: ignore[operator]
+    assert done.passes < 4
+
+
 def test_each_image_of_a_batch_is_treated_by_itself() -> None:
     images = torch.cat([smooth(), attacked(8), noisy(40)])
     together = load_denoiser()(images, seeds=[3, 4, 5])
