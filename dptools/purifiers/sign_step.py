@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from dptools.purifiers.sign_settings import SignSteps
@@ -10,46 +11,60 @@ from dptools.purifiers.texture import noise_level
 
 
 def sign_steps(
-    image: Tensor, output: Tensor, settings: SignSteps, denoise: Callable[[Tensor, bool], Tensor]
-) -> tuple[Tensor | None, int]:
-    """Return an image, denoised after sign steps, and the number of times that it was denoised.
+    images: Tensor, outputs: Tensor, settings: SignSteps, denoise: Callable[[Tensor, list[int], bool], Tensor]
+) -> list[tuple[Tensor | None, int]]:
+    """Return for each image the output after sign steps, 1 x 3 x H x W, and the number of times that it was denoised.
 
-    The image is None if what the denoiser removed is not a dense perturbation.
+    The output is None if what the denoiser removed is not a dense perturbation.
 
     Args:
-        image: 1 x 3 x H x W.
-        output: the same image, denoised.
+        images: B x 3 x H x W.
+        outputs: the same images, denoised.
         settings: the number of steps, and what counts as dense.
-        denoise: denoises an image; its second argument tells whether the step is the last one.
+        denoise: denoises some of the images. Its second argument is their indices; the third one tells whether the step
+            is the last one.
     """
-    removed = (image - output).detach()
-    level = float(noise_level(removed))
-    if not settings.steps or not _resembles_dense(removed, level, settings):
-        return None, 0
-    evidence = _evidence(removed, level, settings)
-    if evidence - settings.by_growth < settings.evidence:  # too little even if the noise level does not grow
-        return None, 0
-    for number in range(1, settings.steps + 1):
-        output = denoise(sign_step(image, output), number == settings.steps)
-        growth = float(noise_level((image - output).detach())) / level
-        if number == 1 and evidence - settings.by_growth * growth < settings.evidence:
-            return None, 1
-    return output, settings.steps
+    results: list[tuple[Tensor | None, int]] = [(None, 0)] * len(images)
+    candidates = _candidates((images - outputs).detach(), settings) if settings.steps else {}
+    if not candidates:
+        return results
+    rows = list(candidates)
+    outputs = denoise(sign_step(images[rows], outputs[rows]), rows, settings.steps == 1)
+    levels_after = noise_levels((images[rows] - outputs).detach()).flatten().tolist()
+    dense = []
+    for index, (row, level_after) in enumerate(zip(rows, levels_after, strict=True)):
+        level, evidence = candidates[row]
+        results[row] = None, 1
+        if evidence - settings.by_growth * level_after / level >= settings.evidence:
+            dense.append(index)
+    if not dense:
+        return results
+    outputs, rows = outputs[dense], [rows[index] for index in dense]
+    for number in range(2, settings.steps + 1):
+        outputs = denoise(sign_step(images[rows], outputs), rows, number == settings.steps)
+    for row, output in zip(rows, torch.split(outputs, 1), strict=True):
+        results[row] = output, settings.steps
+    return results
 
 
-def sign_step(image: Tensor, output: Tensor) -> Tensor:
-    """Return an image without an estimate of its perturbation.
+def sign_step(images: Tensor, outputs: Tensor) -> Tensor:
+    """Return images without estimates of their perturbations.
 
     FGSM changes each value by plus or minus the same amount, and other attacks with a limit in Linf change most values
     so. What a denoiser removes also contains texture, but mostly has the sign of the perturbation. Its noise level
     estimates the amount. Where the sign is right, the texture of the image stays.
 
     Args:
-        image: 1 x 3 x H x W.
-        output: the same image, denoised.
+        images: B x 3 x H x W.
+        outputs: the same images, denoised.
     """
-    removed = image - output
-    return image - noise_level(removed).to(image.dtype) * removed.sign()
+    removed = images - outputs
+    return images - noise_levels(removed).to(images.dtype) * removed.sign()
+
+
+def noise_levels(removed: Tensor) -> Tensor:
+    """Return the noise level of what was removed from each image, B x 1 x 1 x 1, float64."""
+    return torch.stack([noise_level(part) for part in removed]).view(-1, 1, 1, 1)
 
 
 def sign_correlation(removed: Tensor) -> float:
@@ -67,14 +82,24 @@ def sign_correlation(removed: Tensor) -> float:
     return sum(products) / len(products) if products else 0.0
 
 
-def _resembles_dense(removed: Tensor, level: float, settings: SignSteps) -> bool:
-    """Return whether the removed part, with its noise level, may be a dense perturbation. It may also be texture."""
+def _candidates(removed: Tensor, settings: SignSteps) -> dict[int, tuple[float, float]]:
+    """Return the images whose removed part may be a dense perturbation: index, noise level and evidence.
+
+    The evidence is that without growth. It may also be texture.
+    """
+    candidates = {}
     smallest, largest = settings.levels
-    moderate = smallest <= level <= largest and level >= settings.spread * float(removed.std())
-    return moderate and sign_correlation(removed) >= settings.correlation
+    for index, part in enumerate(removed):
+        level = float(noise_level(part))
+        moderate = smallest <= level <= largest and level >= settings.spread * float(part.std())
+        if not moderate or sign_correlation(part) < settings.correlation:
+            continue
+        evidence = _share_near(part, level) + settings.by_level * math.log(255 * level)
+        if evidence - settings.by_growth >= settings.evidence:  # otherwise too little, even if the level does not grow
+            candidates[index] = level, evidence
+    return candidates
 
 
-def _evidence(removed: Tensor, level: float, settings: SignSteps) -> float:
-    """Return the evidence of a dense perturbation, apart from the growth."""
-    share = float(((removed.abs() - level).abs() < level / 2).float().mean())
-    return share + settings.by_level * math.log(255 * level)
+def _share_near(removed: Tensor, level: float) -> float:
+    """Return the share of values whose magnitude is 0.5 to 1.5 times the noise level."""
+    return float(((removed.abs() - level).abs() < level / 2).float().mean())

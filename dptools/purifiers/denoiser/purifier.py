@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -100,11 +101,10 @@ class Denoiser(Purifier):
         settings = self.settings
         first = self._pass(images, seeds, 0)
         removed = (images - first).detach()
-        split = [torch.split(part, 1) for part in (images, first, removed)]
-        dense = [self._sign_steps(*triple) for triple in zip(*split[:2], seeds, strict=True)]
+        dense = sign_steps(images, first, settings.sign_steps, partial(self._step, seeds))
         done = [
             Denoised(output if result is None else result, float(noise_level(part)), 1 + passes)
-            for output, part, (result, passes) in zip(*split[1:], dense, strict=True)
+            for output, part, (result, passes) in zip(torch.split(first, 1), removed, dense, strict=True)
         ]
         stds = removed.flatten(1).std(1).tolist()
         strong = [index for index, std in enumerate(stds) if std >= settings.strong and dense[index][0] is None]
@@ -118,11 +118,9 @@ class Denoiser(Purifier):
             for image, result in zip(torch.split(images, 1), done, strict=True)
         ]
 
-    def _sign_steps(self, image: Tensor, output: Tensor, seed: int) -> tuple[Tensor | None, int]:
-        """Return an image, denoised after sign steps, or None if its perturbation is not dense; and the passes."""
-        return sign_steps(
-            image, output, self.settings.sign_steps, lambda step, last: self._pass(step, [seed], 1 if last else None)
-        )
+    def _step(self, seeds: Sequence[int], images: Tensor, indices: Sequence[int], last: bool) -> Tensor:
+        """Return the outputs of the pass that follows a sign step. Only the last one adds noise."""
+        return self._pass(images, [seeds[index] for index in indices], 1 if last else None)
 
     def _pass(self, images: Tensor, seeds: Sequence[int], number: int | None) -> Tensor:
         """Return the outputs of one pass, limited to [0, 1].

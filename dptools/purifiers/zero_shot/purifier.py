@@ -68,11 +68,11 @@ class ZeroShot(Purifier):
     def _output(self, image: Tensor, network: FilterMixture, generator: torch.Generator) -> Tensor:
         """Return the image, denoised by the trained network."""
 
-        def denoise(noisy: Tensor, _last: bool = True) -> Tensor:
+        def denoise(noisy: Tensor, *_: object) -> Tensor:
             return in_tiles(noisy, self.settings.tile, lambda tile, _: self._mean(network, tile, generator), 0)
 
         first = denoise(image)
-        output, _ = sign_steps(image, first, self.settings.sign_steps, denoise)
+        ((output, _),) = sign_steps(image, first, self.settings.sign_steps, denoise)
         return restore_contrast(self._textured(first, image), image) if output is None else output
 
     def _textured(self, output: Tensor, image: Tensor) -> Tensor:
