@@ -14,7 +14,7 @@ complete -c dp-classify -l labels -r -F -d 'Map the model\'s class names to Imag
 complete -c dp-classify -l suspect -d 'Add the suspicion that an image was attacked, from 0 to 1'
 complete -c dp-classify -l detector -x -a 'both disagreement squeezing' -d 'Detector for --suspect: both, disagreement, squeezing'
 complete -c dp-classify -l calibration -r -F -d 'Calibration of the suspicion, by dp-classify --calibrate'
-complete -c dp-classify -l calibrate -r -F -d 'Measure the suspicion of clean images, and write FILE'
+complete -c dp-classify -l calibrate -r -F -d 'Measure the disagreement for clean images, and write FILE'
 complete -c dp-classify -l certify -x -d 'Certify by randomised smoothing with noise of this standard deviation; repeatable'
 complete -c dp-classify -l smooth -x -d 'Predict by vote under noise; no certificate'
 complete -c dp-classify -l purifier -x -d 'Purifier of the noisy images'

@@ -7,7 +7,7 @@ complete -c dp-denoise -l precision -x -a 'auto fp32 bf16' -d 'Number format: au
 complete -c dp-denoise -l network -x -a 'small paper decoder' -d 'Network of a fit: small, paper, decoder'
 complete -c dp-denoise -l loss -x -a 'mse huber student-t' -d 'Loss of a fit: mse, huber, student-t'
 complete -c dp-denoise -l tile -x -d 'Process larger images in tiles of N pixels; 0: never'
-complete -c dp-denoise -l if-suspect -x -d 'Restore only images with a suspicion of T or more, e.g. 0.95'
+complete -c dp-denoise -l if-suspect -x -d 'Purify only images with a suspicion of T or more, e.g. 0.95'
 complete -c dp-denoise -l every -x -d 'Iterations between two points of a trace'
 complete -c dp-denoise -l trace -r -F -d 'Write a JSON line for every K-th iteration'
 complete -c dp-denoise -l keep -x -a '(__fish_complete_directories)' -d 'Write the image of every K-th iteration'

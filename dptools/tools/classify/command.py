@@ -64,7 +64,7 @@ def classify(
     calibration: Calibration = None,
     calibrate: Annotated[
         Path | None,
-        typer.Option("--calibrate", metavar="FILE", help="Measure the suspicion of clean images, and write FILE."),
+        typer.Option("--calibrate", metavar="FILE", help="Measure the disagreement for clean images, and write FILE."),
     ] = None,
     certify: Annotated[
         list[str] | None,

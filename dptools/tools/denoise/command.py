@@ -78,7 +78,7 @@ def denoise(
             min=0,
             max=1,
             metavar="T",
-            help="Restore only images with a suspicion of T or more, e.g. 0.95.",
+            help="Purify only images with a suspicion of T or more, e.g. 0.95.",
         ),
     ] = None,
     every: Annotated[
