@@ -1,7 +1,7 @@
 """Sign steps, which subtract estimates of a dense perturbation."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,11 @@ from dptools.purifiers.texture import noise_level
 
 
 def sign_steps(
-    images: Tensor, outputs: Tensor, settings: SignSteps, denoise: Callable[[Tensor, list[int], bool], Tensor]
+    images: Tensor,
+    outputs: Tensor,
+    levels: Sequence[float],
+    settings: SignSteps,
+    denoise: Callable[[Tensor, list[int], bool], Tensor],
 ) -> list[tuple[Tensor | None, int]]:
     """Return for each image the output after sign steps, 1 x 3 x H x W, and the number of times that it was denoised.
 
@@ -20,12 +24,13 @@ def sign_steps(
     Args:
         images: B x 3 x H x W.
         outputs: the same images, denoised.
+        levels: the noise level of what was removed from each image.
         settings: the number of steps, and what counts as dense.
         denoise: denoises some of the images. Its second argument is their indices; the third one tells whether the step
             is the last one.
     """
     results: list[tuple[Tensor | None, int]] = [(None, 0)] * len(images)
-    candidates = _candidates((images - outputs).detach(), settings) if settings.steps else {}
+    candidates = _candidates((images - outputs).detach(), levels, settings) if settings.steps else {}
     if not candidates:
         return results
     rows = list(candidates)
@@ -33,9 +38,8 @@ def sign_steps(
     levels_after = noise_levels((images[rows] - outputs).detach()).flatten().tolist()
     dense = []
     for index, (row, level_after) in enumerate(zip(rows, levels_after, strict=True)):
-        level, evidence = candidates[row]
         results[row] = None, 1
-        if evidence - settings.by_growth * level_after / level >= settings.evidence:
+        if candidates[row] - settings.by_growth * level_after / levels[row] >= settings.evidence:
             dense.append(index)
     if not dense:
         return results
@@ -82,21 +86,20 @@ def sign_correlation(removed: Tensor) -> float:
     return sum(products) / len(products) if products else 0.0
 
 
-def _candidates(removed: Tensor, settings: SignSteps) -> dict[int, tuple[float, float]]:
-    """Return the images whose removed part may be a dense perturbation: index, noise level and evidence.
+def _candidates(removed: Tensor, levels: Sequence[float], settings: SignSteps) -> dict[int, float]:
+    """Return the indices of the images that may have a dense perturbation, with the evidence before growth counts.
 
-    The evidence is that without growth. It may also be texture.
+    What was removed from them may also be texture.
     """
     candidates = {}
     smallest, largest = settings.levels
-    for index, part in enumerate(removed):
-        level = float(noise_level(part))
+    for index, (part, level) in enumerate(zip(removed, levels, strict=True)):
         moderate = smallest <= level <= largest and level >= settings.spread * float(part.std())
         if not moderate or sign_correlation(part) < settings.correlation:
             continue
         evidence = _share_near(part, level) + settings.by_level * math.log(255 * level)
         if evidence - settings.by_growth >= settings.evidence:  # otherwise too little, even if the level does not grow
-            candidates[index] = level, evidence
+            candidates[index] = evidence
     return candidates
 
 

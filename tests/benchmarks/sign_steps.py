@@ -23,6 +23,7 @@ from restore import Case, classifier, load_cases, process_pool, purifier
 
 from dptools.classifiers import rank
 from dptools.devices import available_cores
+from dptools.evaluation.formatting import percent
 from dptools.evaluation.intervals import Rate
 from dptools.pipe.image import decode
 from dptools.pixels import to_pixels
@@ -53,13 +54,8 @@ def run(method: str, case: Case, model_name: str) -> tuple[str, int, int, bool]:
 def row(attack: str, results: Sequence[tuple[int, int, bool]]) -> str:
     """Return the row of an attack."""
     without, with_steps, steps = zip(*results, strict=True)
-    return f"| {attack} | {len(results)} | {percent(without)} | {percent(with_steps)} | {100 * np.mean(steps):.0f} |"
-
-
-def percent(ranks: Sequence[int]) -> str:
-    """Return the top-1 accuracy in per cent with its interval."""
-    rate = Rate(ranks.count(1), len(ranks))
-    return f"{100 * rate.k / rate.n:.0f} [{100 * rate.low:.0f}-{100 * rate.high:.0f}]"
+    rates = [percent(Rate(ranks.count(1), len(ranks))) for ranks in (without, with_steps)]
+    return f"| {attack} | {len(results)} | {' | '.join(rates)} | {100 * np.mean(steps):.0f} |"
 
 
 def cases_of(files: Sequence[Path]) -> list[Case]:

@@ -21,6 +21,7 @@ import numpy as np
 from restore import Case, Result, mean_over_attacks, process_pool, run_case
 
 from dptools.devices import available_cores
+from dptools.evaluation.formatting import percent
 from dptools.evaluation.intervals import Rate
 
 PAPER = {name: f"-a {name}" for name in ("gs", "agn", "bun", "adef", "newtonfool", "deepfool", "cw", "spn")}
@@ -121,8 +122,7 @@ def files(directory: Path, part: str) -> list[Path]:
 
 def rate(results: Sequence[Result]) -> str:
     """Return the top-1 accuracy with its Wilson interval, in per cent."""
-    found = Rate(sum(result.rank == 1 for result in results), len(results)).as_json()
-    return f"{100 * found['rate']:.0f} [{100 * found['low']:.0f}-{100 * found['high']:.0f}]"
+    return percent(Rate(sum(result.rank == 1 for result in results), len(results)))
 
 
 def mean(results: Sequence[Result], k: int) -> str:

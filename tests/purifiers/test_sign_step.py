@@ -1,14 +1,16 @@
 """Sign steps remove a dense perturbation, and leave texture and independent noise alone."""
 
-from dataclasses import replace
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from dptools.purifiers.sign_settings import SIGN_STEPS
-from dptools.purifiers.sign_step import sign_correlation, sign_step, sign_steps
+from dptools.purifiers.sign_settings import NO_SIGN_STEPS, SIGN_STEPS, SignSteps
+from dptools.purifiers.sign_step import noise_levels, sign_correlation, sign_step, sign_steps
+
+Denoise = Callable[[Tensor, list[int], bool], Tensor]
 
 FLAT = torch.full((1, 3, 64, 64), 0.5)
 
@@ -28,13 +30,21 @@ def blur(images: Tensor, *_: object) -> Tensor:
     return avg_pool2d(pad(images, (4, 4, 4, 4), mode="replicate"), 9, stride=1)
 
 
+def steps_of(
+    images: Tensor, settings: SignSteps = SIGN_STEPS, denoise: Denoise = blur
+) -> list[tuple[Tensor | None, int]]:
+    """Return what sign steps make of images that are blurred first."""
+    first = blur(images)
+    return sign_steps(images, first, noise_levels(images - first).flatten().tolist(), settings, denoise)
+
+
 def test_a_step_removes_a_perturbation_whose_sign_is_known() -> None:
     assert (sign_step(attacked(8), FLAT) - FLAT).abs().max() < 0.5 * 8 / 255
 
 
 def test_a_dense_perturbation_gets_all_steps() -> None:
     image = attacked(8)
-    ((output, times),) = sign_steps(image, blur(image), SIGN_STEPS, blur)
+    ((output, times),) = steps_of(image)
     assert output is not None
     assert times == SIGN_STEPS.steps
     assert (output - FLAT).square().mean() < 0.5 * (blur(image) - FLAT).square().mean()
@@ -44,19 +54,18 @@ def test_a_dense_perturbation_gets_all_steps() -> None:
     "image", [FLAT, attacked(2), attacked(60), FLAT + 8 / 255 * noise(1)], ids=["clean", "weak", "strong", "noise"]
 )
 def test_other_images_stay_as_the_first_pass_left_them(image: Tensor) -> None:
-    assert sign_steps(image, blur(image), SIGN_STEPS, blur) == [(None, 0)]
+    assert steps_of(image) == [(None, 0)]
 
 
 def test_texture_ends_the_steps() -> None:
     """A step amplifies texture, so that the pass after it removes more: here, twice as much."""
     image = attacked(8)
-    first = blur(image)
-    assert sign_steps(image, first, SIGN_STEPS, lambda *_: image - 2 * (image - first)) == [(None, 1)]
+    assert steps_of(image, denoise=lambda *_: image - 2 * (image - blur(image))) == [(None, 1)]
 
 
 def test_no_step_is_taken_where_none_is_asked_for() -> None:
     image = attacked(8)
-    assert sign_steps(image, blur(image), replace(SIGN_STEPS, steps=0), blur) == [(None, 0)]
+    assert steps_of(image, NO_SIGN_STEPS) == [(None, 0)]
 
 
 def test_a_batch_gives_what_its_images_give_alone() -> None:
@@ -67,10 +76,10 @@ def test_a_batch_gives_what_its_images_give_alone() -> None:
         asked.append((indices, last))
         return blur(some)
 
-    together = sign_steps(images, blur(images), SIGN_STEPS, denoise)
+    together = steps_of(images, denoise=denoise)
     assert asked == [([1, 3], False), ([1, 3], False), ([1, 3], True)]
     for index, image in enumerate(images):
-        ((alone, times),) = sign_steps(image[None], blur(image[None]), SIGN_STEPS, blur)
+        ((alone, times),) = steps_of(image[None])
         output = together[index][0]
         assert together[index][1] == times
         assert (alone is None and output is None) or torch.equal(alone, output)  # type: ignore[arg-type]

@@ -101,10 +101,11 @@ class Denoiser(Purifier):
         settings = self.settings
         first = self._pass(images, seeds, 0)
         removed = (images - first).detach()
-        dense = sign_steps(images, first, settings.sign_steps, partial(self._step, seeds))
+        levels = [float(noise_level(part)) for part in removed]
+        dense = sign_steps(images, first, levels, settings.sign_steps, partial(self._step, seeds))
         done = [
-            Denoised(output if result is None else result, float(noise_level(part)), 1 + passes)
-            for output, part, (result, passes) in zip(torch.split(first, 1), removed, dense, strict=True)
+            Denoised(output if result is None else result, level, 1 + passes)
+            for output, level, (result, passes) in zip(torch.split(first, 1), levels, dense, strict=True)
         ]
         stds = removed.flatten(1).std(1).tolist()
         strong = [index for index, std in enumerate(stds) if std >= settings.strong and dense[index][0] is None]

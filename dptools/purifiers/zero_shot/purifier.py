@@ -71,15 +71,14 @@ class ZeroShot(Purifier):
         def denoise(noisy: Tensor, *_: object) -> Tensor:
             return in_tiles(noisy, self.settings.tile, lambda tile, _: self._mean(network, tile, generator), 0)
 
-        first = denoise(image)
-        ((output, _),) = sign_steps(image, first, self.settings.sign_steps, denoise)
-        return restore_contrast(self._textured(first, image), image) if output is None else output
-
-    def _textured(self, output: Tensor, image: Tensor) -> Tensor:
-        removed = image - output
-        if noise_level(removed) < self.settings.strong:
+        settings, first = self.settings, denoise(image)
+        removed = image - first
+        level = float(noise_level(removed))
+        ((output, _),) = sign_steps(image, first, [level], settings.sign_steps, denoise)
+        if output is not None:
             return output
-        return output + self.settings.share * without_impulses(removed)
+        texture = settings.share * without_impulses(removed) if level >= settings.strong else 0
+        return restore_contrast(first + texture, image)
 
     def _train(self, image: Tensor, generator: torch.Generator) -> FilterMixture:
         """Return a network that was trained to remove noise from the image."""

@@ -9,7 +9,7 @@ from dptools.purifiers.sign_settings import SignSteps
 SIGN_STEPS = SignSteps(
     steps=2, levels=(3 / 255, 24 / 255), correlation=0.1, evidence=0.507, by_level=0.05, by_growth=0.0
 )
-"""The noise level grows in any case, because each training step of the network saw noise."""
+"""The noise level grows after perturbations as much as after texture, so the growth does not count."""
 
 
 @dataclass(frozen=True)
