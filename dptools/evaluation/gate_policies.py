@@ -1,10 +1,10 @@
 """Outcomes of three policies for each image: purify nothing, only suspect images, or everything."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dptools.evaluation.image_counts import ImageCounts
 from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import Record
 from dptools.evaluation.metrics import MAX_SECONDS
@@ -35,29 +35,30 @@ class PolicyStatistics:
     """Accuracy and cost of one policy, over clean or over attacked images.
 
     Attributes:
-        counts: Numbers of images: all (``images``), purified (``restored``), with known seconds (``timed``), with a
+        by_image: Numbers of records: all (``images``), purified (``restored``), with known seconds (``timed``), with a
             known rank (``n``), correct (``top1``, ``top5``).
         seconds: Sum of the known seconds.
     """
 
-    counts: Counter[str] = field(default_factory=Counter)
+    by_image: ImageCounts[str] = field(default_factory=ImageCounts)
     seconds: float = 0.0
 
-    def add(self, outcome: PolicyOutcome) -> None:
-        """Count one image."""
+    def add(self, image: str, outcome: PolicyOutcome) -> None:
+        """Count the outcome for an image."""
+        counts = self.by_image.find(image)
         if outcome.rank is not None:
-            self.counts.update(n=1, top1=outcome.rank <= 1, top5=outcome.rank <= 5)
-        self.counts.update(images=1, restored=outcome.purified, timed=outcome.seconds is not None)
+            counts.update(n=1, top1=outcome.rank <= 1, top5=outcome.rank <= 5)
+        counts.update(images=1, restored=outcome.purified, timed=outcome.seconds is not None)
         self.seconds += outcome.seconds or 0.0
 
     def rate(self, top: str) -> Rate:
         """Return the accuracy ``top1`` or ``top5``."""
-        return Rate(self.counts[top], self.counts["n"])
+        return self.by_image.rate(top, "n")
 
     @property
     def restored(self) -> Rate:
         """Return the rate of images that are purified."""
-        return Rate(self.counts["restored"], self.counts["images"])
+        return self.by_image.rate("restored", "images")
 
     @property
     def mean_seconds(self) -> float | None:
@@ -65,7 +66,8 @@ class PolicyStatistics:
 
         Images whose output was reused have no seconds, so a mean over the others could be biased.
         """
-        return self.seconds / self.counts["images"] if self.counts["timed"] == self.counts["images"] > 0 else None
+        timed = self.by_image.rate("timed", "images")
+        return self.seconds / timed.n if timed.k == timed.n > 0 else None
 
     def as_json(self) -> dict[str, Any]:
         """Return the statistics as a JSON object, documented in dp-eval(1)."""

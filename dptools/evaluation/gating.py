@@ -1,13 +1,13 @@
 """Evaluate a gate that purifies only suspect images: detection, accuracy and cost."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dptools.evaluation.gate_policies import POLICIES, PolicyStatistics, policy_outcomes
+from dptools.evaluation.image_counts import ImageCounts, Name
 from dptools.evaluation.intervals import Rate
-from dptools.evaluation.keys import ALL, NONE, Record, attack_name, is_scored, method
+from dptools.evaluation.keys import ALL, NONE, Record, attack_name, is_scored, method, source_image
 from dptools.evaluation.roc import Auc, Scores, auc, roc_curve
 
 THRESHOLD = 0.95
@@ -26,15 +26,15 @@ class GateEvaluation:
     Attributes:
         threshold: Images with this suspicion or more are suspect. For a record that passed a gate, the policies use
             the gate's decision instead.
-        scores: Suspicions by attack; those of clean images under :data:`CLEAN`.
-        suspects: Number of suspect images by attack, as in ``scores``.
+        scores: Numbers of images by suspicion, by attack; those of clean images under :data:`CLEAN`.
+        suspects: Numbers of images (``n``) and of suspect ones (``suspect``) by attack, as in ``scores``.
         statistics: Accuracy and cost by policy and by whether the images are attacked.
         methods: The methods that purified the images. The statistics combine them.
     """
 
     threshold: float = THRESHOLD
-    scores: dict[str, Scores] = field(default_factory=dict)
-    suspects: Counter[str] = field(default_factory=Counter)
+    scores: dict[str, ImageCounts[float]] = field(default_factory=dict)
+    suspects: dict[str, ImageCounts[str]] = field(default_factory=dict)
     statistics: dict[tuple[str, bool], PolicyStatistics] = field(default_factory=dict)
     methods: dict[str, None] = field(default_factory=dict)
 
@@ -50,34 +50,35 @@ class GateEvaluation:
         if attack != NONE and not record["attack"].get("success", True):
             return
         name = CLEAN if attack == NONE else attack
-        self.scores.setdefault(name, Counter())[round(score, 4)] += 1  # rounding bounds the memory
-        self.suspects[name] += score >= self.threshold
+        image = source_image(record)
+        self.scores.setdefault(name, ImageCounts()).find(image)[round(score, 4)] += 1  # rounding bounds the memory
+        self.suspects.setdefault(name, ImageCounts()).find(image).update(n=1, suspect=score >= self.threshold)
         if "denoise" in record:
             self.methods[method(record)] = None
         for outcome in policy_outcomes(record, score, self.threshold):
-            self.statistics.setdefault((outcome.policy, attack != NONE), PolicyStatistics()).add(outcome)
+            self.statistics.setdefault((outcome.policy, attack != NONE), PolicyStatistics()).add(image, outcome)
 
     def suspect_rate(self, name: str) -> Rate:
         """Return the rate of suspect images in a group."""
-        attacked = self.suspects.total() - self.suspects[CLEAN]
-        return Rate(attacked if name == ALL else self.suspects[name], self.all_scores[name].total())
+        return _merged(self.suspects, name).rate("suspect", "n")
 
     def auc(self, name: str) -> Auc | None:
         """Return the area under the ROC curve of a group against clean images; None for the clean images."""
-        return None if name == CLEAN else auc(self.scores.get(CLEAN, Counter()), self.all_scores[name])
+        return None if name == CLEAN else auc(_merged(self.scores, CLEAN), _merged(self.scores, name))
 
     @property
     def all_scores(self) -> dict[str, Scores]:
         """Return the suspicions by group: clean images, each attack, and the total if there are several attacks."""
-        attacks = {name: scores for name, scores in self.scores.items() if name != CLEAN}
-        clean = {CLEAN: self.scores[CLEAN]} if CLEAN in self.scores else {}
-        return {**clean, **attacks, **({ALL: sum(attacks.values(), Counter())} if len(attacks) > 1 else {})}
+        attacks = [name for name in self.scores if name != CLEAN]
+        names = [CLEAN] * (CLEAN in self.scores) + attacks + [ALL] * (len(attacks) > 1)
+        return {name: _merged(self.scores, name).total() for name in names}
 
     @property
     def curves(self) -> dict[str, Sequence[tuple[float, float]]]:
         """Return the ROC curve of each attack; empty if there are no clean images."""
-        clean = self.scores.get(CLEAN)
-        return {name: roc_curve(clean, scores) for name, scores in self.all_scores.items() if clean and name != CLEAN}
+        scores = self.all_scores
+        clean = scores.pop(CLEAN, None)
+        return {name: roc_curve(clean, attacked) for name, attacked in scores.items() if clean}
 
     def policy(self, policy: str, attacked: bool) -> PolicyStatistics:
         """Return the statistics of a policy for clean or attacked images."""
@@ -101,3 +102,12 @@ class GateEvaluation:
             for policy in POLICIES
         }
         return {"threshold": self.threshold, "groups": groups, "restored": restored}
+
+
+def _merged(groups: Mapping[str, ImageCounts[Name]], name: str) -> ImageCounts[Name]:
+    """Return the counts of a group; of all attacks for :data:`ALL`."""
+    counts: ImageCounts[Name] = ImageCounts()
+    for group, part in groups.items():
+        if group == name or (name == ALL and group != CLEAN):
+            counts.merge(part)
+    return counts

@@ -1,6 +1,5 @@
-"""Compare two methods on the same images: difference in accuracy, its interval, and McNemar's test."""
+"""Compare two methods on the same images: difference in accuracy, its interval, and a test of no difference."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
@@ -8,19 +7,26 @@ from typing import Any
 
 from dptools.errors import UsageError
 from dptools.evaluation.hits import TOPS, UNKNOWN, Hits, hits
-from dptools.evaluation.intervals import wilson
-from dptools.evaluation.keys import Record, is_scored, method, pairing_id
+from dptools.evaluation.image_counts import ImageCounts
+from dptools.evaluation.intervals import effective_trials, wilson
+from dptools.evaluation.keys import Record, is_scored, method, pairing_id, source_image
 from dptools.texts import printable
 
 
 @dataclass(frozen=True)
 class PairedCounts:
-    """Numbers of image pairs in which both methods are correct, only the first, only the second, or neither."""
+    """Numbers of pairs of results in which both methods are correct, only the first, only the second, or neither.
+
+    Attributes:
+        by_image: For each image, the pairs in which only the first is correct minus those in which only the second is,
+            and the number of pairs. Empty if each image occurs in one pair only.
+    """
 
     both: int
     first: int
     second: int
     neither: int
+    by_image: Sequence[tuple[int, int]] = ()
 
     @property
     def n(self) -> int:
@@ -36,42 +42,33 @@ class PairedCounts:
     def interval(self) -> tuple[float, float]:
         """Return the 95 % confidence interval of the difference. Requires n > 0.
 
-        Source: Newcombe 1998, Statistics in Medicine 17, 2635-2650, method 10. It combines the Wilson intervals of
-        both accuracies and corrects for the correlation between them.
+        If images occur several times, the counts are reduced to the effective number of independent pairs.
         """
-        rate1, rate2 = (self.both + self.first) / self.n, (self.both + self.second) / self.n
-        (low1, high1), (low2, high2) = (wilson(self.both + only, self.n) for only in (self.first, self.second))
-        below = _combined(rate1 - low1, high2 - rate2, self._correlation)
-        above = _combined(rate2 - low2, high1 - rate1, self._correlation)
-        return max(-1.0, self.difference - below), min(1.0, self.difference + above)
+        number: float = self.n
+        if self.by_image:
+            variance = (self.first + self.second) / self.n - self.difference**2
+            number = effective_trials(self.by_image, variance)
+        return newcombe(*(count * number / self.n for count in (self.both, self.first, self.second, self.neither)))
 
     @property
     def p(self) -> float:
-        """Return the two-sided p-value of McNemar's exact test.
+        """Return the two-sided p value of no difference: of McNemar's exact test if each image occurs once.
 
-        The null hypothesis is that both methods are correct equally often.
+        If images occur several times, it is that of the exact test whose null hypothesis is that exchanging the
+        methods for all pairs of an image does not matter (Fisher 1935, The Design of Experiments). With one pair for
+        each image, this is McNemar's.
         """
+        if self.by_image:
+            return sign_flip_p([difference for difference, _ in self.by_image])
         from scipy.stats import binomtest
 
         discordant = self.first + self.second
         return float(binomtest(self.first, discordant).pvalue) if discordant else 1.0
 
-    @property
-    def _correlation(self) -> float:
-        """Return the phi coefficient with Newcombe's continuity correction; 0 if a marginal count is 0."""
-        product = self.both * self.neither - self.first * self.second
-        corrected = max(product - self.n / 2, 0) if product > 0 else product
-        margins = (
-            (self.both + self.first)
-            * (self.second + self.neither)
-            * (self.both + self.second)
-            * (self.first + self.neither)
-        )
-        return corrected / sqrt(margins) if margins else 0.0
-
     def as_json(self) -> dict[str, Any]:
         """Return the counts and, if there are pairs, the estimates as a JSON object, documented in dp-eval(1)."""
-        counts = {"n": self.n, **vars(self)}
+        names = ("n", "both", "first", "second", "neither")
+        counts = {name: getattr(self, name) for name in names}
         if not self.n:
             return counts
         low, high = self.interval
@@ -86,14 +83,15 @@ class Comparison:
         unmatched: Whether the other file is correct, by id. An entry is removed once it is paired.
         second_methods: The methods of the other file.
         first_methods: The methods of the records.
-        counts: Number of pairs by three keys: k, whether the record is correct by top-k, and whether its partner is.
+        by_image: Numbers of pairs. The name of a count consists of k, whether the record is correct by top-k, and
+            whether its partner is: ``1TF``, for example.
         unpaired_records: Number of records that have no partner, or for which one of the two results is unknown.
     """
 
     unmatched: dict[str, Hits]
     second_methods: Sequence[str] = ()
     first_methods: dict[str, None] = field(default_factory=dict)
-    counts: Counter[tuple[int, bool, bool]] = field(default_factory=Counter)
+    by_image: ImageCounts[str] = field(default_factory=ImageCounts)
     unpaired_records: int = 0
 
     @classmethod
@@ -138,12 +136,16 @@ class Comparison:
             self.unpaired_records += 1
             return
         self.first_methods[method(record)] = None
-        self.counts.update(pairs)
+        counts = self.by_image.find(source_image(record))
+        counts.update(f"{top}{'FT'[first]}{'FT'[second]}" for top, first, second in pairs)
 
     def pairs(self, top: int) -> PairedCounts:
         """Return the counts of pairs by top-1 or top-5 accuracy."""
-        cells = ((True, True), (True, False), (False, True), (False, False))
-        return PairedCounts(*(self.counts[top, first, second] for first, second in cells))
+        names = [f"{top}{cell}" for cell in ("TT", "TF", "FT", "FF")]
+        images = [[counts[name] for name in names] for counts in self.by_image.clusters.values()]
+        both, first, second, neither = (sum(image[cell] for image in images) for cell in range(4))
+        differences = [(image[1] - image[2], sum(image)) for image in images if any(image)]
+        return PairedCounts(both, first, second, neither, differences if self.by_image.repeats else ())
 
 
 def comparisons_as_json(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
@@ -179,6 +181,47 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def scored_hits(record: Record) -> Hits:
     """Return whether a record is correct; unknown if it counts in no rate."""
     return hits(record) if is_scored(record) else UNKNOWN
+
+
+def newcombe(both: float, first: float, second: float, neither: float) -> tuple[float, float]:
+    """Return the 95 % confidence interval of the difference of two paired proportions.
+
+    Source: Newcombe 1998, Statistics in Medicine 17, 2635-2650, method 10. It combines the Wilson intervals of both
+    proportions and corrects for the correlation between them, here the phi coefficient with Newcombe's continuity
+    correction, or 0 if a marginal count is 0.
+
+    Args:
+        both: Number of pairs in which both are successes; a fraction if the pairs are weighted.
+        first: Number of pairs in which only the first is.
+        second: Number of pairs in which only the second is.
+        neither: Number of pairs in which neither is. The sum of all is at least 1.
+    """
+    n = both + first + second + neither
+    rates = (both + first) / n, (both + second) / n
+    (low1, high1), (low2, high2) = (wilson(rate * n, n) for rate in rates)
+    product = both * neither - first * second
+    corrected = max(product - n / 2, 0) if product > 0 else product
+    margins = (both + first) * (second + neither) * (both + second) * (first + neither)
+    correlation = corrected / sqrt(margins) if margins else 0.0
+    below = _combined(rates[0] - low1, high2 - rates[1], correlation)
+    above = _combined(rates[1] - low2, high1 - rates[0], correlation)
+    difference = (first - second) / n
+    return max(-1.0, difference - below), min(1.0, difference + above)
+
+
+def sign_flip_p(differences: Sequence[int]) -> float:
+    """Return the probability that a sum of differences with random signs is at least as far from 0 as theirs."""
+    import numpy as np
+
+    sizes = sorted(abs(difference) for difference in differences if difference)
+    chances = np.ones(1)  # of the sums from -m to m in steps of 1, where m is the sum of the sizes so far
+    for size in sizes:
+        wider = np.zeros(len(chances) + 2 * size)
+        wider[: len(chances)] = chances / 2
+        wider[2 * size :] += chances / 2
+        chances = wider
+    middle, extreme = len(chances) // 2, abs(sum(differences))
+    return min(1.0, float(chances[: middle - extreme + 1].sum() + chances[middle + extreme :].sum()))
 
 
 def _combined(below: float, above: float, correlation: float) -> float:

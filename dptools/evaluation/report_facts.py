@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from dptools.evaluation.formatting import percent
+from dptools.evaluation.image_counts import MAX_IMAGES
 from dptools.evaluation.intervals import Rate
 from dptools.evaluation.keys import NONE, uses_true_label
-from dptools.evaluation.metrics import MAX_IMAGES, Group
+from dptools.evaluation.metrics import Group
 from dptools.evaluation.run_key import number
 from dptools.evaluation.summary import Summary
 from dptools.texts import printable

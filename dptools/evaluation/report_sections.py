@@ -59,8 +59,8 @@ def sections(summary: Summary, *, published: bool = True) -> Iterator[Section]:
     if summary.comparisons:
         unpaired = ", ".join(f"{comparison.second}: {comparison.unpaired}" for comparison in summary.comparisons)
         note = (
-            f"McNemar's exact test. Records in no pair, without a partner or with an unknown result: {unpaired}. "
-            "Several attacks on one image are treated as independent."
+            "McNemar's exact test; if an image occurs several times, all its pairs exchange the methods at "
+            f"once. Records in no pair, without a partner or with an unknown result: {unpaired}."
         )
         yield Section("Comparison with other records", comparison_rows(summary.comparisons), note)
     yield Section(

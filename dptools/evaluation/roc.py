@@ -1,10 +1,11 @@
-"""ROC curves, and the area under them with DeLong's confidence interval."""
+"""ROC curves, and the area under them with a confidence interval."""
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dptools.evaluation.image_counts import ImageCounts
 from dptools.evaluation.intervals import Z_95, wilson
 
 NO_ERROR = 1e-9
@@ -30,19 +31,32 @@ class Auc:
         return {"auc": self.value, "low": self.low, "high": self.high}
 
 
-def auc(negative: Scores, positive: Scores) -> Auc | None:
+def auc(negative: ImageCounts[float], positive: ImageCounts[float]) -> Auc | None:
     """Return the area under the ROC curve; None if there are no negative or no positive samples.
 
-    Interval: DeLong, DeLong and Clarke-Pearson, Biometrics 44, 837-845, 1988. It has no width if all positive samples
-    score higher, however few they are, and needs two samples of each kind. In these cases, the interval is Wilson's
-    for the number of samples of the rarer kind, which is wider than necessary.
+    The interval is that of Obuchowski (Biometrics 53, 567-578, 1997), which takes into account that samples of one
+    image are not independent. If each image has one sample, it is that of DeLong, DeLong and Clarke-Pearson (Biometrics
+    44, 837-845, 1988). It has no width if all positive samples score higher, however few they are, and needs two images
+    of each kind. In these cases, the interval is Wilson's for the number of images of the rarer kind, which is wider
+    than necessary.
+
+    Args:
+        negative: Number of negative samples by score, for each image.
+        positive: Number of positive samples by score, for each image.
     """
-    if not negative or not positive:
+    negatives, positives = negative.total(), positive.total()
+    if not negatives or not positives:
         return None
-    value, positive_variance = _placements(positive, negative)
-    _, negative_variance = _placements(negative, positive)
-    error = math.sqrt(positive_variance / positive.total() + negative_variance / negative.total())
-    rarer = min(positive.total(), negative.total())
+    above = _placements(positives, negatives)
+    below = {score: 1 - placement for score, placement in _placements(negatives, positives).items()}
+    value = sum(count * above[score] for score, count in positives.items()) / positives.total()
+    errors = _deviations(positive, above, value), _deviations(negative, below, value)
+    shared = [(errors[0][image], errors[1][image]) for image in errors[0].keys() & errors[1].keys()]
+    variance = sum(_unbiased(len(each)) * sum(error**2 for error in each.values()) for each in errors) + 2 * _unbiased(
+        len(shared)
+    ) * sum(first * second for first, second in shared)
+    error = math.sqrt(max(0.0, variance))
+    rarer = min(len(negative.clusters), len(positive.clusters))
     if rarer < 2 or error < NO_ERROR:
         return Auc(value, *wilson(value * rarer, rarer))
     return Auc(value, max(0.0, value - Z_95 * error), min(1.0, value + Z_95 * error))
@@ -58,16 +72,23 @@ def roc_curve(negative: Scores, positive: Scores) -> Sequence[tuple[float, float
     return corners
 
 
-def _placements(samples: Scores, others: Scores) -> tuple[float, float]:
-    """Return the mean and the variance of the placements of samples.
-
-    A sample's placement is the share of the others that score lower, with ties counted half.
-    """
+def _placements(samples: Scores, others: Scores) -> dict[float, float]:
+    """Return the placement of each score among samples: the share of the others that score lower; ties count half."""
     lower, placements = 0, {}
     for score in sorted({*samples, *others}):
         placements[score] = (lower + others[score] / 2) / others.total()
         lower += others[score]
-    n = samples.total()
-    mean = sum(count * placements[score] for score, count in samples.items()) / n
-    squares = sum(count * (placements[score] - mean) ** 2 for score, count in samples.items())
-    return mean, squares / (n - 1) if n > 1 else 0.0
+    return placements
+
+
+def _deviations(samples: ImageCounts[float], placements: Mapping[float, float], mean: float) -> dict[int, float]:
+    """Return what each image adds to the error of the mean placement."""
+    number = samples.total().total()
+    return {
+        image: sum(count * (placements[score] - mean) for score, count in scores.items()) / number
+        for image, scores in samples.clusters.items()
+    }
+
+
+def _unbiased(images: int) -> float:
+    return images / (images - 1) if images > 1 else 0.0

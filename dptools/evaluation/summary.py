@@ -7,9 +7,10 @@ from typing import Any
 from dptools.evaluation.certified import CertificateEvaluation
 from dptools.evaluation.checklist import checklists_as_json
 from dptools.evaluation.gating import GateEvaluation
+from dptools.evaluation.image_counts import MAX_IMAGES
 from dptools.evaluation.keys import ALL, ATTACK, NONE, Record, attack_name, is_scored, method, parse_keys, source_image
 from dptools.evaluation.learning_curves import LearningCurve
-from dptools.evaluation.metrics import MAX_IMAGES, Group, merged
+from dptools.evaluation.metrics import Group, merged
 from dptools.evaluation.paired import Comparison, comparisons_as_json
 from dptools.evaluation.robustness import Robustness
 from dptools.texts import printable

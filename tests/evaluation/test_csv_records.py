@@ -148,7 +148,7 @@ def test_other_lines_are_no_header(line: str) -> None:
 def test_any_other_column_groups_the_rows_by_its_own_name(column: str) -> None:
     summary = Summary(by=column)
     summary.read(read(f"ID,Label,prediction,{column}\na,1,1,x\nb,1,2,y\n"))
-    assert [(group.name, group.counts["after_top1"]) for group in summary.all_groups] == [("x", 1), ("y", 0)]
+    assert [(group.name, group.rate("after_top1").k) for group in summary.all_groups] == [("x", 1), ("y", 0)]
 
 
 @pytest.mark.parametrize("rows", [3, 20_000])

@@ -6,17 +6,31 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Run
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from dptools.evaluation.gating import GateEvaluation
+from dptools.evaluation.image_counts import ImageCounts
 from dptools.evaluation.intervals import wilson
 from dptools.evaluation.keys import method, uses_true_label
 from dptools.evaluation.roc import auc, roc_curve
 from dptools.evaluation.summary import Summary
 from dptools.evaluation.table import gate_rows, suspicion_rows
+
+NUMBERS = itertools.count()
+
+
+def images(scores: list[float], prefix: str = "", each: int = 1) -> ImageCounts[float]:
+    """Return the scores of images, ``each`` of them for one image."""
+    counts: ImageCounts[float] = ImageCounts()
+    for number, score in enumerate(scores):
+        counts.find(f"{prefix}{number // each}")[score] += 1
+    return counts
+
 
 SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]), min_size=1, max_size=12)
 
@@ -24,7 +38,7 @@ SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]), min_size=1, 
 @given(SCORES, SCORES)
 def test_auc_is_the_share_of_pairs_in_the_right_order(negative: list[float], positive: list[float]) -> None:
     pairs = [(high > low) + (high == low) / 2 for low in negative for high in positive]
-    area = auc(Counter(negative), Counter(positive))
+    area = auc(images(negative, "n"), images(positive, "p"))
     assert area is not None
     assert area.value == pytest.approx(sum(pairs) / len(pairs))
     assert 0 <= area.low <= area.value <= area.high <= 1
@@ -35,7 +49,7 @@ def test_the_curve_rises_from_0_to_1_and_encloses_the_auc(negative: list[float],
     points = roc_curve(Counter(negative), Counter(positive))
     assert (points[0], points[-1]) == ((0, 0), (1, 1))
     below = sum((x1 - x0) * (y0 + y1) / 2 for (x0, y0), (x1, y1) in itertools.pairwise(points))
-    area = auc(Counter(negative), Counter(positive))
+    area = auc(images(negative, "n"), images(positive, "p"))
     assert area is not None
     assert below == pytest.approx(area.value)
     assert all(x0 <= x1 and y0 <= y1 for (x0, y0), (x1, y1) in itertools.pairwise(points))
@@ -43,7 +57,7 @@ def test_the_curve_rises_from_0_to_1_and_encloses_the_auc(negative: list[float],
 
 def test_the_interval_is_that_of_delong() -> None:
     """Computed by hand: placements 1, 1, 2/3 of the positive and 1, 1, 2/3 of the negative samples."""
-    area = auc(Counter([0.1, 0.2, 0.6]), Counter([0.9, 0.8, 0.5]))
+    area = auc(images([0.1, 0.2, 0.6], "n"), images([0.9, 0.8, 0.5], "p"))
     assert area is not None
     variance = ((1 / 9) ** 2 * 2 + (2 / 9) ** 2) / 2
     assert area.value == pytest.approx(8 / 9)
@@ -62,14 +76,37 @@ def test_the_interval_is_that_of_delong() -> None:
 def test_an_area_of_few_or_separate_samples_is_not_certain(
     negative: list[float], positive: list[float], expected: tuple[float, int]
 ) -> None:
-    area = auc(Counter(negative), Counter(positive))
+    area = auc(images(negative, "n"), images(positive, "p"))
     assert area is not None
     assert (area.low, area.high) == pytest.approx(wilson(*expected))
 
 
+def test_samples_with_the_same_score_on_each_image_tell_no_more_than_one() -> None:
+    negative, positive = [0.1, 0.2, 0.6, 0.3], [0.9, 0.8, 0.5, 0.25]
+    once = auc(images(negative, "n"), images(positive, "p"))
+    often = auc(images(negative, "n"), images([score for score in positive for _ in range(8)], "p", each=8))
+    assert once is not None
+    assert often is not None
+    assert (often.value, often.low, often.high) == pytest.approx((once.value, once.low, once.high))
+
+
+def test_the_interval_of_several_attacks_on_the_same_images_covers_the_true_area() -> None:
+    """Images differ, and both the clean image and its eight attacked versions share the difference."""
+    random = np.random.default_rng(0)
+    covered = 0
+    for _ in range(300):
+        image = random.normal(0, 1, 40)
+        clean = list(image + random.normal(0, 1, 40))
+        attacked = list((image[:, None] + random.normal(1, 1, (40, 8))).ravel())
+        area = auc(images(clean), images(attacked, each=8))
+        assert area is not None
+        covered += area.low <= norm.cdf(0.5) <= area.high  # the difference of two scores has a variance of 4
+    assert 270 <= covered <= 297
+
+
 def test_auc_needs_clean_and_attacked_images() -> None:
-    assert auc(Counter(), Counter([1.0])) is None
-    assert auc(Counter([1.0]), Counter()) is None
+    assert auc(images([]), images([1.0])) is None
+    assert auc(images([1.0]), images([])) is None
 
 
 def record(suspicion: float, before: int, after: int, attack: str | None = None, **more: Any) -> dict[str, Any]:
@@ -77,7 +114,14 @@ def record(suspicion: float, before: int, after: int, attack: str | None = None,
     stages = [detection, {"tool": "dp-denoise", "seconds": 2.0}, {"tool": "dp-classify", "params": {}, "seconds": 7}]
     attacked = {"attack": {"name": attack, "success": True}} if attack else {}
     results = {"suspicion": suspicion, "suspect": {"label_rank": before}, "classify": {"label_rank": after}}
-    return {"id": "a", **attacked, **results, "denoise": {"method": "denoiser"}, "stages": stages, **more}
+    return {
+        "id": f"image{next(NUMBERS)}",
+        **attacked,
+        **results,
+        "denoise": {"method": "denoiser"},
+        "stages": stages,
+        **more,
+    }
 
 
 def test_records_purified_without_a_gate_give_all_policies() -> None:
@@ -103,6 +147,16 @@ def test_records_purified_without_a_gate_give_all_policies() -> None:
     assert [row[:2] for row in gate_rows(gate)[1:]] == [
         [policy, kind] for policy in ("nothing", "suspects", "everything") for kind in ("clean", "attacked")
     ]
+
+
+def test_several_attacks_on_an_image_tell_little_more_than_one() -> None:
+    gate = GateEvaluation()
+    for image, attack in itertools.product(range(10), ("gs", "cw", "pgd", "agn")):
+        suspicion, rank = (0.99, 1) if image < 5 else (0.1, 9)
+        gate.add(record(suspicion, 2, rank, attack, id=f"image{image}@{attack}"))
+    rates = gate.suspect_rate("all"), gate.policy("everything", True).rate("top1")
+    assert [(rate.k, rate.n) for rate in rates] == [(20, 40)] * 2
+    assert [(rate.low, rate.high) for rate in rates] == [pytest.approx(wilson(5, 10))] * 2
 
 
 @pytest.mark.parametrize("seconds", [1e308, 10**308, 4e9])

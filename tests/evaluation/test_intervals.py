@@ -41,16 +41,28 @@ def test_rates_are_shown_in_per_cent_with_their_interval() -> None:
     assert percent(Rate(0, 0)) == "-"
 
 
-def test_intervals_of_clusters_cover_the_true_rate() -> None:
+@pytest.mark.parametrize("images", [3, 5, 20, 60])
+@pytest.mark.parametrize("correlated", [0.01, 1.0, 3.0, 1000.0])
+def test_intervals_of_clusters_cover_the_true_rate(images: int, correlated: float) -> None:
     """Images differ in difficulty, and eight attacks on one image share it: the beta-binomial distribution."""
     random = np.random.default_rng(0)
-    covered, independent = 0, 0
+    covered = 0
     for _ in range(1000):
-        difficulty = random.beta(0.7, 0.3, size=60)  # mean 0.7, strong correlation within an image
+        difficulty = random.beta(0.7 * correlated, 0.3 * correlated, size=images)
         successes = random.binomial(8, difficulty)
-        rate = ClusteredRate(int(successes.sum()), 480, [(int(k), 8) for k in successes])
+        rate = ClusteredRate(int(successes.sum()), 8 * images, [(int(k), 8) for k in successes])
         covered += rate.low <= 0.7 <= rate.high
-        plain = Rate(rate.k, rate.n)
-        independent += plain.low <= 0.7 <= plain.high
-    assert 930 <= covered <= 970
-    assert independent < 700  # what the clusters are for
+    assert covered >= 920
+
+
+def test_intervals_of_clusters_are_wider_than_those_of_independent_trials() -> None:
+    random = np.random.default_rng(0)
+    successes = random.binomial(8, random.beta(0.7, 0.3, size=60))
+    rate = ClusteredRate(int(successes.sum()), 480, [(int(k), 8) for k in successes])
+    plain = Rate(rate.k, rate.n)
+    assert rate.high - rate.low > 1.8 * (plain.high - plain.low)
+
+
+def test_one_trial_in_each_cluster_gives_the_interval_of_independent_trials() -> None:
+    rate = ClusteredRate(7, 10, [(1, 1)] * 7 + [(0, 1)] * 3)
+    assert (rate.low, rate.high) == pytest.approx(wilson(7, 10))

@@ -222,7 +222,7 @@ def test_images_whose_names_have_an_at_sign_are_different_images() -> None:
 
 def test_more_images_than_are_remembered_count_as_possibly_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """So the interval is not too narrow if images beyond that number occur several times."""
-    monkeypatch.setattr("dptools.evaluation.metrics.MAX_IMAGES", 5)
+    monkeypatch.setattr("dptools.evaluation.image_counts.MAX_IMAGES", 5)
     first = [purified(f"image{number}", "pgd", "none", 1 + number % 2) for number in range(5)]
     later = [purified(f"later{number}", "pgd", "none", 1 + number % 2) for number in range(5)]
     (group,) = evaluate(first + later * 8)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dptools.errors import UsageError
-from dptools.evaluation.paired import Comparison, PairedCounts, comparisons_as_json, holm
+from dptools.evaluation.paired import Comparison, PairedCounts, comparisons_as_json, holm, sign_flip_p
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,51 @@ def test_records_are_paired_by_id() -> None:
     comparison.add(record("a", 1))  # its partner is paired already
     assert comparison.pairs(5).n == 3
     assert Comparison.against([record("a", 1), record("b", 1)]).unpaired == 2
+
+
+def attacked(image: int, attack: str, rank: int) -> dict[str, Any]:
+    return record(f"i{image}@{attack}", rank, attack={"name": attack})
+
+
+def compared(results: list[tuple[int, int, int]], attacks: int) -> PairedCounts:
+    """Return the counts of images with several attacks each: image, first rank, second rank."""
+    names = [f"a{number}" for number in range(attacks)]
+    comparison = Comparison.against(attacked(image, name, second) for image, _, second in results for name in names)
+    for image, first, _ in results:
+        for name in names:
+            comparison.add(attacked(image, name, first))
+    return comparison.pairs(1)
+
+
+def test_eight_attacks_with_the_same_result_on_each_image_tell_no_more_than_one() -> None:
+    results = [(image, 1 if image < 14 else 9, 1 if image >= 9 else 9) for image in range(20)]
+    once, often = compared(results, 1), compared(results, 8)
+    assert (once.n, often.n) == (20, 160)
+    assert often.difference == pytest.approx(once.difference)
+    assert often.interval == pytest.approx(once.interval)
+    assert often.p == pytest.approx(once.p)
+
+
+def test_the_test_of_no_difference_is_right_if_images_occur_several_times() -> None:
+    """If both methods are equally good, p is at most 0.05 in 5 % of samples, and the interval holds 0 in 95 %."""
+    random = np.random.default_rng(0)
+    significant, covered = 0, 0
+    for _ in range(400):
+        preference = random.beta(0.3, 0.3, size=12)  # each image prefers one of the methods, whatever the attack
+        images = [(int(first), 8) for first in 2 * random.binomial(8, preference) - 8]
+        first = sum((difference + 8) // 2 for difference, _ in images)
+        pairs = PairedCounts(0, first, 96 - first, 0, images)
+        significant += pairs.p <= 0.05
+        low, high = pairs.interval
+        covered += low <= 0 <= high
+    assert significant <= 30  # 20 expected at most, 29 with a probability of 2 %
+    assert covered >= 370
+
+
+@given(st.lists(st.integers(-1, 1), min_size=1, max_size=60))
+def test_the_sign_flip_test_is_mcnemars_if_each_image_occurs_once(differences: list[int]) -> None:
+    first, second = differences.count(1), differences.count(-1)
+    assert sign_flip_p(differences) == pytest.approx(PairedCounts(0, first, second, differences.count(0)).p)
 
 
 def test_skipped_records_are_not_paired() -> None:

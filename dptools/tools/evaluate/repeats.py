@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterable, Iterator
 
+from dptools.evaluation.image_counts import MAX_IMAGES
 from dptools.evaluation.keys import Record, is_scored
-from dptools.evaluation.metrics import MAX_IMAGES
 
 IGNORED = ("path", "cached", "stages")
 """Keys that may differ between two records of the same result."""
