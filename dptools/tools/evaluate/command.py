@@ -1,6 +1,7 @@
 """The command line of dp-eval."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -34,6 +35,9 @@ NO_RATES = (
 
 RECORD_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv")
 """Suffixes of files with records, of which a glob after ``--report`` would replace the first."""
+
+MAX_PROBLEMS = 20
+"""Number of problems with records that are reported one by one."""
 
 
 def evaluate_records(
@@ -133,8 +137,7 @@ def evaluate_records(
             _radii(radii),
         )
         summary = inputs.summarise(operands or ["-"])
-        for problem in problems:
-            report(problem)
+        _report_problems(problems)
         _warn(summary, scores)
         if gate is not None and not summary.gate:
             report(f"--gate {gate:g} has no effect: no record has a suspicion; dp-classify --suspect adds it")
@@ -182,6 +185,14 @@ def _map_scores(ground_truth: Path | None, problems: list[str]) -> "MapScores | 
     from dptools.tools.evaluate.map_scores import MapScores
 
     return MapScores(ground_truth, problems.append)
+
+
+def _report_problems(problems: Sequence[str]) -> None:
+    """Report problems with records; only the first ones, because a wrong file can have one in each line."""
+    for problem in problems[:MAX_PROBLEMS]:
+        report(problem)
+    if more := len(problems[MAX_PROBLEMS:]):
+        report(f"{more:,} more problem{'s' * (more > 1)} with records")
 
 
 def _warn(summary: Summary, scores: "MapScores | None") -> None:

@@ -49,3 +49,12 @@ def test_results_that_differ_and_failures_are_no_repetition(in_process: Run, tmp
     attacked = json.dumps({**json.loads(LINE), "attack": {"name": "pgd", "epsilon": 0.1, "success": True}})
     (tmp_path / "records").write_text("\n".join([LINE, attacked, attacked.replace("0.1", "0.2"), FAILED, FAILED]))
     assert "more than once" not in in_process("dp-eval records").stderr
+
+
+def test_a_wrong_file_does_not_flood_the_terminal(in_process: Run, tmp_path: Path) -> None:
+    (tmp_path / "records").write_text('{"epoch": 1}\n' * 1000)
+    done = in_process("dp-eval records")
+    *first, last = done.stderr.splitlines()
+    assert (done.returncode, len(first)) == (1, 20)
+    assert first[19] == "dp-eval: records: line 20: record without id or path"
+    assert last == "dp-eval: 980 more problems with records"
