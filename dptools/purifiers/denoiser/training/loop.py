@@ -85,6 +85,9 @@ class Objective:
 
 PIXELS_ONLY = Objective()
 
+MAX_GRADIENT = 0.1
+"""The largest norm of a gradient. Typical norms are 0.02 to 0.1; rare larger ones made a long training diverge."""
+
 
 class Synthetic:
     """A pool of synthetic images. Each call of :meth:`renew` replaces the oldest of them.
@@ -186,7 +189,7 @@ def _step(state: State, network: Callable[[Tensor], Tensor], clean: Tensor, obje
         output = network(noisy)
     loss = objective.loss(output.float(), clean)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
+    nn.utils.clip_grad_norm_(state.network.parameters(), MAX_GRADIENT)
     state.optimizer.step()
     decay = min(0.999, (state.progress.iteration + 1) / (state.progress.iteration + 20))
     with torch.no_grad():
