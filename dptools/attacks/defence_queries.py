@@ -1,8 +1,13 @@
 """Questions of an attack to a defended classifier, or to the source of a transfer."""
 
-from torch import Tensor
+from typing import Any
+
+from eagerpy import astensor
+from foolbox.criteria import Criterion, Misclassification, TargetedMisclassification
+from torch import Tensor, full_like
 
 from dptools.attacks.attack_batch import AttackBatch
+from dptools.attacks.lattice import round_to_8bit
 
 
 def ends_at_success(batch: AttackBatch) -> bool:
@@ -39,3 +44,49 @@ def judged_logits(batch: AttackBatch, image: Tensor) -> Tensor:
     """Return the logits by which an image is judged, 1 x classes: means over several draws behind a random defence."""
     judge = getattr(batch.classifier, "judge", None)
     return judge(image).mean(dim=0, keepdim=True) if judge else batch.scores(0, image)
+
+
+def is_confirmed(batch: AttackBatch, image: Tensor) -> bool:
+    """Return whether an image, 1 x 3 x H x W, is adversarial in all draws that judge it."""
+    confirms: Any = batch.classifier.confirms
+    return bool(confirms(image, lambda logits: bool(batch.margins_of(0, logits) > 0)))
+
+
+def reliable_criterion(batch: AttackBatch) -> Criterion:
+    """Return the success criterion for an attack whose result is the first or the nearest adversarial image.
+
+    A random defence is only fooled if the image, rounded to 8 bits, is adversarial in all draws that judge it.
+    Otherwise one lucky draw would choose the result, and most other draws would not be fooled by it.
+    """
+    if not (is_random(batch) and hasattr(batch.classifier, "confirms")):
+        return batch.criterion
+    return _Confirmed(batch) if batch.target is None else _ConfirmedTarget(batch, batch.target)
+
+
+class _Confirmed(Misclassification):
+    """Misclassification of the only image of a batch, in all draws that judge it."""
+
+    def __init__(self, batch: AttackBatch) -> None:
+        super().__init__(batch.labels)
+        self.batch = batch
+
+    def __call__(self, perturbed: Any, outputs: Any) -> Any:
+        return _confirmed(self.batch, perturbed, super().__call__(perturbed, outputs))
+
+
+class _ConfirmedTarget(TargetedMisclassification):
+    """Prediction of the target for the only image of a batch, in all draws that judge it."""
+
+    def __init__(self, batch: AttackBatch, target: int) -> None:
+        super().__init__(full_like(batch.labels, target))
+        self.batch = batch
+
+    def __call__(self, perturbed: Any, outputs: Any) -> Any:
+        return _confirmed(self.batch, perturbed, super().__call__(perturbed, outputs))
+
+
+def _confirmed(batch: AttackBatch, perturbed: Any, success: Any) -> Any:
+    """Return the success of one draw, or false if other draws do not confirm it; a tensor of torch or eagerpy."""
+    if success.all() and not is_confirmed(batch, round_to_8bit(astensor(perturbed).raw)):
+        return success != success  # false, in the type of the argument
+    return success
