@@ -7,7 +7,6 @@ run with other options or images starts again.
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from processes import run_tool
 from torch import Tensor
 from universality import files, is_recorded, run_once, zero_separated
 
@@ -181,7 +181,7 @@ def main() -> None:
         print(f"{run.plan.name}: done", file=sys.stderr)
     report = str(options.out / "report.html")
     recorded = [str(run.file) for run in runs]
-    if subprocess.run(["dp-eval", "--markdown", "--report", report, *recorded], check=False).returncode > 1:
+    if run_tool(["dp-eval", "--markdown", "--report", report, *recorded]) > 1:
         sys.exit("dp-eval failed")
     print(f"report: {report}", file=sys.stderr)
 
