@@ -56,37 +56,51 @@ def reliable_criterion(batch: AttackBatch) -> Criterion:
     """Return the success criterion for an attack whose result is the first or the nearest adversarial image.
 
     A random defence is only fooled if the image, rounded to 8 bits, is adversarial in all draws that judge it.
-    Otherwise one lucky draw would choose the result, and most other draws would not be fooled by it.
+    Otherwise one lucky draw would choose the result, and most other draws would not be fooled by it. An image that met
+    the criterion once meets it always, as some attacks require.
     """
     if not (is_random(batch) and hasattr(batch.classifier, "confirms")):
         return batch.criterion
     return _Confirmed(batch) if batch.target is None else _ConfirmedTarget(batch, batch.target)
 
 
+class _Confirmation:
+    """The decision whether all draws that judge an image confirm the success in one draw."""
+
+    def __init__(self, batch: AttackBatch) -> None:
+        self.batch, self.confirmed = batch, set[int]()
+
+    def __call__(self, perturbed: Any, success: Any) -> Any:
+        """Return the decision for the only image of the batch.
+
+        Args:
+            perturbed: The image, 1 x 3 x H x W, a tensor of torch or eagerpy.
+            success: Whether it is adversarial in one draw; a tensor with one value, as the result.
+        """
+        image: Tensor = astensor(perturbed).raw
+        key = hash(image.cpu().numpy().tobytes())
+        if key not in self.confirmed and success.all() and is_confirmed(self.batch, round_to_8bit(image)):
+            self.confirmed.add(key)
+        return success == success if key in self.confirmed else success != success
+
+
 class _Confirmed(Misclassification):
-    """Misclassification of the only image of a batch, in all draws that judge it."""
+    """Misclassification in all draws that judge an image."""
 
     def __init__(self, batch: AttackBatch) -> None:
         super().__init__(batch.labels)
-        self.batch = batch
+        self.confirmation = _Confirmation(batch)
 
     def __call__(self, perturbed: Any, outputs: Any) -> Any:
-        return _confirmed(self.batch, perturbed, super().__call__(perturbed, outputs))
+        return self.confirmation(perturbed, super().__call__(perturbed, outputs))
 
 
 class _ConfirmedTarget(TargetedMisclassification):
-    """Prediction of the target for the only image of a batch, in all draws that judge it."""
+    """Prediction of the target in all draws that judge an image."""
 
     def __init__(self, batch: AttackBatch, target: int) -> None:
         super().__init__(full_like(batch.labels, target))
-        self.batch = batch
+        self.confirmation = _Confirmation(batch)
 
     def __call__(self, perturbed: Any, outputs: Any) -> Any:
-        return _confirmed(self.batch, perturbed, super().__call__(perturbed, outputs))
-
-
-def _confirmed(batch: AttackBatch, perturbed: Any, success: Any) -> Any:
-    """Return the success of one draw, or false if other draws do not confirm it; a tensor of torch or eagerpy."""
-    if success.all() and not is_confirmed(batch, round_to_8bit(astensor(perturbed).raw)):
-        return success != success  # false, in the type of the argument
-    return success
+        return self.confirmation(perturbed, super().__call__(perturbed, outputs))

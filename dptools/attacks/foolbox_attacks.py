@@ -7,17 +7,13 @@ import eagerpy as ep
 import foolbox
 import torch
 from foolbox.attacks import (
-    DDNAttack,
-    EADAttack,
     L2CarliniWagnerAttack,
     L2DeepFoolAttack,
     L2ProjectedGradientDescentAttack,
     LinfProjectedGradientDescentAttack,
     NewtonFoolAttack,
 )
-from foolbox.attacks.base import FixedEpsilonAttack
-from foolbox.attacks.deepfool import DeepFoolAttack
-from foolbox.attacks.fast_minimum_norm import FMNAttackLp
+from foolbox.attacks.base import FixedEpsilonAttack, MinimizationAttack
 from torch import Tensor
 
 from dptools.attacks.adef import ADefAttack
@@ -29,9 +25,6 @@ from dptools.attacks.raw_result import RawResult
 from dptools.attacks.vector_fields import deformation
 from dptools.errors import SampleError, SetupError
 from dptools.randomness import seeded
-
-MINIMISING = (ADefAttack, DDNAttack, DeepFoolAttack, EADAttack, FMNAttackLp, L2CarliniWagnerAttack)
-"""Attacks with gradients whose result is the first or the nearest image that meets the criterion."""
 
 
 def deepfool(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
@@ -105,7 +98,7 @@ def run_class(batch: AttackBatch, *, epsilon: float | None, class_name: str, **p
 
 def _run(attack: Any, batch: AttackBatch, epsilon: float | None) -> RawResult:
     fixed = isinstance(attack, FixedEpsilonAttack)
-    criterion = reliable_criterion(batch) if isinstance(attack, MINIMISING) else batch.criterion
+    criterion = reliable_criterion(batch) if isinstance(attack, MinimizationAttack) else batch.criterion
     _, images, _ = attack(batch.model, batch.images, criterion, epsilons=epsilon if fixed else None)
     return _checked_result(attack, batch, images.detach(), None if fixed else epsilon)
 

@@ -97,7 +97,8 @@ def plans(method: Method, eot: int, steps: int, queries: int) -> Iterator[Plan]:
     yield Plan("aa-standard", standard, 100 + 900 + 900 + queries, draws, few=True)
     yield Plan("square", f"-a square --set queries={queries} --epsilon {MAIN}", queries, gradient=False, few=True)
     hop = "-a HopSkipJumpAttack --set constraint=linf --set steps=8 --set initial_gradient_eval_steps=20"
-    yield Plan("hop", f"{hop} --epsilon {MAIN}", 8 * 100, gradient=False, few=True)
+    judged = 1 + JUDGES if method.random else 1  # an image that fools one draw is judged
+    yield Plan("hop", f"{hop} --epsilon {MAIN}", 8 * 100 * judged, gradient=False, few=True)
 
 
 def seconds(method: Method, model: str) -> tuple[float, float]:
