@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from gates import PATIENCE
 from PIL import Image
 
 sys.path.extend([str(Path(__file__).parent / name) for name in ("benchmarks", "gpu")])  # the scripts import one another
 from paper import curves, facts, point
 from paper_report import loss_threshold, oracle, record, trace
 from restore import Case, Result, mean_over_attacks, run_case
+from runs import alive, children, started, wait_until
 from universality import METHODS, is_recorded, run_once
 
 from dptools.purifiers.method import FITS, NETWORK_METHODS
@@ -37,10 +39,12 @@ def test_a_run_is_repeated_if_its_command_or_its_images_change(tmp_path: Path) -
     assert runs("--steps=5", b"a\0b")
 
 
-def test_a_tool_that_fails_leaves_no_records(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["exit 2", "kill -9 $$"])
+def test_a_tool_that_fails_leaves_no_records(tmp_path: Path, end: str) -> None:
+    command = ["sh", "-c", f"echo record; {end}"]
     with pytest.raises(SystemExit, match="run: sh failed"):
-        run_once(["sh", "-c", "exit 2"], tmp_path / "run.jsonl")
-    assert not is_recorded(["sh", "-c", "exit 2"], tmp_path / "run.jsonl")
+        run_once(command, tmp_path / "run.jsonl")
+    assert not is_recorded(command, tmp_path / "run.jsonl")
 
 
 def test_the_comparison_of_methods_leaves_out_only_the_slow_ones() -> None:
@@ -80,3 +84,31 @@ def test_the_report_of_the_paper_reads_what_the_gpu_writes() -> None:
     assert record(fit, "oracle")["classify"]["label_rank"] == 1
     assert [line["iteration"] for line in trace(fit, 150)] == [50, 100, 150]
     assert "file" not in fit
+
+
+PROGRAM = """
+import sys, time
+sys.path[:0] = [{benchmarks!r}]
+from processes import process_pool, run_tool
+
+def main():
+    if {tool}:
+        run_tool(["sleep", "600"])
+    with process_pool(2) as workers:
+        list(workers.map(time.sleep, [60, 60]))
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("tool", [True, False])
+def test_no_process_outlives_a_benchmark_that_is_killed(tmp_path: Path, tool: bool) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM.format(benchmarks=str(Path(__file__).parent / "benchmarks"), tool=tool))
+    with started([sys.executable, program]) as run:
+        assert wait_until(lambda: len(children(run.pid)) == 2 - tool, PATIENCE)
+        found = children(run.pid)
+        run.terminate()
+    assert run.returncode
+    assert wait_until(lambda: not any(map(alive, found)), PATIENCE)

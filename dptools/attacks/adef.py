@@ -99,7 +99,8 @@ class ADefAttack(MinimizationAttack):
             (gradient,) = torch.autograd.grad(lead.sum(), leaf, retain_graph=True)
             alpha = self._smoothed((gradient[:, None] * gradients).sum(dim=2))
             energy = alpha.square().sum(dim=(1, 2, 3), keepdim=True)
-            step = -lead.detach()[..., None, None] * self._smoothed(alpha) / energy.clamp(min=1e-20)
+            # The lead is negative, except in single draws of a random defence; the step goes on through those, too.
+            step = lead.detach().abs()[..., None, None] * self._smoothed(alpha) / energy.clamp(min=1e-20)
             size = (field + step).flatten(1).norm(dim=1).where(energy.flatten() > 0, inf)
             best = torch.where((size < smallest).view(-1, 1, 1, 1), step, best)
             smallest = torch.minimum(size, smallest)

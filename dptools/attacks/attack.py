@@ -85,10 +85,10 @@ class Attack:
     @property
     def steps_length(self) -> float | None:
         """The length of all steps together, as a multiple of epsilon; None if the attack has no step size."""
-        values, size = self.settings, None
-        if self.epsilon and values.get("abs_stepsize"):
-            size = values["abs_stepsize"] / self.epsilon
-        size = size or values.get("rel_stepsize")
+        values = self.settings
+        size = values.get("rel_stepsize")
+        if self.epsilon and (absolute := values.get("abs_stepsize")) is not None:
+            size = absolute / self.epsilon
         return None if size is None or "steps" not in values else float(size * values["steps"])
 
     def __call__(self, batch: "AttackBatch") -> "RawResult":

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from torch import Tensor
 
 from dptools.attacks.attack_batch import AttackBatch
+from dptools.attacks.defence_queries import ends_at_success, is_confirmed
 from dptools.attacks.lattice import round_within_budget
 from dptools.attacks.norms import Budget
 
@@ -18,10 +19,9 @@ def stop_when_broken(batch: AttackBatch, budget: Budget) -> Iterator[None]:
     on undefended classifiers, and attacks without a budget, are not stopped: their further steps make the image more
     adversarial, or the perturbation smaller.
     """
-    confirms = getattr(batch.classifier, "confirms", None)
     if (
-        confirms is None
-        or not getattr(batch.classifier, "ends_early", True)
+        not hasattr(batch.classifier, "confirms")
+        or not ends_at_success(batch)
         or budget.epsilon is None
         or len(batch.images) > 1
     ):
@@ -31,8 +31,7 @@ def stop_when_broken(batch: AttackBatch, budget: Budget) -> Iterator[None]:
     def broken(images: Tensor, scores: Tensor) -> bool:
         if not batch.all_succeed(images, scores) or not budget.allows(batch.images, images):
             return False
-        rounded = round_within_budget(batch.images, images, budget)
-        return bool(confirms(rounded, lambda logits: bool(batch.margins_of(0, logits) > 0)))
+        return is_confirmed(batch, round_within_budget(batch.images, images, budget))
 
     with batch.stop_when(broken):
         yield

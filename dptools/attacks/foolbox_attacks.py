@@ -13,11 +13,12 @@ from foolbox.attacks import (
     LinfProjectedGradientDescentAttack,
     NewtonFoolAttack,
 )
-from foolbox.attacks.base import FixedEpsilonAttack
+from foolbox.attacks.base import FixedEpsilonAttack, MinimizationAttack
 from torch import Tensor
 
 from dptools.attacks.adef import ADefAttack
 from dptools.attacks.attack_batch import AttackBatch
+from dptools.attacks.defence_queries import reliable_criterion
 from dptools.attacks.norms import DISTANCES
 from dptools.attacks.query_counter import Stopped
 from dptools.attacks.raw_result import RawResult
@@ -28,7 +29,7 @@ from dptools.randomness import seeded
 
 def deepfool(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
     """Step to the nearest linearised decision boundary in L2 until the image is misclassified (arXiv 1511.04599)."""
-    return _run(L2DeepFoolAttack(loss="logits", **params), batch, epsilon)
+    return _run(_DeepFool(batch.labels, loss="logits", **params), batch, epsilon)
 
 
 def adef(batch: AttackBatch, *, epsilon: float | None, **params: Any) -> RawResult:
@@ -97,7 +98,8 @@ def run_class(batch: AttackBatch, *, epsilon: float | None, class_name: str, **p
 
 def _run(attack: Any, batch: AttackBatch, epsilon: float | None) -> RawResult:
     fixed = isinstance(attack, FixedEpsilonAttack)
-    _, images, _ = attack(batch.model, batch.images, batch.criterion, epsilons=epsilon if fixed else None)
+    criterion = reliable_criterion(batch) if isinstance(attack, MinimizationAttack) else batch.criterion
+    _, images, _ = attack(batch.model, batch.images, criterion, epsilons=epsilon if fixed else None)
     return _checked_result(attack, batch, images.detach(), None if fixed else epsilon)
 
 
@@ -113,6 +115,22 @@ def _checked_result(attack: Any, batch: AttackBatch, images: Tensor, epsilon: fl
     if epsilon is not None:
         usable = attack.distance.clip_perturbation(batch.images, usable, epsilon)
     return RawResult(usable.clamp(0, 1))
+
+
+class _DeepFool(L2DeepFoolAttack):
+    """DeepFool that leaves the label, even if the first draw of a random defence predicts another class."""
+
+    def __init__(self, labels: Tensor, **params: Any) -> None:
+        super().__init__(**params)
+        self.labels = labels[:, None]
+
+    def _get_loss_fn(self, model: Any, classes: ep.Tensor) -> Any:
+        """Return the loss as a function of the image and the number of a class, given classes by score, B x K."""
+        candidates = torch.cat([self.labels, classes.raw], dim=1)
+        repeats = candidates == self.labels
+        repeats[:, 0] = False
+        order = repeats.int().argsort(dim=1, stable=True)
+        return super()._get_loss_fn(model, ep.astensor(candidates.gather(1, order)[:, :-1]))
 
 
 class _SeededStart:

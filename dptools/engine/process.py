@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from dptools.engine.job_queue import Batch
 from dptools.engine.pool import WorkerDiedError
-from dptools.engine.worker_setup import forward_log, limit_torch_to_one_thread
+from dptools.engine.worker_setup import end_with_parent, forward_log, limit_torch_to_one_thread
 from dptools.errors import SetupError
 from dptools.pipe.stage import Stage
 
@@ -106,7 +106,7 @@ def _sigint_blocked() -> Iterator[None]:
 
 def _serve(connection: Connection, stage: Stage) -> None:
     """Answer each batch with the finished samples or an exception, until the parent closes the connection."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # Standard input belongs to the parent.
     os.dup2(2, 1)  # Standard output holds the results; what a library prints goes to standard error.
     limit_torch_to_one_thread()
@@ -135,9 +135,3 @@ def _send(connection: Connection, answer: Batch | Exception) -> None:
         raise
     except Exception as error:  # Pickle raises many types of exceptions.
         connection.send(RuntimeError(f"{type(answer).__name__} cannot be sent: {error}"))
-
-
-def _end_with_parent() -> None:
-    if parent := parent_process():
-        parent.join()
-    os._exit(1)

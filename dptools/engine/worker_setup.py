@@ -2,7 +2,14 @@
 
 import logging
 import os
+import threading
 from collections.abc import Callable
+from multiprocessing import parent_process
+
+
+def end_with_parent() -> None:
+    """End this process as soon as its parent ends, even if it is busy and the parent was killed."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 
 def limit_torch_to_one_thread() -> None:
@@ -24,6 +31,12 @@ def forward_log(send: Callable[[str], None]) -> None:
     logger.addHandler(_Forwarder(send))
     logger.setLevel(logging.INFO)
     logger.propagate = False
+
+
+def _wait_for_parent() -> None:
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 class _Forwarder(logging.Handler):

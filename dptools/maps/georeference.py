@@ -42,6 +42,8 @@ def ground_points(points: Iterable[tuple[float, float]], georeference: Georefere
 def _read_geotiff(image: Path) -> Georeference | None:
     import warnings
 
+    if not image.is_file():  # A record can name anything, and GDAL opens more than files, such as /vsicurl/URL.
+        return None
     try:
         import rasterio
     except ImportError:
@@ -49,7 +51,7 @@ def _read_geotiff(image: Path) -> Georeference | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # A TIFF without a georeference is no reason for a warning.
         try:
-            with rasterio.open(image) as dataset:
+            with rasterio.open(image, driver="GTiff") as dataset:
                 matrix, crs = dataset.transform, dataset.crs
         except rasterio.errors.RasterioError:
             return None

@@ -7,12 +7,12 @@ continues where it stopped.
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import torch
+from processes import run_tool
 from universality import files, zero_separated
 
 from dptools.certify import Smoothed
@@ -78,11 +78,11 @@ def main() -> None:
         command = ["dp-classify", "-0", "--certify", f"{sigma:g}", "--draws", str(options.draws)]
         command += ["--model", options.model, "--engine", options.engine, "-j", str(options.jobs)]
         with file.open("a") as output:
-            if names and subprocess.run(command, input=names, stdout=output, check=False).returncode > 1:
+            if names and run_tool(command, names, stdout=output) > 1:
                 sys.exit(f"sigma {sigma:g}: dp-classify failed")
     report = str(options.out / "report.html")
     command = ["dp-eval", "--markdown", "--report", report, *map(str, recorded.values())]
-    if subprocess.run(command, check=False).returncode > 1:
+    if run_tool(command) > 1:
         sys.exit("dp-eval failed")
     print(f"report: {report}", file=sys.stderr)
 

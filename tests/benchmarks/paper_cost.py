@@ -13,14 +13,13 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from PIL import Image
+from processes import process_pool
 
 from dptools.attacks.registry import PAPER
 from dptools.devices import available_cores
@@ -122,7 +121,7 @@ def _measured(method: str, jobs: int) -> float:
     """Return the mean of :func:`seconds_per_step` over a number of processes that run at the same time."""
     if jobs == 1:
         return seconds_per_step(method)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with process_pool(jobs) as pool:
         return mean(pool.map(seconds_per_step, [method] * jobs))
 
 

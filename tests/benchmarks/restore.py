@@ -19,15 +19,14 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from processes import process_pool
 from torch import Tensor
 
 from dptools.classifiers import Classifier, load, rank
@@ -242,11 +241,6 @@ def measure_processes(cases: Sequence[Case], model_name: str, counts: Sequence[i
             list(workers.map(run, cases))
             rates[str(count)] = len(cases) / (time.perf_counter() - start)
     return rates
-
-
-def process_pool(count: int) -> ProcessPoolExecutor:
-    """Return a pool of new processes, which read OMP_NUM_THREADS when they start."""
-    return ProcessPoolExecutor(count, mp_context=get_context("spawn"))
 
 
 def print_step(step: dict[str, Any]) -> dict[str, Any]:

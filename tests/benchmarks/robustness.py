@@ -7,7 +7,6 @@ run with other options or images starts again.
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from processes import run_tool
 from torch import Tensor
 from universality import files, is_recorded, run_once, zero_separated
 
@@ -97,7 +97,8 @@ def plans(method: Method, eot: int, steps: int, queries: int) -> Iterator[Plan]:
     yield Plan("aa-standard", standard, 100 + 900 + 900 + queries, draws, few=True)
     yield Plan("square", f"-a square --set queries={queries} --epsilon {MAIN}", queries, gradient=False, few=True)
     hop = "-a HopSkipJumpAttack --set constraint=linf --set steps=8 --set initial_gradient_eval_steps=20"
-    yield Plan("hop", f"{hop} --epsilon {MAIN}", 8 * 100, gradient=False, few=True)
+    judged = 1 + JUDGES if method.random else 1  # an image that fools one draw is judged
+    yield Plan("hop", f"{hop} --epsilon {MAIN}", 8 * 100 * judged, gradient=False, few=True)
 
 
 def seconds(method: Method, model: str) -> tuple[float, float]:
@@ -181,7 +182,7 @@ def main() -> None:
         print(f"{run.plan.name}: done", file=sys.stderr)
     report = str(options.out / "report.html")
     recorded = [str(run.file) for run in runs]
-    if subprocess.run(["dp-eval", "--markdown", "--report", report, *recorded], check=False).returncode > 1:
+    if run_tool(["dp-eval", "--markdown", "--report", report, *recorded]) > 1:
         sys.exit("dp-eval failed")
     print(f"report: {report}", file=sys.stderr)
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from restore import Case, classifier, load_cases, process_pool, purifier
+from processes import process_pool
+from restore import Case, classifier, load_cases, purifier
 
 from dptools.classifiers import rank
 from dptools.devices import available_cores

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from processes import run_tool
+
 from dptools.devices import available_cores
 from dptools.pipe.walk import SUFFIXES
 
@@ -38,7 +40,9 @@ def run_seconds(images: Sequence[Path], *options: str) -> float:
     with TemporaryDirectory() as out:
         command = ["dp-denoise", "-o", out, *options, *map(str, images)]
         start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        status = run_tool(command, stdout=subprocess.DEVNULL)
+        if status:
+            raise SystemExit(f"{command[0]} failed with status {status}")
         return time.perf_counter() - start
 
 

@@ -11,14 +11,14 @@ images for means over attacks.
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from restore import Case, Result, mean_over_attacks, process_pool, run_case
+from processes import process_pool, run_tool
+from restore import Case, Result, mean_over_attacks, run_case
 
 from dptools.devices import available_cores
 from dptools.evaluation.formatting import percent
@@ -89,7 +89,7 @@ def run_once(command: Sequence[str], file: Path, names: bytes | None = None, job
     workers = [] if jobs is None else ["-j", str(jobs)]
     with part.open("w") as output:
         # Status 1 means that some image failed.
-        if subprocess.run([*command, *workers], input=names, stdout=output, check=False).returncode > 1:
+        if run_tool([*command, *workers], names, stdout=output) > 1:
             sys.exit(f"{file.stem}: {command[0]} failed")
     part.rename(file)
     file.with_suffix(".command").write_text(_described(command, names))

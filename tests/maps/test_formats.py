@@ -82,14 +82,18 @@ def test_images_without_georeference_have_none(tmp_path: Path) -> None:
     assert read_georeference(tmp_path / "map.tif") is None
 
 
-def test_words_on_a_geotiff_have_longitude_and_latitude(tmp_path: Path) -> None:
+def write_geotiff(path: Path) -> None:
+    """Write a GeoTIFF with 10 m pixels of the British National Grid; (400000, 300000) is near 52.6 N, 2.0 W."""
     rasterio = pytest.importorskip("rasterio")
-    path = tmp_path / "map.tif"
-    # 10 m pixels of the British National Grid; (400000, 300000) is near 52.6 N, 2.0 W.
     place = rasterio.Affine(10, 0, 400000, 0, -10, 300000)
     profile = {"driver": "GTiff", "width": 100, "height": 80, "count": 1, "dtype": "uint8"}
     with rasterio.open(path, "w", **profile, crs="EPSG:27700", transform=place) as dataset:
         dataset.write(np.zeros((1, 80, 100), np.uint8))
+
+
+def test_words_on_a_geotiff_have_longitude_and_latitude(tmp_path: Path) -> None:
+    path = tmp_path / "map.tif"
+    write_geotiff(path)
     georeference = read_georeference(path)
     assert georeference is not None
     assert georeference["crs"] == "EPSG:27700"
@@ -105,3 +109,12 @@ def test_a_plain_tiff_has_no_georeference(tmp_path: Path, recwarn: pytest.Warnin
     Image.new("L", (20, 20)).save(tmp_path / "map.tif")
     assert read_georeference(tmp_path / "map.tif") is None
     assert not recwarn
+
+
+def test_the_name_of_a_tiff_cannot_make_gdal_open_something_else(tmp_path: Path) -> None:
+    path, other = tmp_path / "map.tif", tmp_path / "other.tif"
+    write_geotiff(path)
+    pytest.importorskip("rasterio.shutil").copy(path, other, driver="VRT")
+    assert read_georeference(path)
+    assert read_georeference(other) is None  # a list of other files and URLs, whatever its suffix
+    assert read_georeference(Path(f"/vsisubfile/0,{path}")) is None  # as /vsicurl/URL.tif, which is downloaded

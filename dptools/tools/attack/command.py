@@ -27,7 +27,7 @@ from dptools.detection import read_calibration
 from dptools.pipe.file_formats import LOSSLESS
 from dptools.tools.attack.defence import DefenceOptions
 from dptools.tools.attack.options import AttackOptions
-from dptools.tools.attack.settings import configured_attacks, short_attacks
+from dptools.tools.attack.settings import configured_attacks, weak_attacks
 from dptools.tools.classifier_options import classifier_options
 from dptools.tools.shared import LabelFrom, Labels
 
@@ -126,7 +126,7 @@ def attack(
     configured = configured_attacks(
         attacks, settings or [], epsilon, norm, targeted=target is not None, gradients=gradients
     )
-    for warning in short_attacks(configured):
+    for warning in weak_attacks(configured):
         report(warning)
     return AttackOptions(
         configured,

@@ -13,6 +13,9 @@ from dptools.texts import parse_number
 OPTIONS = {"epsilon": "--epsilon", "norm": "--norm", "target": "--target", "params": "--set"}
 """The command-line options, by the setting of an attack that they change."""
 
+EPSILON_TOLERANCE = 3e-4
+"""The tolerance for rounding errors of 255 epsilon; see :attr:`dptools.attacks.norms.Budget.largest`."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -79,9 +82,14 @@ def configure(
     return attack
 
 
-def short_attacks(attacks: Iterable[Attack]) -> Iterator[str]:
-    """Yield a warning for each attack whose steps together are too short to reach every point within epsilon."""
+def weak_attacks(attacks: Iterable[Attack]) -> Iterator[str]:
+    """Yield a warning for each attack that cannot change an 8-bit image, or cannot reach every point within epsilon."""
     for attack in attacks:
+        if attack.epsilon is not None and attack.norm != "l0" and 255 * attack.epsilon < 1 - EPSILON_TOLERANCE:
+            yield (
+                f"{attack.name}: epsilon {attack.epsilon:.3g} is less than 1/255, the smallest change of a value of an "
+                "image file: no image will be changed"
+            )
         needed = 2 if attack.settings.get("random_start") else 1
         if attack.steps_length is not None and attack.steps_length < needed * (1 - 1e-9):
             yield (

@@ -4,7 +4,7 @@ import pytest
 
 from dptools.attacks import PAPER, Attack
 from dptools.errors import UsageError
-from dptools.tools.attack.settings import Setting, configured_attacks, short_attacks
+from dptools.tools.attack.settings import Setting, configured_attacks, weak_attacks
 
 
 def configured(
@@ -31,17 +31,25 @@ def test_epsilon_can_be_a_fraction() -> None:
 def test_the_step_size_follows_from_the_number_of_steps(name: str) -> None:
     attack = configured(name, "steps=10", epsilon="1/255")
     assert attack.settings["rel_stepsize"] == 0.25
-    assert not list(short_attacks([attack]))
+    assert not list(weak_attacks([attack]))
     assert configured(name, "steps=10", "rel_stepsize=0.1", epsilon="1/255").settings["rel_stepsize"] == 0.1
     assert configured(name, "abs_stepsize=0.01", epsilon="1/255").settings["rel_stepsize"] is None
 
 
 def test_steps_that_are_too_short_give_a_warning() -> None:
-    (warning,) = short_attacks([configured("pgd", "steps=10", "rel_stepsize=1/30")])
+    (warning,) = weak_attacks([configured("pgd", "steps=10", "rel_stepsize=1/30")])
     assert warning.startswith("pgd: its 10 steps together have a length of 0.333 epsilon, and 2 are needed")
-    assert not list(short_attacks([configured("pgd", "steps=10", "rel_stepsize=1/30", "random_start=no", "steps=30")]))
-    assert list(short_attacks([configured("pgd", "abs_stepsize=1/2550", "steps=10", epsilon="8/255")]))
-    assert not list(short_attacks([configured("gs"), configured("apgd-ce"), configured("square")]))
+    assert not list(weak_attacks([configured("pgd", "steps=10", "rel_stepsize=1/30", "random_start=no", "steps=30")]))
+    assert list(weak_attacks([configured("pgd", "abs_stepsize=1/2550", "steps=10", epsilon="8/255")]))
+    assert list(weak_attacks([configured("pgd", "abs_stepsize=0")]))
+
+
+@pytest.mark.parametrize(("name", "epsilon"), [("pgd", "0.9/255"), ("gs", "0.001"), ("deepfool", "0.003")])
+def test_an_epsilon_below_one_8_bit_step_is_reported(name: str, epsilon: str) -> None:
+    (warning,) = weak_attacks([configured(name, epsilon=epsilon)])
+    assert "no image will be changed" in warning
+    assert not list(weak_attacks([configured(name, epsilon="1/255")]))
+    assert not list(weak_attacks([configured("gs"), configured("apgd-ce"), configured("square")]))
 
 
 def test_another_norm_has_its_own_default_epsilon() -> None:
