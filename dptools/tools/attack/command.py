@@ -73,7 +73,10 @@ def attack(
     eot: Annotated[
         int | None,
         typer.Option(
-            "--eot", min=1, metavar="N", help="Random draws of the method to average per gradient.  [default: 1; autoattack: 20]"
+            "--eot",
+            min=1,
+            metavar="N",
+            help="Random draws of the method to average per gradient.  [default: 1; autoattack: 20]",
         ),
     ] = None,
     gradient: Annotated[
