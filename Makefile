@@ -473,9 +473,11 @@ weights: | $(PHOTOS) $(BIN)/dp-attack  ## train the denoiser, or continue its tr
 FOLDER := dptools/purifiers/denoiser
 
 .PHONY: weights-int8
-weights-int8: | $(PHOTOS) $(BIN)/dp-attack  ## write the network of the methods fast and perceptual in 8-bit integers (a minute)
+weights-int8: | $(PHOTOS) $(BIN)/dp-attack  ## write the networks of the methods fast, perceptual and smoothing in 8-bit integers (minutes)
 	python -m dptools.purifiers.denoiser.training.quantise $(FOLDER)/perceptual.safetensors --photographs $(PHOTOS) \
 		-o $(FOLDER)/perceptual.onnx
+	python -m dptools.purifiers.denoiser.training.quantise $(FOLDER)/smoothing.safetensors --photographs $(PHOTOS) \
+		--noise 15 30 64 64 128 -o $(FOLDER)/smoothing.onnx
 
 results/photos: | $(BIN)/dp-attack
 	rm -rf results/debian $@.part

@@ -67,6 +67,7 @@ def test_the_wheel_contains_the_package_data_manual_pages_and_completions(built:
         "dptools/py.typed",
         "dptools/purifiers/denoiser/denoiser.safetensors",
         "dptools/purifiers/denoiser/perceptual.onnx",
+        "dptools/purifiers/denoiser/smoothing.onnx",
     } <= inside
     assert not [name for name in inside if name.startswith("tests")]
     for line in ("License-Expression: MIT", "Provides-Extra: cluster", "Provides-Extra: models", "Keywords: "):

@@ -4,7 +4,7 @@ complete -c dp-attack -l set -x -d 'Parameter of the attacks, or ATTACK.NAME=VAL
 complete -c dp-attack -l epsilon -x -d 'Largest perturbation on the [0, 1] scale, such as 8/255'
 complete -c dp-attack -l norm -x -a 'linf l2' -d 'Norm of --epsilon, where there is a choice'
 complete -c dp-attack -l target -x -d 'Target class: index, wnid or name'
-complete -c dp-attack -l through -x -a 'fast denoiser perceptual photo zero-shot dip paper jpeg median bilateral tv nlm bits' -d 'Attack the classifier behind this method of dp-denoise, such as denoiser or jpeg:50'
+complete -c dp-attack -l through -x -a 'fast denoiser perceptual smoothing photo zero-shot dip paper jpeg median bilateral tv nlm bits' -d 'Attack the classifier behind this method of dp-denoise, such as denoiser or jpeg:50'
 complete -c dp-attack -l eot -x -d 'Random draws of the method to average per gradient'
 complete -c dp-attack -l gradient -x -a 'auto exact surrogate bpda' -d 'Gradient of the method: exact, surrogate, bpda or auto'
 complete -c dp-attack -l judge -x -d 'Fresh draws of the method that judge'

@@ -1,5 +1,5 @@
 # fish completion of dp-denoise
-complete -c dp-denoise -l method -x -a 'fast denoiser perceptual photo zero-shot dip paper jpeg median bilateral tv nlm bits' -d 'fast (pretrained), denoiser (trained without classifiers), perceptual (without added noise), photo (for the eye), zero-shot (trained on the image alone), dip (deep image prior), paper (as published), or a filter: jpeg, median, bilateral, tv, nlm, bits'
+complete -c dp-denoise -l method -x -a 'fast denoiser perceptual smoothing photo zero-shot dip paper jpeg median bilateral tv nlm bits' -d 'fast (pretrained), denoiser (trained without classifiers), perceptual (without added noise), smoothing (for certification), photo (for the eye), zero-shot (trained on the image alone), dip (deep image prior), paper (as published), or a filter: jpeg, median, bilateral, tv, nlm, bits'
 complete -c dp-denoise -l stop -x -a 'fixed: held-out oracle loss: plateau variance dipdefend' -d 'When a fit stops: fixed:N or held-out or oracle or loss:T or plateau or variance or dipdefend; repeatable, with one fit'
 complete -c dp-denoise -l iterations -x -d 'Maximum iterations of a fit'
 complete -c dp-denoise -l average -x -d 'Decay of the moving average of a fit\'s outputs'

@@ -121,7 +121,7 @@ def test_version_and_short_help(tool: str, in_process: Run) -> None:
         ),
         (
             "dp-denoise --method blur x.png -o o",
-            "dp-denoise: unknown method 'blur': choose fast, denoiser, perceptual, photo, zero-shot, dip",
+            "dp-denoise: unknown method 'blur': choose fast, denoiser, perceptual, smoothing, photo, zero-shot, dip",
         ),
         ("dp-denoise --method jpeg:0 x.png -o o", "dp-denoise: method jpeg:0: give quality from 1 to 95"),
         ("dp-denoise --method tv --stop fixed:9 x.png -o o", "dp-denoise: --stop requires a method with a network"),

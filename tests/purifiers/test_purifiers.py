@@ -126,7 +126,10 @@ def test_a_purifier_composes_with_a_classifier_and_an_optimiser_reaches_the_imag
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("cold", "unknown method 'cold': choose fast, denoiser, perceptual, photo, zero-shot, dip, paper, jpeg"),
+        (
+            "cold",
+            "unknown method 'cold': choose fast, denoiser, perceptual, smoothing, photo, zero-shot, dip, paper, jpeg",
+        ),
         ("dip:3", "dip takes no value"),
         ("denoiser:0", "noise of a pass, as a standard deviation on the 8-bit scale, from 1 to 100"),
         ("denoiser:0.05", "from 1 to 100"),

@@ -61,7 +61,7 @@ class Denoiser(Purifier):
         super().__init__()
         self.settings = settings
         self.network = pretrained(settings.weights)
-        self._int8 = Int8Network()
+        self._int8 = Int8Network(settings.weights)
 
     @property
     def random(self) -> bool:  # type: ignore[override]

@@ -13,8 +13,12 @@ from dptools.purifiers.sign_settings import NO_SIGN_STEPS, SIGN_STEPS, SignSteps
 if TYPE_CHECKING:
     import torch
 
-WEIGHTS = ("denoiser", "perceptual")
-"""The weights of the package. ``perceptual`` were trained on with two classifiers; see docs/weights.md."""
+WEIGHTS = ("denoiser", "perceptual", "smoothing")
+"""The weights of the package: ``perceptual`` are those of ``denoiser``, trained on with two classifiers; ``smoothing``
+are those of ``perceptual``, trained on for strong Gaussian noise. See docs/weights.md."""
+
+INT8_WEIGHTS = ("perceptual", "smoothing")
+"""The weights that also exist in 8-bit integers, for CPUs."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class DenoiserSettings:
         share: that share, 0 to 1.
         narrow: range of values below which an image is stretched to [0, 1] first
             (:func:`dptools.purifiers.contrast.stretched`); 0 to leave the contrast.
-        precision: ``auto``, ``fp32`` or ``bf16``. With the weights ``perceptual``, ``auto`` is 8-bit integers on a CPU.
+        precision: ``auto``, ``fp32`` or ``bf16``. With INT8_WEIGHTS, ``auto`` is 8-bit integers on a CPU.
         tile: longest side of a tile in pixels. Larger images are denoised in tiles. 0 disables tiles.
         weights: one of WEIGHTS.
     """
@@ -52,7 +56,7 @@ class DenoiserSettings:
 
     def number_format(self, device: "torch.device") -> str:
         """Return ``fp32``, ``bf16`` or ``int8``: the number format of the network on a device, without gradients."""
-        integers = self.weights == "perceptual" and self.precision == "auto" and device.type == "cpu"
+        integers = self.weights in INT8_WEIGHTS and self.precision == "auto" and device.type == "cpu"
         return "int8" if integers else effective(device, self.precision)
 
     def facts(self, device: "torch.device") -> dict[str, str]:
@@ -97,11 +101,14 @@ arXiv 1603.08155). On a CPU, the network computes in 8-bit integers. Gradients a
 FAST = replace(DENOISER, weights="perceptual", sign_steps=replace(SIGN_STEPS, evidence=-0.542))
 """Method ``fast``, the default: as ``denoiser``, but with the network of ``perceptual``."""
 
-_SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "fast": FAST}
+SMOOTHING = replace(PHOTO, weights="smoothing")
+"""Method ``smoothing``, for certification: one pass without noise, for images with Gaussian noise, not clipped."""
+
+_SETTINGS = {"denoiser": DENOISER, "photo": PHOTO, "perceptual": PERCEPTUAL, "fast": FAST, "smoothing": SMOOTHING}
 
 
 def settings_of(method: Method) -> DenoiserSettings:
-    """Return the settings of ``denoiser``, ``denoiser:STRENGTH``, ``fast``, ``perceptual`` or ``photo``.
+    """Return the settings of a method: a name of :data:`_SETTINGS`, or ``denoiser:STRENGTH``.
 
     With another strength than the default there are no sign steps: what tells a dense perturbation from texture was
     chosen for the default, and takes most photographs for a perturbation if the noise is strong.

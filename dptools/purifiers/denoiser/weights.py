@@ -10,9 +10,6 @@ from torch import Tensor
 
 from dptools.purifiers.denoiser.network import DenoiserUNet
 
-INT8 = "perceptual.onnx"
-"""The network with the weights ``perceptual``, computed in 8-bit integers; see ``training/quantise.py``."""
-
 
 def pretrained(name: str = "denoiser") -> DenoiserUNet:
     """Return the network with weights of the package, in fp32.
@@ -29,7 +26,7 @@ def pretrained(name: str = "denoiser") -> DenoiserUNet:
 @cache
 def fingerprint(name: str = "denoiser", *, int8: bool = False) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of a weights file: by default the one in floating point."""
-    return hashlib.sha256(stored(INT8 if int8 else f"{name}.safetensors")).hexdigest()[:16]
+    return hashlib.sha256(stored(f"{name}.{'onnx' if int8 else 'safetensors'}")).hexdigest()[:16]
 
 
 def stored(file: str) -> bytes:

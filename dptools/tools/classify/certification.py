@@ -99,7 +99,7 @@ def _purifier(text: str | None) -> Method | None:
     if method.optimised:
         raise UsageError(
             f"--purifier {method}: a certificate needs one purification for each of its draws, with independent random "
-            f"numbers, and {method.name} takes a second or more: choose perceptual, photo, denoiser, a filter or "
+            f"numbers, and {method.name} takes a second or more: choose perceptual, smoothing, a filter or "
             f"{NO_PURIFIER}"
         )
     return method

@@ -35,7 +35,8 @@ from dptools.tools.denoise.tracing import TraceOptions
 from dptools.tools.shared import Labels
 
 METHOD_HELP = (
-    "fast (pretrained), denoiser (trained without classifiers), perceptual (without added noise), photo (for the eye), "
+    "fast (pretrained), denoiser (trained without classifiers), perceptual (without added noise), "
+    "smoothing (for certification), photo (for the eye), "
     "zero-shot (trained on the image alone), dip (deep image prior), paper (as published), "
     f"or a filter: {', '.join(PARAMETERS)}."
 )

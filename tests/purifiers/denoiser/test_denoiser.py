@@ -120,7 +120,7 @@ def test_faint_noise_is_not_amplified() -> None:
     assert (load("fast")(image, seeds=[3]) - image).abs().mean() < 0.02
 
 
-@pytest.mark.parametrize("method", ["photo", "perceptual"])
+@pytest.mark.parametrize("method", ["photo", "perceptual", "smoothing"])
 def test_contrast_stays_for_the_eye_and_for_certificates(method: str) -> None:
     image = 0.5 + 0.1 * (smooth() - 0.5)
     assert psnr(load(method)(image), image) > 40

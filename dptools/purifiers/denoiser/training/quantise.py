@@ -8,7 +8,7 @@ in fp32: they cause most of the rounding error.
 import argparse
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,24 @@ from dptools.purifiers.denoiser.training.images import patches, read_tiles
 EXACT = ("/body/out/out.0/first/Conv", "/body/out/out.1/first/Conv", "/body/up/ConvTranspose", "/tail/Conv")
 """The convolutions that stay in fp32. Measured one by one, these increase the error most."""
 
-NOISE = (0, 12, 12, 24, 64)
-"""Standard deviations of the noise of the images that determine the scales, on the 8-bit scale, in turn."""
+NOISE = (0.0, 12.0, 12.0, 24.0, 64.0)
+"""Default standard deviations of the noise of the images that determine the scales, on the 8-bit scale, in turn."""
 
 IMAGES, SIDE = 60, 224
 
 
-def calibration_images(photographs: Path, seed: int = 0) -> Iterator[Tensor]:
-    """Yield noisy patches of photographs, 1 x 3 x SIDE x SIDE, not clipped."""
+def calibration_images(photographs: Path, noise: Sequence[float] = NOISE, seed: int = 0) -> Iterator[Tensor]:
+    """Yield noisy patches of photographs, 1 x 3 x SIDE x SIDE, not clipped.
+
+    Args:
+        photographs: directory of photographs.
+        noise: standard deviations on the 8-bit scale, in turn.
+        seed: seed of the patches and the noise.
+    """
     torch.manual_seed(seed)
     images = patches(read_tiles(photographs), IMAGES, SIDE)
     for number, image in enumerate(images):
-        yield (image + NOISE[number % len(NOISE)] / 255 * torch.randn(image.shape))[None]
+        yield (image + noise[number % len(noise)] / 255 * torch.randn(image.shape))[None]
 
 
 def quantise(network: DenoiserUNet, images: Iterator[Tensor], out: Path) -> None:
@@ -94,12 +100,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights", type=Path, help="weights file (safetensors)")
     parser.add_argument("--photographs", type=Path, required=True, help="directory of photographs")
+    parser.add_argument("--noise", type=float, nargs="+", default=NOISE, help="standard deviations on the 8-bit scale")
     parser.add_argument("-o", "--out", type=Path, required=True, help="the ONNX file")
     options = parser.parse_args()
     network = DenoiserUNet().eval()
     network.load_state_dict({name: value.float() for name, value in load_file(options.weights).items()})
     with torch.no_grad():
-        quantise(network, calibration_images(options.photographs), options.out)
+        quantise(network, calibration_images(options.photographs, options.noise), options.out)
 
 
 if __name__ == "__main__":
