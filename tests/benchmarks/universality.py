@@ -62,7 +62,7 @@ ATTACKS = PAPER | DEVELOPMENT | OTHERS
 
 FILTERS = ("jpeg:75", "jpeg:50", "median:3", "bilateral", "tv", "nlm", "bits:4")
 
-METHODS = ("denoiser", "denoiser:24", "fast", "perceptual", "photo", "zero-shot", *FILTERS)
+METHODS = ("denoiser", "denoiser:24", "fast", "perceptual", "smoothing", "photo", "zero-shot", *FILTERS)
 
 
 def is_recorded(command: Sequence[str], file: Path, names: bytes | None = None) -> bool:
