@@ -85,7 +85,8 @@ def effective_trials(clusters: Sequence[tuple[int, int]], variance: float | None
 def _t_95(degrees: int) -> float:
     """Return the 0.975 quantile of Student's t (Abramowitz and Stegun 1964, 26.7.5): 0.1 % too small for 3 degrees.
 
-    It is 11 % too small for 1 degree, where this matters little: the effective number of trials has a lower limit.
+    It is 11 % too small for 1 degree, where this matters little: the effective number of trials has a lower limit. The
+    formula is used because importing ``scipy.stats`` takes 0.8 s.
     """
     z = Z_95
     terms: tuple[float, ...] = (

@@ -54,9 +54,8 @@ class PairedCounts:
     def p(self) -> float:
         """Return the two-sided p value of no difference: of McNemar's exact test if each image occurs once.
 
-        If images occur several times, it is that of the exact test whose null hypothesis is that exchanging the
-        methods for all pairs of an image does not matter (Fisher 1935, The Design of Experiments). With one pair for
-        each image, this is McNemar's.
+        If images occur several times, it is that of an exact test that exchanges the methods for all pairs of an image
+        at once (Fisher 1935, The Design of Experiments). With one pair for each image, this is McNemar's.
         """
         if self.by_image:
             return sign_flip_p([difference for difference, _ in self.by_image])

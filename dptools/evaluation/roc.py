@@ -50,11 +50,10 @@ def auc(negative: ImageCounts[float], positive: ImageCounts[float]) -> Auc | Non
     above = _placements(positives, negatives)
     below = {score: 1 - placement for score, placement in _placements(negatives, positives).items()}
     value = sum(count * above[score] for score, count in positives.items()) / positives.total()
-    errors = _deviations(positive, above, value), _deviations(negative, below, value)
-    shared = [(errors[0][image], errors[1][image]) for image in errors[0].keys() & errors[1].keys()]
-    variance = sum(_unbiased(len(each)) * sum(error**2 for error in each.values()) for each in errors) + 2 * _unbiased(
-        len(shared)
-    ) * sum(first * second for first, second in shared)
+    of_positive, of_negative = _deviations(positive, above, value), _deviations(negative, below, value)
+    products = [of_positive[image] * of_negative[image] for image in of_positive.keys() & of_negative.keys()]
+    squares = [[deviation**2 for deviation in each.values()] for each in (of_positive, of_negative)]
+    variance = sum(map(_unbiased_sum, squares)) + 2 * _unbiased_sum(products)
     error = math.sqrt(max(0.0, variance))
     rarer = min(len(negative.clusters), len(positive.clusters))
     if rarer < 2 or error < NO_ERROR:
@@ -90,5 +89,6 @@ def _deviations(samples: ImageCounts[float], placements: Mapping[float, float], 
     }
 
 
-def _unbiased(images: int) -> float:
-    return images / (images - 1) if images > 1 else 0.0
+def _unbiased_sum(values: Sequence[float]) -> float:
+    """Return the sum of values, one for each image, corrected for the estimated mean; 0 for one image."""
+    return sum(values) * len(values) / (len(values) - 1) if len(values) > 1 else 0.0

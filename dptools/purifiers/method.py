@@ -13,7 +13,7 @@ NETWORK_METHODS = {
     "fast": "a network that two classifiers helped to train; sign steps if the perturbation is dense",
     "denoiser": "the same steps with a network that was trained without classifiers",
     "perceptual": "the network of fast, without added noise; for certification",
-    "smoothing": "a network for strong Gaussian noise; for certification with a sigma of 0.5",
+    "smoothing": "a network for strong Gaussian noise; for certification",
     "photo": "the network of denoiser, one pass without added noise; made for the eye",
     "zero-shot": "small network with random weights, trained on the image alone in about a second",
     "dip": "deep image prior: random weights fitted to the image, label-free stopping",
